@@ -1,0 +1,102 @@
+/**
+ * What a compile may assume of an adapter: limits, features, measured quirks, and the numbers that schedules ask for.
+ *
+ * A schedule never asks which target it is (SCHEDULES §9); it asks this record for lanes, tiles and bytes. A target is
+ * plain data, so that a compile is a function of it and a report can print it.
+ */
+
+export interface TargetLimits {
+  readonly storageBuffers: number;
+  readonly bindingBytes: number;
+  readonly bufferBytes: number;
+  readonly workgroupsPerDimension: number;
+  readonly lanesPerWorkgroup: number;
+  readonly sharedBytes: number;
+}
+
+export interface Target {
+  readonly name: string;
+  readonly limits: TargetLimits;
+  readonly features: { readonly f16: boolean; readonly subgroups: boolean };
+  readonly lanes: { readonly map: number; readonly row: number; readonly contraction: number };
+  /** vec4 elements that one lane of a map kernel handles, in a loop. */
+  readonly mapPerLane: number;
+  readonly row: {
+    /** Whole rows per lane where rows are plenty (lane = row); 0: the lanes of a workgroup share one row. */
+    readonly rowsPerLane: number;
+    /** vec4s of a row that a lane may keep in registers between passes. */
+    readonly keep: number;
+    /** vec4s handled per turn of a row loop. */
+    readonly unroll: number;
+  };
+  readonly contraction: {
+    /** `panel`: B in a private array, A broadcast, C in memory (peers' ceilings); `register`: an accumulator tile. */
+    readonly shape: "panel" | "register";
+    /** Rows and columns per lane; columns a multiple of 4. */
+    readonly tile: readonly [number, number];
+    /** Steps of k per turn (and depth of a panel). */
+    readonly depth: number;
+    /** Lanes along rows and columns of the output; their product is `lanes.contraction`. */
+    readonly grid: readonly [number, number];
+    /** Split the reduced axis over workgroups where there are few tiles. */
+    readonly splitK: boolean;
+    /** Stage both operands in shared memory. */
+    readonly staged: boolean;
+  };
+  /** Workgroups wanted to fill the machine. */
+  readonly parallel: number;
+  /** Statements per kernel that unrolling may reach. */
+  readonly statements: number;
+  readonly quirks: {
+    /** Iterations of all loops of one invocation after which the driver stops them silently; Infinity: none. */
+    readonly loopBound: number;
+  };
+}
+
+/** WebGPU's default limits: what a bundle is planned for, and what tests run on. */
+export const defaultLimits: TargetLimits = {
+  storageBuffers: 8,
+  bindingBytes: 128 * 1024 * 1024,
+  bufferBytes: 256 * 1024 * 1024,
+  workgroupsPerDimension: 65_535,
+  lanesPerWorkgroup: 256,
+  sharedBytes: 16 * 1024,
+};
+
+/** Small tiles and no unrolling: quick to compile, and every edge case is near. */
+export const testTarget: Target = {
+  name: "test",
+  limits: defaultLimits,
+  features: { f16: false, subgroups: false },
+  lanes: { map: 4, row: 4, contraction: 4 },
+  mapPerLane: 2,
+  row: { rowsPerLane: 0, keep: 0, unroll: 1 },
+  contraction: { shape: "register", tile: [2, 4], depth: 1, grid: [2, 2], splitK: false, staged: false },
+  parallel: 4,
+  statements: 120,
+  quirks: { loopBound: Infinity },
+};
+
+/** A CPU behind Vulkan (lavapipe): lanes are SIMD lanes, long loops per lane, few statements. */
+export const softwareTarget: Target = {
+  ...testTarget,
+  name: "software",
+  lanes: { map: 8, row: 8, contraction: 8 },
+  mapPerLane: 256,
+  row: { rowsPerLane: 1, keep: 0, unroll: 2 },
+  contraction: { shape: "register", tile: [4, 8], depth: 4, grid: [1, 8], splitK: false, staged: false },
+  parallel: 4,
+  statements: 600,
+};
+
+/** A graphics processor: many lanes, short loops. */
+export const gpuTarget: Target = {
+  ...testTarget,
+  name: "gpu",
+  lanes: { map: 256, row: 128, contraction: 64 },
+  mapPerLane: 1,
+  row: { rowsPerLane: 0, keep: 8, unroll: 1 },
+  contraction: { shape: "register", tile: [4, 8], depth: 4, grid: [8, 8], splitK: true, staged: true },
+  parallel: 256,
+  statements: 2000,
+};

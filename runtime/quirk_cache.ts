@@ -1,0 +1,70 @@
+/**
+ * Remembering the self-test of an adapter between processes.
+ *
+ * A profile belongs to an adapter as its driver describes it, the driver's version and the engine's. WebGPU does not
+ * tell a driver's version; but a newly installed driver has a newly dated manifest, so the manifests' dates stand in.
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import type { AdapterDescription } from "./adapter.ts";
+import type { QuirkProfile } from "./self_test.ts";
+
+/** Changes whenever a check changes what it asks, so that old answers are not taken for new ones. */
+const PROFILE_VERSION = 1;
+
+const DRIVER_MANIFESTS = ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d"];
+
+/** What a profile is remembered under. Of the adapter only what is known before a device is opened. */
+export function cacheKey(adapter: Pick<AdapterDescription, "vendor" | "device" | "description">): string {
+  const { vendor, device, description } = adapter;
+  return JSON.stringify([PROFILE_VERSION, Deno.version.deno, vendor, device, description, driverDates()]);
+}
+
+/** The profile that was remembered under a key; null where there is none or it can't be read. */
+export function recallProfile(key: string, folder: string = cacheFolder()): QuirkProfile | null {
+  try {
+    const remembered = JSON.parse(Deno.readTextFileSync(fileOf(key, folder)));
+    return remembered.key === key ? remembered.profile : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Remembers a profile. Where the folder can't be written it is found out anew each time, which is only slower. */
+export function rememberProfile(key: string, profile: QuirkProfile, folder: string = cacheFolder()): void {
+  try {
+    Deno.mkdirSync(folder, { recursive: true });
+    Deno.writeTextFileSync(fileOf(key, folder), JSON.stringify({ key, profile }, null, 2));
+  } catch {
+    // Nothing is lost but time.
+  }
+}
+
+/** Where Weft keeps what it can find out again: the system's own place for caches. */
+export function cacheFolder(): string {
+  const home = homedir();
+  const base = {
+    darwin: join(home, "Library", "Caches"),
+    windows: Deno.env.get("LOCALAPPDATA") ?? join(home, "AppData", "Local"),
+  }[Deno.build.os as string] ?? (Deno.env.get("XDG_CACHE_HOME") || join(home, ".cache"));
+  return join(base, "weft");
+}
+
+function fileOf(key: string, folder: string): string {
+  return join(folder, `adapter-${createHash("sha256").update(key).digest("hex").slice(0, 16)}.json`);
+}
+
+function driverDates(): [name: string, modified: number][] {
+  return DRIVER_MANIFESTS.flatMap((folder) => {
+    try {
+      return [...Deno.readDirSync(folder)].map(({ name }): [string, number] => {
+        return [name, Deno.statSync(join(folder, name)).mtime?.getTime() ?? 0];
+      });
+    } catch {
+      return [];
+    }
+  }).sort();
+}

@@ -1,0 +1,36 @@
+/**
+ * Sets the machine up, then runs a program with the environment that WebGPU needs.
+ *
+ *     deno run -A runtime/setup/main.ts                                  sets up and says what it found
+ *     deno run -A runtime/setup/main.ts examples/train_gpt.ts --steps 9  sets up, then runs the example
+ *     deno run -A runtime/setup/main.ts bench tests/bench                sets up, then runs `deno bench -A tests/bench`
+ *
+ * @module
+ */
+
+import { printProfile } from "../self_test.ts";
+import { ensureAdapter } from "./ensure_adapter.ts";
+
+/** What `deno` is called with for the arguments of this command. */
+export function denoArguments(args: readonly string[]): string[] {
+  const [first, ...rest] = args;
+  return first === "bench" ? ["bench", "-A", ...rest] : ["run", "-A", ...args];
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const readiness = await ensureAdapter();
+  if (!readiness.ready) {
+    console.error(readiness.because);
+    return 1;
+  }
+  if (args.length === 0) {
+    console.log(`${readiness.adapter}\n${printProfile(readiness.profile)}`);
+    return 0;
+  }
+  // The child's own handlers decide what Ctrl-C means (a training run may write a checkpoint); this process waits.
+  Deno.addSignalListener("SIGINT", () => {});
+  const child = new Deno.Command(Deno.execPath(), { args: denoArguments(args) }).spawn();
+  return (await child.status).code;
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -1,0 +1,93 @@
+/**
+ * Reverse mode: walks from a scalar to what it depends on, asks each op for its inputs' cotangents, and sums.
+ *
+ * Gradient nodes go into the same graph, so applying it twice gives higher orders. Each op's rule is written in public
+ * op functions; a node's gradient serves the node's own source lines and scope.
+ */
+
+import { CompileError, ShapeError } from "../errors.ts";
+import { isFloat } from "../graph/dtype.ts";
+import { showShape } from "../graph/dim.ts";
+import { GraphBuilder } from "../graph/build.ts";
+import { type Node, Tensor } from "../graph/node.ts";
+import { add } from "../../ops/elementwise/arithmetic.ts";
+import { full } from "../../ops/leaves.ts";
+
+/**
+ * ∂(Σ y)/∂x for each x in `wrt`: zeros where y does not depend on it.
+ *
+ * @param y A scalar, or any tensor with its cotangent in `seed`.
+ * @throws ShapeError when y is no scalar and no seed is given; CompileError when an op on the way has no gradient.
+ */
+export function gradient(y: Tensor, wrt: readonly Tensor[], seed?: Tensor): Tensor[] {
+  const builder = GraphBuilder.current("gradient");
+  if (!seed && y.shape.length > 0) {
+    throw new ShapeError(
+      `gradient: starts from a scalar, and ${showShape(y.shape)} is none; reduce it first (mean, sum) or give a seed`,
+    );
+  }
+  if (!isFloat(y.dtype)) throw new ShapeError(`gradient: of ${y.dtype}; only f32 and f16 have derivatives`);
+  const reached = dependents(wrt, y.node);
+  /** Contributions to each tensor's cotangent, in the order found. */
+  const flows = new Map<string, Tensor[]>();
+  const flow = (to: Tensor, g: Tensor) => {
+    const list = flows.get(to.key);
+    if (list) list.push(g);
+    else flows.set(to.key, [g]);
+  };
+  const total = (of: Tensor): Tensor | null => {
+    const parts = flows.get(of.key);
+    return parts ? parts.reduce((a, b) => add(a, b)) : null;
+  };
+  flow(y, seed ?? full([], 1, y.dtype));
+  const wanted = new Set(wrt.map((t) => t.key));
+  const result = new Map<string, Tensor | null>();
+  // Ids are a topological order: larger ids first means that every use has flowed before a node is asked.
+  for (const node of [...reached].sort((a, b) => b.id - a.id)) {
+    const outputs = node.types.map((_, i) => new Tensor(node, i));
+    builder.onBehalfOf(node, () => {
+      const cotangents = outputs.map(total);
+      outputs.forEach((o, i) => {
+        if (wanted.has(o.key)) result.set(o.key, cotangents[i]!);
+      });
+      if (cotangents.every((g) => g === null)) return;
+      // Nothing beyond this node leads to what is asked for: its rule need not exist.
+      if (!node.inputs.some((input) => reached.has(input.node))) return;
+      const rule = node.op.gradient;
+      if ("notDifferentiable" in rule) {
+        throw new CompileError(`gradient: ${node.op.name} has no gradient: ${rule.notDifferentiable}`, {
+          origin: builder.origins.get(node)?.[0],
+        });
+      }
+      const flowing = rule({ inputs: node.inputs, outputs, cotangents, attrs: node.attrs });
+      node.inputs.forEach((input, i) => {
+        const g = flowing[i];
+        if (g && reached.has(input.node) && isFloat(input.dtype)) flow(input, g);
+      });
+    });
+  }
+  return wrt.map((t) => result.get(t.key) ?? full(t.shape, 0, t.dtype));
+}
+
+/** The nodes between `wrt` and y, both included. */
+function dependents(wrt: readonly Tensor[], y: Node): Set<Node> {
+  const leads = new Map<Node, boolean>();
+  const targets = new Set(wrt.map((t) => t.node));
+  // Depth-first without recursion: graphs of thousands of layers must not overflow the stack.
+  const stack: Node[] = [y];
+  while (stack.length > 0) {
+    const node = stack[stack.length - 1]!;
+    if (leads.has(node)) {
+      stack.pop();
+      continue;
+    }
+    const open = node.inputs.filter((input) => !leads.has(input.node));
+    if (open.length > 0) {
+      stack.push(...open.map((input) => input.node));
+      continue;
+    }
+    leads.set(node, targets.has(node) || node.inputs.some((input) => leads.get(input.node)));
+    stack.pop();
+  }
+  return new Set([...leads].filter(([, lead]) => lead).map(([node]) => node));
+}

@@ -1,0 +1,141 @@
+/**
+ * The graph builder: an interning table of nodes with side tables for what changes no meaning.
+ *
+ * Op functions take no builder argument, or every layer would carry one. Instead `GraphBuilder.use` makes a builder
+ * current for the length of one synchronous call (tracing a model, growing a gradient); there is no other global.
+ */
+
+import { callerOrigin, type Origin, ShapeError } from "../errors.ts";
+import type { Node, TensorType } from "./node.ts";
+import { Tensor } from "./node.ts";
+import type { Op } from "./op.ts";
+
+let current: GraphBuilder | undefined;
+
+/** Origins kept per node; equal nodes written in many places keep the first few (SEMANTICS §1). */
+const maxOrigins = 4;
+
+export class GraphBuilder {
+  readonly nodes: Node[] = [];
+  /** Where in the user's source a node was asked for. */
+  readonly origins = new Map<Node, Origin[]>();
+  /** The scope path a node was first made in. */
+  readonly scopes = new Map<Node, string>();
+  readonly #table = new Map<string, Node>();
+  readonly #counters = new Map<string, number>();
+  #scope: string[] = [];
+  /** Set while copies are made on purpose: part of the interning key. */
+  instance = 0;
+  #instances = 0;
+  /** Where new nodes come from while a pass makes them for an older node; undefined: look at the caller. */
+  #onBehalf: readonly Origin[] | undefined;
+
+  /** Makes this builder current while `f` runs. */
+  use<T>(f: () => T): T {
+    const before = current;
+    current = this;
+    try {
+      return f();
+    } finally {
+      current = before;
+    }
+  }
+
+  static current(what: string): GraphBuilder {
+    if (current) return current;
+    throw new ShapeError(`${what} is part of a graph and must be called inside model(…, (inputs) => …)`);
+  }
+
+  get scope(): string {
+    return this.#scope.join("/");
+  }
+
+  /** Runs `f` with one more element on the scope path. */
+  within<T>(name: string, f: () => T): T {
+    this.#scope.push(name);
+    try {
+      return f();
+    } finally {
+      this.#scope.pop();
+    }
+  }
+
+  /** Runs `f` on scope path `scope` (a gradient's nodes belong where their forward node was made). */
+  at<T>(scope: string, f: () => T): T {
+    const before = this.#scope;
+    this.#scope = scope === "" ? [] : scope.split("/");
+    try {
+      return f();
+    } finally {
+      this.#scope = before;
+    }
+  }
+
+  /** Runs `f`, whose nodes serve `node`: its source lines and its scope are theirs. */
+  onBehalfOf<T>(node: Node, f: () => T): T {
+    const before = this.#onBehalf;
+    this.#onBehalf = this.origins.get(node) ?? [];
+    try {
+      return this.at(this.scopes.get(node) ?? "", f);
+    } finally {
+      this.#onBehalf = before;
+    }
+  }
+
+  /** `linear`, `linear_1`, …: names in order of creation within the current scope. */
+  unique(base: string): string {
+    const key = `${this.scope}/${base}`;
+    const n = this.#counters.get(key) ?? 0;
+    this.#counters.set(key, n + 1);
+    return n === 0 ? base : `${base}_${n}`;
+  }
+
+  /** A new number for copies that interning must keep apart. */
+  newInstance(): number {
+    return ++this.#instances;
+  }
+
+  /** The node for this op, inputs and attributes: made, or found. */
+  node<Attrs>(op: Op<Attrs>, inputs: readonly Tensor[], attrs: Attrs): Node {
+    const key = `${op.name}|${inputs.map((t) => t.key).join()}|${JSON.stringify(attrs)}|${this.instance}`;
+    let node = this.#table.get(key);
+    if (!node) {
+      for (const input of inputs) {
+        if (this.nodes[input.node.id] !== input.node) {
+          throw new ShapeError(`${op.name}: ${input} belongs to another model; pass it in as an input instead`);
+        }
+      }
+      const types: readonly TensorType[] = op.infer(
+        inputs.map((t) => ({ shape: t.shape, dtype: t.dtype })),
+        attrs,
+      );
+      node = { id: this.nodes.length, op, inputs, attrs, types, instance: this.instance };
+      this.nodes.push(node);
+      this.#table.set(key, node);
+      this.scopes.set(node, this.scope);
+    }
+    if (this.#onBehalf) for (const origin of this.#onBehalf) this.#remember(node, origin);
+    else this.#remember(node, callerOrigin());
+    return node;
+  }
+
+  #remember(node: Node, origin: Origin | undefined): void {
+    if (!origin) return;
+    const known = this.origins.get(node);
+    if (!known) this.origins.set(node, [origin]);
+    else if (known.length < maxOrigins && !known.some((o) => o.file === origin.file && o.line === origin.line)) {
+      known.push(origin);
+    }
+  }
+}
+
+/** Applies an op with one result in the current graph. */
+export function apply<Attrs>(op: Op<Attrs>, inputs: readonly Tensor[], attrs: Attrs): Tensor {
+  return new Tensor(GraphBuilder.current(op.name).node(op, inputs, attrs), 0);
+}
+
+/** Applies an op with several results. */
+export function applyAll<Attrs>(op: Op<Attrs>, inputs: readonly Tensor[], attrs: Attrs): readonly Tensor[] {
+  const node = GraphBuilder.current(op.name).node(op, inputs, attrs);
+  return node.types.map((_, i) => new Tensor(node, i));
+}

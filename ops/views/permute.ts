@@ -1,0 +1,53 @@
+import { ShapeError } from "../../compiler/errors.ts";
+import { type Shape, showShape } from "../../compiler/graph/dim.ts";
+import { apply } from "../../compiler/graph/build.ts";
+import type { DType } from "../../compiler/graph/dtype.ts";
+import type { Tensor } from "../../compiler/graph/node.ts";
+import { defineOp } from "../define_op.ts";
+import { axisOf } from "./axis.ts";
+import { gatherBy } from "./walk.ts";
+
+/** Axis i of the result is axis `order[i]` of the input. */
+export const permuteOp = defineOp<{ order: readonly number[] }>({
+  name: "permute",
+  infer([x], { order }) {
+    if (order.length !== x!.shape.length || new Set(order).size !== order.length) {
+      throw new ShapeError(
+        `permute: [${order.join(", ")}] is not an order of the ${x!.shape.length} axes of ${showShape(x!.shape)}`,
+      );
+    }
+    return [{ shape: order.map((a) => x!.shape[a]!), dtype: x!.dtype }];
+  },
+  gradient: ({ cotangents: [g], attrs: { order } }) => [g ? permute(g, order.map((_, i) => order.indexOf(i))) : null],
+  reference([x], { order }, { inputs, outputs }) {
+    return [gatherBy(x!, inputs[0]!, outputs[0]!, (index) => order.map((_, i) => index[order.indexOf(i)]!))];
+  },
+  lower(_k, [x], at, { attrs: { order } }) {
+    const index = new Array(order.length);
+    order.forEach((axis, i) => index[axis] = at[i]!);
+    return x!.at(index);
+  },
+  view: true,
+  samples: [
+    { inputs: [{ shape: [3, 5] }], attrs: { order: [1, 0] } },
+    { inputs: [{ shape: [2, 3, 4] }], attrs: { order: [2, 0, 1] } },
+  ],
+});
+
+/**
+ * Reorders the axes. Costs nothing: a view.
+ *
+ * @param order For each axis of the result, the axis of `x` it comes from (negative from the end).
+ */
+export function permute<D extends DType>(x: Tensor<Shape, D>, order: readonly number[]): Tensor<Shape, D> {
+  const axes = order.map((a) => axisOf("permute", a, x.shape));
+  if (axes.length === x.shape.length && axes.every((a, i) => a === i)) return x;
+  return apply(permuteOp, [x], { order: axes }) as Tensor<Shape, D>;
+}
+
+/** Swaps the last two axes: the transpose of each matrix. */
+export function transpose<D extends DType>(x: Tensor<Shape, D>): Tensor<Shape, D> {
+  const rank = x.shape.length;
+  if (rank < 2) throw new ShapeError(`transpose: ${showShape(x.shape)} has fewer than two axes`);
+  return permute(x, [...Array(rank - 2).keys(), rank - 1, rank - 2]);
+}

@@ -1,0 +1,80 @@
+import { ShapeError } from "../../compiler/errors.ts";
+import { divideDims, elementsOf, mulDims, sameShape, type Shape, showShape } from "../../compiler/graph/dim.ts";
+import { apply } from "../../compiler/graph/build.ts";
+import type { DType } from "../../compiler/graph/dtype.ts";
+import type { Tensor } from "../../compiler/graph/node.ts";
+import type { Value, Values } from "../../compiler/kernel/value.ts";
+import { defineOp } from "../define_op.ts";
+
+/** The same elements in row-major order under another shape. */
+export const reshapeOp = defineOp<{ shape: Shape }>({
+  name: "reshape",
+  infer([x], { shape }) {
+    if (elementsOf(x!.shape) !== elementsOf(shape)) {
+      throw new ShapeError(
+        `reshape: ${showShape(x!.shape)} has ${elementsOf(x!.shape)} elements and ${showShape(shape)} has ` +
+          `${elementsOf(shape)}; they must be the same (one size may be -1 to have it worked out)`,
+      );
+    }
+    return [{ shape, dtype: x!.dtype }];
+  },
+  gradient: ({ inputs: [x], cotangents: [g] }) => [g ? reshape(g, x!.shape) : null],
+  reference: ([x]) => [x!.slice()],
+  lower: (k, [x], at, { outputs }) => x!.at(delinearize(k, linearize(k, at, outputs[0]!.shape), x!.shape)),
+  dims: ["shape"],
+  view: true,
+  samples: [
+    { inputs: [{ shape: [4, 6] }], attrs: { shape: [2, 2, 3, 2] } },
+    { inputs: [{ shape: [2, 3, 4] }], attrs: { shape: [24] } },
+    { inputs: [{ shape: [6, 4] }], attrs: { shape: [8, 3] } },
+    { inputs: [{ shape: [1] }], attrs: { shape: [] } },
+  ],
+});
+
+/** The row-major position of an index. */
+export function linearize(k: Values, at: readonly Value[], shape: readonly number[]): Value {
+  const parts: (readonly [Value, number])[] = [];
+  let stride = 1;
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    parts.push([at[axis]!, stride]);
+    stride *= shape[axis]!;
+  }
+  return k.affine(parts);
+}
+
+/** The index at a row-major position; divisions that ranges decide disappear in the normal form. */
+export function delinearize(k: Values, position: Value, shape: readonly number[]): Value[] {
+  const index: Value[] = [];
+  let stride = 1;
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    const size = shape[axis]!;
+    const above = k.idiv(position, stride);
+    // The leading axis needs no remainder: the position is in range.
+    const leading = shape.slice(0, axis).every((d) => d === 1);
+    index[axis] = size === 1 ? k.int(0) : leading ? above : k.imod(above, size);
+    stride *= size;
+  }
+  return index;
+}
+
+/**
+ * The same elements in the same order under another shape. Costs nothing: a view.
+ *
+ * @param shape The new shape; one size may be -1 and is worked out.
+ * @throws ShapeError when the numbers of elements differ.
+ */
+export function reshape<const T extends Shape, D extends DType>(x: Tensor<Shape, D>, shape: T): Tensor<T, D> {
+  let target: Shape = shape;
+  if (shape.includes(-1)) {
+    const rest = shape.filter((d) => d !== -1).reduce<Shape[number]>(mulDims, 1);
+    const missing = divideDims(elementsOf(x.shape), rest);
+    if (missing === undefined || shape.filter((d) => d === -1).length > 1) {
+      throw new ShapeError(
+        `reshape: the size -1 in ${showShape(shape)} cannot be worked out from ${showShape(x.shape)}`,
+      );
+    }
+    target = shape.map((d) => d === -1 ? missing : d);
+  }
+  if (sameShape(x.shape, target)) return x as Tensor<T, D>;
+  return apply(reshapeOp, [x], { shape: target }) as Tensor<T, D>;
+}

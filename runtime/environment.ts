@@ -3,8 +3,6 @@
  * @module
  */
 
-import { tmpdir } from "node:os";
-
 /**
  * Sets what WebGPU needs and the user has not set. Call it before the first `requestAdapter()`; child processes inherit
  * the values. Without permission to read and write the environment it leaves everything as it is.
@@ -16,7 +14,7 @@ import { tmpdir } from "node:os";
 export function prepareEnvironment(): void {
   if (Deno.build.os !== "linux") return;
   setIfUnset("DENO_WEBGPU_BACKEND", "vulkan");
-  setIfUnset("XDG_RUNTIME_DIR", tmpdir());
+  setIfUnset("XDG_RUNTIME_DIR", "/tmp");
 }
 
 function setIfUnset(variable: string, value: string): void {

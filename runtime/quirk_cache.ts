@@ -10,17 +10,20 @@ import { createHash } from "node:crypto";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { AdapterDescription } from "./adapter.ts";
-import type { QuirkProfile } from "./self_test.ts";
+import { CHECK_NAMES, type QuirkProfile } from "./self_test.ts";
 
-/** Changes whenever a check changes what it asks, so that old answers are not taken for new ones. */
-const PROFILE_VERSION = 1;
+/** Goes up when a check changes what it asks, so that an old answer is not taken for a new one. */
+const CHECKS_VERSION = 2;
 
 const DRIVER_MANIFESTS = ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d"];
 
-/** What a profile is remembered under. Of the adapter only what is known before a device is opened. */
-export function cacheKey(adapter: Pick<AdapterDescription, "vendor" | "device" | "description">): string {
-  const { vendor, device, description } = adapter;
-  return JSON.stringify([PROFILE_VERSION, Deno.version.deno, vendor, device, description, driverDates()]);
+/** What tells adapters apart: the part of a description that is known before a device is opened. */
+export type AdapterIdentity = Pick<AdapterDescription, "vendor" | "device" | "description">;
+
+/** What a profile is remembered under. */
+export function cacheKey({ vendor, device, description }: AdapterIdentity): string {
+  const checks = [CHECKS_VERSION, ...CHECK_NAMES];
+  return JSON.stringify([checks, Deno.version.deno, vendor, device, description, driverDates()]);
 }
 
 /** The profile that was remembered under a key; null where there is none or it can't be read. */

@@ -18,6 +18,7 @@ import { NUMBER_CHECKS } from "./self_test/numbers.ts";
 const CHECKS = { ...EXECUTION_CHECKS, ...NUMBER_CHECKS, ...FEATURE_CHECKS };
 
 export type CheckName = keyof typeof CHECKS;
+export const CHECK_NAMES = Object.keys(CHECKS) as readonly CheckName[];
 
 export interface CheckResult extends Finding {
   readonly name: CheckName;

@@ -14,13 +14,13 @@ export const FEATURE_CHECKS = {
     means: "Kernels can compute with 16-bit floats and store them.",
     ask: (subject) =>
       ifGranted(subject, "shader-f16", async (device) => {
-        // 2049 has no 16-bit float and rounds to 2048. (naga can't bitcast to a vector of halves: unpack.)
+        // 2049 has no 16-bit float and rounds to 2048.
         const words = await runProbe(device, {
           enables: "enable f16;",
           output: "array<f16>",
-          body: `let pair = unpack2x16float(inp[i]);
-            out[2u * i] = f16(pair.x) * 2.0h + 0.5h; out[2u * i + 1u] = f16(pair.y) + 1.0h;`,
-          input: new Float16Array([1.25, 2048, -3, 0]),
+          body: `out[2u * i] = f16(bitcast<f32>(inp[2u * i])) * 2.0h + 0.5h;
+            out[2u * i + 1u] = f16(bitcast<f32>(inp[2u * i + 1u])) + 1.0h;`,
+          input: new Float32Array([1.25, 2048, -3, 0]),
           outputWords: 2,
           workgroups: 2,
         });
@@ -50,8 +50,8 @@ async function ifGranted(
 async function askSubgroups(device: GPUDevice): Promise<Finding> {
   const probe: Probe = {
     parameters: "@builtin(subgroup_size) size: u32, @builtin(subgroup_invocation_id) lane: u32",
-    body: `let ones = subgroupAdd(1u); let last = subgroupMax(lane);
-      out[i] = select(0u, size, ones == size && last == size - 1u && subgroupBroadcastFirst(lane) == 0u);`,
+    body: `let ones = subgroupAdd(1u); let last = subgroupMax(lane); let first = subgroupBroadcastFirst(lane);
+      out[i] = select(0u, size, ones == size && last == size - 1u && first == 0u);`,
     outputWords: LANES,
     workgroupSize: LANES,
   };

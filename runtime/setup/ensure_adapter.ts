@@ -14,7 +14,7 @@ import { prepareEnvironment } from "../environment.ts";
 import { cacheKey, recallProfile, rememberProfile } from "../quirk_cache.ts";
 import type { CheckName, QuirkProfile } from "../self_test.ts";
 import { inspectAdapter, type Inspection } from "./inspect.ts";
-import { installMesa, whyMesaMustBeInstalledByHand } from "./mesa.ts";
+import { installMesa, whatToInstallByHand } from "./mesa.ts";
 
 /** An adapter is ready, or a sentence says why not and what to do. */
 export type Readiness =
@@ -41,8 +41,8 @@ export async function ensureAdapter(): Promise<Readiness> {
   const first = await judge();
   if (first.ready) return first;
 
-  const refusal = whyMesaMustBeInstalledByHand();
-  if (refusal !== null) return { ready: false, because: `${first.because} ${refusal}` };
+  const advice = whatToInstallByHand();
+  if (advice !== null) return { ready: false, because: `${first.because} ${advice}` };
   console.error(`${first.because} Weft now installs Mesa's software adapter, which takes about a minute.`);
   try {
     await installMesa();

@@ -27,9 +27,11 @@ async function main(args: readonly string[]): Promise<number> {
     console.log(`${readiness.adapter}\n${printProfile(readiness.profile)}`);
     return 0;
   }
-  // The child's own handlers decide what Ctrl-C means (a training run may write a checkpoint); this process waits.
-  Deno.addSignalListener("SIGINT", () => {});
   const child = new Deno.Command(Deno.execPath(), { args: denoArguments(args) }).spawn();
+  // The child decides what a signal means (a training run may write a checkpoint); this process only waits. Ctrl-C
+  // reaches both by itself.
+  Deno.addSignalListener("SIGINT", () => {});
+  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", () => child.kill("SIGTERM"));
   return (await child.status).code;
 }
 

@@ -19,20 +19,16 @@ const APT = "/etc/apt";
 /** The oldest major version of Mesa that is known to run long loops to their end. */
 const OLDEST_GOOD_MESA = 25;
 
-/** Why Mesa cannot be installed by us on this machine, as a sentence saying what to install; null where it can. */
-export function whyMesaMustBeInstalledByHand(): string | null {
-  if (Deno.build.os !== "linux") {
-    return "Weft found no WebGPU adapter: update this machine's graphics driver.";
-  }
+/** Where Mesa cannot be installed by us: a sentence that says what to install by hand. Null where it can. */
+export function whatToInstallByHand(): string | null {
+  if (Deno.build.os !== "linux") return "Update this machine's graphics driver.";
+  const version = `version ${OLDEST_GOOD_MESA} or newer`;
   if (!existsSync("/usr/bin/apt-get")) {
-    return "Weft found no working WebGPU adapter: install the Vulkan driver of this machine's GPU, or Mesa's lavapipe, " +
-      `version ${OLDEST_GOOD_MESA} or newer.`;
+    return `Install the Vulkan driver of this machine's GPU, or Mesa's lavapipe, ${version}.`;
   }
   if (Deno.uid() !== 0) {
-    return "Weft found no working WebGPU adapter: run this command once as root, or install the packages " +
-      `${
-        PACKAGES.join(" and ")
-      }, version ${OLDEST_GOOD_MESA} or newer (on Debian 12, from bookworm-backports).`;
+    return `Run this command once as root, or install the packages ${PACKAGES.join(" and ")}, ${version} ` +
+      "(on Debian 12 they are in bookworm-backports).";
   }
   return null;
 }

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { openAdapter } from "../../runtime/adapter.ts";
 import { classifyAdapter } from "../../runtime/adapter_class.ts";
-import { selfTest } from "../../runtime/self_test.ts";
+import { quirksOf } from "../../runtime/quirks.ts";
+import { CHECK_NAMES, selfTest } from "../../runtime/self_test.ts";
 import { runProbe } from "../../runtime/self_test/probe.ts";
 import { inspectAdapter } from "../../runtime/setup/inspect.ts";
 import { brokenChecks } from "../../runtime/setup/ensure_adapter.ts";
@@ -50,4 +51,12 @@ Deno.test("runProbe() throws with WebGPU's message when a kernel is not accepted
   const { device } = await openAdapter();
   await assert.rejects(runProbe(device, { body: "out[i] = nothing;", outputWords: 1 }), /nothing/);
   device.destroy();
+});
+
+Deno.test("quirksOf() knows an adapter that set-up has judged, down to the checks that may abort", async () => {
+  const opened = await openAdapter();
+  const quirks = await quirksOf(opened);
+  assert.deepEqual(Object.keys(quirks), CHECK_NAMES);
+  assert.notEqual(quirks.readBackWithoutAwait.saw, "not tried");
+  opened.device.destroy();
 });

@@ -37,6 +37,8 @@ export interface ParamDecl {
   readonly scalar: ValueType;
   readonly lo: number;
   readonly hi: number;
+  /** Every value fed is a multiple of it: what lets a vec4 be loaded at an offset. 1 unless stated. */
+  readonly multiple?: number;
 }
 
 export type Access = "read" | "write" | "read_write";
@@ -282,4 +284,17 @@ export function operandsOf(instr: Instr): readonly Instr[] {
     case "construct":
       return instr.args;
   }
+}
+
+const float = new Float32Array(1);
+const word = new Int32Array(float.buffer);
+
+/** A scalar literal; an f32 is rounded, an integer wraps, a bool is 0 or 1. */
+export function literal(scalar: ValueType, value: number): Literal {
+  if (scalar === "f32") {
+    float[0] = value;
+    return { kind: "literal", type: wide(scalar, 1), value: float[0]!, bits: word[0]! };
+  }
+  const exact = scalar === "i32" ? value | 0 : scalar === "u32" ? value >>> 0 : value !== 0 ? 1 : 0;
+  return { kind: "literal", type: wide(scalar, 1), value: exact, bits: exact | 0 };
 }

@@ -16,10 +16,13 @@ export interface Origin {
 export class WeftError extends Error {
   override name = "WeftError";
   readonly origin: Origin | undefined;
+  /** The message without its place. */
+  readonly what: string;
   constructor(message: string, options: { origin?: Origin | undefined; cause?: unknown } = {}) {
     const origin = options.origin ?? callerOrigin();
     super(origin ? `${message}\n    at ${showOrigin(origin)}` : message, { cause: options.cause });
     this.origin = origin;
+    this.what = message;
   }
 }
 

@@ -27,6 +27,9 @@ export class GraphBuilder {
   /** Set while copies are made on purpose: part of the interning key. */
   instance = 0;
   #instances = 0;
+  /** The checkpoints a node was made in, outermost first ("1/3"): the gradient recomputes such nodes. */
+  readonly checkpoints = new Map<Node, string>();
+  #checkpoint = "";
   /** Where new nodes come from while a pass makes them for an older node; undefined: look at the caller. */
   #onBehalf: readonly Origin[] | undefined;
 
@@ -71,14 +74,49 @@ export class GraphBuilder {
     }
   }
 
-  /** Runs `f`, whose nodes serve `node`: its source lines and its scope are theirs. */
-  onBehalfOf<T>(node: Node, f: () => T): T {
+  /** Runs `f`, whose nodes serve `node` (of builder `from`): its source lines and its scope are theirs. */
+  onBehalfOf<T>(node: Node, f: () => T, from: GraphBuilder = this): T {
     const before = this.#onBehalf;
-    this.#onBehalf = this.origins.get(node) ?? [];
+    this.#onBehalf = from.origins.get(node) ?? [];
     try {
-      return this.at(this.scopes.get(node) ?? "", f);
+      return this.at(from.scopes.get(node) ?? "", f);
     } finally {
       this.#onBehalf = before;
+    }
+  }
+
+  /** Runs `f`, whose nodes are recomputed by a gradient instead of kept for it. */
+  checkpoint<T>(f: () => T): T {
+    const number = this.newInstance();
+    return this.#inCheckpoint(this.#checkpoint === "" ? `${number}` : `${this.#checkpoint}/${number}`, f);
+  }
+
+  #inCheckpoint<T>(checkpoint: string, f: () => T): T {
+    const before = this.#checkpoint;
+    this.#checkpoint = checkpoint;
+    try {
+      return f();
+    } finally {
+      this.#checkpoint = before;
+    }
+  }
+
+  /** A builder for a rewritten graph: empty, and its names and numbers go on from this one's. */
+  successor(): GraphBuilder {
+    const next = new GraphBuilder();
+    for (const [key, n] of this.#counters) next.#counters.set(key, n);
+    next.#instances = this.#instances;
+    return next;
+  }
+
+  /** Runs `f`, whose nodes take the place of `node` of builder `from`: its instance and side tables are theirs. */
+  replacing<T>(node: Node, from: GraphBuilder, f: () => T): T {
+    const before = this.instance;
+    this.instance = node.instance;
+    try {
+      return this.#inCheckpoint(from.checkpoints.get(node) ?? "", () => this.onBehalfOf(node, f, from));
+    } finally {
+      this.instance = before;
     }
   }
 
@@ -102,7 +140,9 @@ export class GraphBuilder {
     if (!node) {
       for (const input of inputs) {
         if (this.nodes[input.node.id] !== input.node) {
-          throw new ShapeError(`${op.name}: ${input} belongs to another model; pass it in as an input instead`);
+          throw new ShapeError(
+            `${op.name}: ${input} belongs to another model; pass it in as an input instead`,
+          );
         }
       }
       const types: readonly TensorType[] = op.infer(
@@ -113,8 +153,9 @@ export class GraphBuilder {
       this.nodes.push(node);
       this.#table.set(key, node);
       this.scopes.set(node, this.scope);
+      if (this.#checkpoint !== "") this.checkpoints.set(node, this.#checkpoint);
     }
-    if (this.#onBehalf) for (const origin of this.#onBehalf) this.#remember(node, origin);
+    if (this.#onBehalf) { for (const origin of this.#onBehalf) this.#remember(node, origin); }
     else this.#remember(node, callerOrigin());
     return node;
   }
@@ -123,7 +164,9 @@ export class GraphBuilder {
     if (!origin) return;
     const known = this.origins.get(node);
     if (!known) this.origins.set(node, [origin]);
-    else if (known.length < maxOrigins && !known.some((o) => o.file === origin.file && o.line === origin.line)) {
+    else if (
+      known.length < maxOrigins && !known.some((o) => o.file === origin.file && o.line === origin.line)
+    ) {
       known.push(origin);
     }
   }

@@ -110,8 +110,8 @@ export function namesOf(dim: Dim): readonly string[] {
   return [...new Set([...termsOf(dim).keys()].flatMap((m) => m === "" ? [] : m.split("*")))];
 }
 
-/** Replaces the names in `sizes` by their numbers; other names stay. */
-export function bindDim(dim: Dim, sizes: Sizes): Dim {
+/** Replaces the names in `sizes` by their numbers (or by other names), all at once; other names stay. */
+export function bindDim(dim: Dim, sizes: Readonly<Record<string, Dim>>): Dim {
   if (typeof dim === "number") return dim;
   let sum: Dim = 0;
   for (const [m, c] of termsOf(dim)) {
@@ -128,7 +128,9 @@ export function bindDim(dim: Dim, sizes: Sizes): Dim {
 export function concreteDim(dim: Dim, where: string): number {
   if (typeof dim === "number") return dim;
   throw new ShapeError(
-    `${where}: the size "${dim}" is still open; bind ${namesOf(dim).map((n) => `"${n}"`).join(", ")} in \`sizes\``,
+    `${where}: the size "${dim}" is still open; bind ${
+      namesOf(dim).map((n) => `"${n}"`).join(", ")
+    } in \`sizes\``,
   );
 }
 
@@ -137,4 +139,5 @@ export const elementsOf = (shape: Shape): Dim => shape.reduce<Dim>(mulDims, 1);
 /** `[batch, 784]`, as every message prints a shape. */
 export const showShape = (shape: Shape): string => `[${shape.join(", ")}]`;
 
-export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((d, i) => d === b[i]);
+export const sameShape = (a: Shape, b: Shape): boolean =>
+  a.length === b.length && a.every((d, i) => d === b[i]);

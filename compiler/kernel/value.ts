@@ -425,6 +425,7 @@ export class Values {
   // ---- index arithmetic: the one normal form ------------------------------------------------------------------
 
   #linear(terms: Map<Value, number>, constant: number): Value {
+    constant += recombine(this, terms);
     const list = [...terms].filter(([, c]) => c !== 0).sort(([a], [b]) => a.id - b.id)
       .map(([atom, coefficient]) => ({ atom, coefficient }));
     if (list.length === 0) return this.int(constant);
@@ -718,6 +719,24 @@ export class Values {
       }
     }
   }
+}
+
+/**
+ * c·d·(x div d) + c·(x mod d) is c·x: what splitting an axis and merging it again must come to. Changes the terms in
+ * place and returns what is to be added to the constant.
+ */
+function recombine(k: Values, terms: Map<Value, number>): number {
+  for (const [atom, c] of terms) {
+    if (atom.kind !== "mod" || c === 0) continue;
+    const quotient = k.idiv(atom.arg, atom.divisor);
+    if (quotient.kind !== "div" || terms.get(quotient) !== c * atom.divisor) continue;
+    terms.delete(atom);
+    terms.delete(quotient);
+    const whole = k.linearOf(atom.arg);
+    for (const [x, factor] of whole.terms) terms.set(x, (terms.get(x) ?? 0) + c * factor);
+    return c * whole.constant + recombine(k, terms);
+  }
+  return 0;
 }
 
 const gcd = (a: number, b: number): number => b === 0 ? Math.abs(a) : gcd(b, a % b);

@@ -1,0 +1,83 @@
+/**
+ * Map: every output element on its own (SCHEDULES §4). Also the schedule of last resort: a reduction that no other
+ * schedule took becomes a loop inside a lane.
+ *
+ * Four neighbors along the last axis are one vec4. A lane handles `mapPerLane` of them in a loop that strides by the
+ * workgroup, so that adjacent lanes touch adjacent memory. A length that is no multiple of 4 leaves at most three
+ * elements, which the lane after the last vec4 does one by one.
+ */
+
+import { IrBuilder } from "../kernel/build.ts";
+import type { Instr } from "../kernel/ir.ts";
+import { Evaluator, isContiguous } from "../kernel/lower.ts";
+import type { Value, Var } from "../kernel/value.ts";
+import type { Target } from "../target.ts";
+import { mergeAxes } from "./axes.ts";
+import type { LoweredGroup, Scheduled } from "./group.ts";
+
+export function scheduleMap(group: LoweredGroup, target: Target): Scheduled {
+  const { values: k, roots } = group;
+  const first = roots[0]!;
+  const vars = first.axes.filter((a): a is Var => a.kind === "var");
+  for (const root of roots) {
+    const own = root.axes.filter((a) => a.kind === "var");
+    if (own.length !== vars.length || own.some((v, i) => v !== vars[i])) {
+      return { refused: `results of shapes [${first.shape}] and [${root.shape}] have different iteration spaces` };
+    }
+  }
+  const merged = mergeAxes(k, vars, roots.flatMap((r) => [r.value, r.index]));
+  const stores = roots.map((r) => ({
+    buffer: r.buffer,
+    value: k.substitute(r.value, merged.substitution),
+    index: k.substitute(r.index, merged.substitution),
+  }));
+  const total = merged.vars.reduce((n, v) => n * v.extent, 1);
+  const inner = merged.vars.at(-1);
+  // A single long axis may end in a ragged vec4; with outer axes the rows must be whole.
+  const wide = inner !== undefined && inner.extent >= 4 &&
+    (inner.extent % 4 === 0 || merged.vars.length === 1) &&
+    stores.every((s) => isContiguous(s.index, inner) && s.buffer.size >= 4);
+  const width = wide ? 4 : 1;
+  const items = Math.ceil(total / width);
+  const whole = Math.floor(total / width);
+  const lanes = target.lanes.map;
+  const perLane = Math.max(1, Math.min(target.mapPerLane, Math.ceil(items / (lanes * target.parallel))));
+  const groups = Math.ceil(items / (lanes * perLane));
+
+  const b = new IrBuilder(lanes);
+  const ev = new Evaluator(k, b);
+  const item = (at: Instr) => {
+    const store = (index: readonly (readonly [Value, Instr])[], vector: 1 | 4) =>
+      ev.with(index, () => {
+        for (const s of stores) {
+          const value = ev.eval(s.value, vector, vector === 4 ? inner : undefined);
+          b.store(s.buffer, ev.eval(s.index), value);
+        }
+      });
+    const bindings = (position: Instr, scale: number): [Value, Instr][] => {
+      // Decode the item's position, innermost axis first.
+      const out: [Value, Instr][] = [];
+      let rest = position;
+      for (let i = merged.vars.length - 1; i >= 0; i--) {
+        const v = merged.vars[i]!;
+        const size = i === merged.vars.length - 1 ? Math.ceil(v.extent / scale) : v.extent;
+        const own = i === 0 ? rest : b.rem(rest, size);
+        out.push([v, i === merged.vars.length - 1 ? b.mul(own, scale) : own]);
+        if (i > 0) rest = b.div(rest, size);
+      }
+      return out;
+    };
+    b.if(b.lt(at, whole), () => store(bindings(at, width), width));
+    if (whole < items) {
+      b.if(b.binary("eq", at, b.int(whole)), () => {
+        b.for(b.int(whole * 4), b.int(total), 1, (i) => store([[inner!, i]], 1));
+      });
+    }
+  };
+  b.phase(() => {
+    const base = b.add(b.mul(b.group, lanes * perLane), b.lane);
+    if (perLane === 1) item(base);
+    else b.for(b.int(0), b.int(perLane), 1, (turn) => item(b.add(base, b.mul(turn, lanes))));
+  });
+  return [{ ...b.finish(groups), groups, label: group.label, split: false, scratch: [], schedule: "map" }];
+}

@@ -46,7 +46,7 @@ export function substituteSizes(graph: Graph, sizes: Readonly<Record<string, Dim
     const { op, attrs } = node;
     if (!op.dims?.length) return undefined;
     const bound = { ...attrs };
-    for (const name of op.dims) bound[name] = bindAll(attrs[name], sizes);
+    for (const name of op.dims) if (attrs[name] !== undefined) bound[name] = bindAll(attrs[name], sizes);
     return resultsOf(builder.node(op, inputs, bound));
   });
 }
@@ -65,7 +65,7 @@ export function sizeNames(graph: Graph): readonly string[] {
   };
   const visit = ({ op, attrs, types }: Node) => {
     for (const type of types) see(type.shape);
-    for (const name of op.dims ?? []) see(attrs[name]);
+    for (const name of op.dims ?? []) if (attrs[name] !== undefined) see(attrs[name]);
   };
   graph.nodes.forEach(visit);
   return [...names];

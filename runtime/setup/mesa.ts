@@ -74,15 +74,21 @@ async function addSuite(codename: string, suite: string, uris: readonly string[]
     const path = join(APT, "sources.list.d", `weft-backports.${format === "deb822" ? "sources" : "list"}`);
     await Deno.writeTextFile(path, copy);
     try {
-      await run("apt-get", ["update"]);
+      await updateFrom(path);
     } catch (error) {
-      // A source that cannot be fetched makes every later `apt-get update` of this machine fail.
+      // A source that cannot be fetched would be in the way of every later `apt-get update` of this machine.
       await Deno.remove(path);
       throw error;
     }
     return;
   }
   throw new Error(`apt's sources have no entry for ${codename} from which to make one for ${suite}.`);
+}
+
+/** Fetches the lists of one file's sources, and fails where any can't be: apt by itself only warns of most errors. */
+async function updateFrom(path: string): Promise<void> {
+  const only = [`Dir::Etc::sourcelist=${path}`, "Dir::Etc::sourceparts=-", "APT::Get::List-Cleanup=0"];
+  await run("apt-get", ["update", "--error-on=any", ...only.flatMap((option) => ["-o", option])]);
 }
 
 /** The texts of all files of apt sources on this machine, in apt's order. */

@@ -15,23 +15,27 @@ export interface Suite {
 /** The library's code, whose documentation's examples run as tests. */
 const DOCUMENTED = ["mod.ts", "cli.ts", "compiler", "ops", "runtime", "tests/support"];
 
-/** The suites of a checkout, whose root is the current folder. */
+/** The suites of a checkout, whose root is the current folder. The long one is there when it has a test. */
 export function findSuites(): Suite[] {
+  const long = processPerFile("long");
   return [
     // No test here can abort a process, so they share one, and the machine's cores.
     { name: "unit", needsAdapter: false, processes: [["--parallel", "tests/unit"]] },
-    // One process per file: an abort in WebGPU loses one file's tests and says whose they were. One at a time, since a
-    // software adapter takes all cores by itself.
-    { name: "gpu", needsAdapter: true, processes: testFiles("tests/gpu").map((file) => [file]) },
+    processPerFile("gpu"),
     {
       name: "doc",
       needsAdapter: true,
       processes: [["--doc", ...DOCUMENTED.filter((path) => existsSync(path))]],
     },
-    { name: "long", needsAdapter: true, processes: testFiles("tests/long").map((file) => [file]) },
+    ...(long.processes.length > 0 ? [long] : []),
   ];
 }
 
-function testFiles(folder: string): string[] {
-  return globSync(`${folder}/**/*_test.ts`).sort();
+/**
+ * A suite that runs on the adapter, with one process per file: an abort in WebGPU loses one file's tests and says whose
+ * they were. One at a time, since a software adapter takes all cores by itself.
+ */
+function processPerFile(name: "gpu" | "long"): Suite {
+  const files = globSync(`tests/${name}/**/*_test.ts`).sort();
+  return { name, needsAdapter: true, processes: files.map((file) => [file]) };
 }

@@ -57,7 +57,7 @@ export function addCounts(all: readonly Counts[]): Counts {
     passed: sum("passed"),
     failed: sum("failed"),
     ignored: sum("ignored"),
-    problem: problems.length === 0 ? null : problems.join(" "),
+    problem: problems.length === 0 ? null : problems.join("\n"),
   };
 }
 

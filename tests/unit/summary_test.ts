@@ -32,5 +32,5 @@ Deno.test("addCounts() adds and keeps every problem", () => {
     failure("One."),
     failure("Two."),
   ]);
-  assert.deepEqual(sum, { passed: 3, failed: 2, ignored: 0, problem: "One. Two." });
+  assert.deepEqual(sum, { passed: 3, failed: 2, ignored: 0, problem: "One.\nTwo." });
 });

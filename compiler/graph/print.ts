@@ -1,0 +1,47 @@
+/**
+ * The text form of a graph, one line per node:
+ *
+ *     %0 = input name=x : f32[batch, 784]
+ *     %1 = state path=linear/weight role=parameter : f32[784, 10]
+ *     %2 = matmul %0 %1 : f32[batch, 10]  # linear
+ *     return logits=%2
+ *
+ * Numbers are positions in the graph, so that equal graphs have equal texts. Later results of a node are `%2.1`.
+ */
+
+import { sameShape } from "./dim.ts";
+import type { Graph } from "./graph.ts";
+import { type Node, showType, type Tensor } from "./node.ts";
+
+export interface PrintOptions {
+  /** Also the scope of each node. Default true. */
+  readonly scopes?: boolean;
+}
+
+export function printGraph(graph: Graph, { scopes = true }: PrintOptions = {}): string {
+  const numbers = new Map(graph.nodes.map((node, i) => [node, i]));
+  const show = (t: Tensor) => `%${numbers.get(t.node)}${t.result === 0 ? "" : `.${t.result}`}`;
+  const lines = graph.nodes.map((node) => {
+    const words = [`%${numbers.get(node)} =`, node.op.name, ...node.inputs.map(show), ...attributes(node)];
+    if (node.instance !== 0) words.push(`instance=${node.instance}`);
+    const scope = scopes && graph.builder.scopes.get(node);
+    return `${words.join(" ")} : ${node.types.map(showType).join(", ")}${scope ? `  # ${scope}` : ""}`;
+  });
+  for (const { state, value } of graph.writes) lines.push(`write ${show(state)} <- ${show(value)}`);
+  const outputs = Object.entries(graph.outputs).map(([name, t]) => `${name}=${show(t)}`);
+  return [...lines, `return ${outputs.join(" ")}`].join("\n") + "\n";
+}
+
+/** Attributes as `name=value`; shape and dtype only where the type does not say them. */
+function attributes({ attrs, types }: Node): string[] {
+  const words: string[] = [];
+  for (const [name, value] of Object.entries(attrs)) {
+    if (value === undefined) continue;
+    if (name === "dtype" && value === types[0]!.dtype) continue;
+    if (name === "shape" && Array.isArray(value) && sameShape(value, types[0]!.shape)) continue;
+    words.push(`${name}=${plain(value)}`);
+  }
+  return words;
+}
+
+const plain = (value: unknown): string => typeof value === "string" ? value : JSON.stringify(value);

@@ -1,0 +1,23 @@
+/**
+ * Every op, in one place: importing this file fills the op table. One line per file, sorted.
+ */
+
+export * from "./elementwise/arithmetic.ts";
+export * from "./indexing/gather.ts";
+export * from "./indexing/one_hot.ts";
+export * from "./indexing/scatter_add.ts";
+export * from "./leaves.ts";
+export * from "./matmul.ts";
+export * from "./reduce/sum.ts";
+export * from "./views/broadcast.ts";
+export * from "./views/concat.ts";
+export * from "./views/pad.ts";
+export * from "./views/pad_extend.ts";
+export * from "./views/permute.ts";
+export * from "./views/reshape.ts";
+export * from "./views/roll.ts";
+export * from "./views/slice.ts";
+export * from "./views/split.ts";
+export * from "./views/squeeze.ts";
+export * from "./views/tile.ts";
+export * from "./views/triangle.ts";

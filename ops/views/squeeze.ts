@@ -1,0 +1,49 @@
+/** Axes of size 1, added and removed. Both are reshapes. */
+
+import { ShapeError } from "../../compiler/errors.ts";
+import type { DType } from "../../compiler/graph/dtype.ts";
+import { type Shape, showShape } from "../../compiler/graph/dim.ts";
+import type { Tensor } from "../../compiler/graph/node.ts";
+import { axesOf } from "./axis.ts";
+import { reshape } from "./reshape.ts";
+
+/**
+ * Adds axes of size 1.
+ *
+ * @param axes Where they are in the result; negative from its end.
+ */
+export function expandDims<D extends DType>(
+  x: Tensor<Shape, D>,
+  axes: number | readonly number[],
+): Tensor<Shape, D> {
+  const added = typeof axes === "number" ? [axes] : axes;
+  const rank = x.shape.length + added.length;
+  const list = axesOf("expandDims", added, new Array<number>(rank).fill(1));
+  let kept = 0;
+  return reshape(x, Array.from({ length: rank }, (_, a) => list.includes(a) ? 1 : x.shape[kept++]!));
+}
+
+/**
+ * Removes axes of size 1.
+ *
+ * @param axes Which; by default all of size 1.
+ * @throws ShapeError when a named axis has another size.
+ */
+export function squeeze<D extends DType>(
+  x: Tensor<Shape, D>,
+  axes?: number | readonly number[],
+): Tensor<Shape, D> {
+  const list = axes === undefined
+    ? x.shape.flatMap((d, a) => d === 1 ? [a] : [])
+    : axesOf("squeeze", axes, x.shape);
+  const wrong = list.find((a) => x.shape[a] !== 1);
+  if (wrong !== undefined) {
+    throw new ShapeError(
+      `squeeze: axis ${wrong} of ${showShape(x.shape)} has size ${
+        x.shape[wrong]
+      }, not 1; take an element with ` +
+        "slice(x, [...]), or reduce it",
+    );
+  }
+  return reshape(x, x.shape.filter((_, a) => !list.includes(a)));
+}

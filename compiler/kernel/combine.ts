@@ -10,15 +10,7 @@
  */
 
 import { InternalError } from "../errors.ts";
-import {
-  type CombineOp,
-  type Computed,
-  type Instr,
-  type IrType,
-  type Literal,
-  literal,
-  wide,
-} from "./ir.ts";
+import { type CombineOp, type Computed, type Instr, type IrType, type Literal, literal, wide } from "./ir.ts";
 import { isComparison } from "./scalar.ts";
 import type { BinaryOp, ValueType } from "./value.ts";
 
@@ -68,7 +60,12 @@ export function combineTypeError(op: CombineOp, types: readonly IrType[]): strin
 }
 
 const lowest: { readonly [T in ValueType]: number } = { f32: -Infinity, i32: -2147483648, u32: 0, bool: 0 };
-const highest: { readonly [T in ValueType]: number } = { f32: Infinity, i32: 2147483647, u32: 4294967295, bool: 1 };
+const highest: { readonly [T in ValueType]: number } = {
+  f32: Infinity,
+  i32: 2147483647,
+  u32: 4294967295,
+  bool: 1,
+};
 
 /** The state that combines with any other to that other; one scalar per component. */
 export function identityState(op: CombineOp, types: readonly IrType[]): readonly Literal[] {
@@ -96,12 +93,17 @@ export function identityState(op: CombineOp, types: readonly IrType[]): readonly
   }
 }
 
-/** Short names for the instructions below; literals take the width of what they meet. */
+/** Short names for the instructions below; literals take the width of what they meet, and are widened once. */
 function shorthand(make: Make, width: 1 | 4) {
+  const widened = new Map<string, Instr>();
   const lift = (operand: Instr | number, like: ValueType): Instr => {
     if (typeof operand !== "number") return operand;
     const scalar = literal(like, operand);
-    return width === 1 ? scalar : make({ kind: "splat", type: wide(like, 4), arg: scalar });
+    if (width === 1) return scalar;
+    const key = `${like} ${operand}`;
+    const known = widened.get(key) ?? make({ kind: "splat", type: wide(like, 4), arg: scalar });
+    widened.set(key, known);
+    return known;
   };
   const binary = (op: BinaryOp, left: Instr | number, right: Instr | number): Instr => {
     const scalar = typeof left !== "number" ? left.type.scalar : (right as Instr).type.scalar;
@@ -109,7 +111,13 @@ function shorthand(make: Make, width: 1 | 4) {
     return make({ kind: "binary", type: wide(isComparison(op) ? "bool" : scalar, width), op, a, b });
   };
   const select = (condition: Instr, then: Instr | number, otherwise: Instr): Instr =>
-    make({ kind: "select", type: otherwise.type, condition, then: lift(then, otherwise.type.scalar), otherwise });
+    make({
+      kind: "select",
+      type: otherwise.type,
+      condition,
+      then: lift(then, otherwise.type.scalar),
+      otherwise,
+    });
   const not = (arg: Instr): Instr => make({ kind: "unary", type: arg.type, op: "not", arg });
   const exp = (arg: Instr): Instr => make({ kind: "unary", type: arg.type, op: "exp", arg });
   const isNaN = (arg: Instr): Instr => {
@@ -120,7 +128,12 @@ function shorthand(make: Make, width: 1 | 4) {
 }
 
 /** The state of two partial results together; `a` is the one that comes first in the order of combination. */
-export function combineStates(op: CombineOp, make: Make, a: readonly Instr[], b: readonly Instr[]): readonly Instr[] {
+export function combineStates(
+  op: CombineOp,
+  make: Make,
+  a: readonly Instr[],
+  b: readonly Instr[],
+): readonly Instr[] {
   const { scalar, width } = a[0]!.type;
   const { binary, select, not, exp, isNaN } = shorthand(make, width);
 
@@ -186,7 +199,13 @@ export function combineStates(op: CombineOp, make: Make, a: readonly Instr[], b:
 }
 
 /** Folds n states into one, first to last. */
-export function foldStates(op: CombineOp, make: Make, states: readonly (readonly Instr[])[]): readonly Instr[] {
-  if (states.length === 0) throw new InternalError("combine", "a fold of no states");
-  return states.reduce((a, b) => combineStates(op, make, a, b));
+export function foldStates(
+  op: CombineOp,
+  make: Make,
+  states: readonly (readonly Instr[])[],
+): readonly Instr[] {
+  const first = states[0]?.[0];
+  if (!first) throw new InternalError("combine", "a fold of no states");
+  const short = shorthand(make, first.type.width);
+  return states.reduce((a, b) => combineWith(op, short, a, b));
 }

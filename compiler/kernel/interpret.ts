@@ -12,7 +12,17 @@
 
 import { InternalError } from "../errors.ts";
 import { combineLevels, foldStates } from "./combine.ts";
-import type { ArrayDecl, Block, BufferDecl, Combine, Computed, Instr, Kernel, LoopVar, Statement } from "./ir.ts";
+import type {
+  ArrayDecl,
+  Block,
+  BufferDecl,
+  Combine,
+  Computed,
+  Instr,
+  Kernel,
+  LoopVar,
+  Statement,
+} from "./ir.ts";
 import { literal } from "./ir.ts";
 import { RaceWatch } from "./races.ts";
 import { binaryMeaning, bitcastMeaning, castMeaning, unaryMeaning } from "./scalar.ts";
@@ -30,7 +40,9 @@ export function interpret(
   groups: number = kernel.groups,
 ): void {
   if (groups > kernel.groups) fail(`${groups} groups of at most ${kernel.groups}`);
-  if (buffers.length !== kernel.buffers.length) fail(`${buffers.length} buffers for ${kernel.buffers.length}`);
+  if (buffers.length !== kernel.buffers.length) {
+    fail(`${buffers.length} buffers for ${kernel.buffers.length}`);
+  }
   for (const { name, lo, hi, multiple = 1 } of kernel.params) {
     const value = params[name];
     if (value === undefined) fail(`parameter ${name} is missing`);
@@ -63,14 +75,20 @@ class Memory {
 
   #touch(at: number, width: number, { group, lane, phase }: Position, writes: boolean): void {
     const { name, size, access } = this.#decl;
-    if (access === (writes ? "read" : "write")) fail(`${writes ? "store to" : "load from"} ${name}, which is ${access}`);
+    if (access === (writes ? "read" : "write")) {
+      fail(`${writes ? "store to" : "load from"} ${name}, which is ${access}`);
+    }
     if (at < 0 || at + width > Math.min(size, this.#view.length)) {
       fail(`${name}[${at}${width === 4 ? " … " + (at + 3) : ""}] is outside its ${size} elements`);
     }
     if (width === 4 && at % 4 !== 0) fail(`${name}[${at}] is no place for a vec4`);
     for (let i = at; i < at + width; i++) {
-      if (this.#groups?.touch(i, 0, group, writes)) fail(`group ${group} races with another on ${name}[${i}]`);
-      if (this.#lanes?.touch(i, phase, lane, writes)) fail(`lane ${lane} races with another on ${name}[${i}]`);
+      if (this.#groups?.touch(i, 0, group, writes)) {
+        fail(`group ${group} races with another on ${name}[${i}]`);
+      }
+      if (this.#lanes?.touch(i, phase, lane, writes)) {
+        fail(`lane ${lane} races with another on ${name}[${i}]`);
+      }
     }
   }
 
@@ -213,9 +231,10 @@ class Group {
         });
         for (const left of combineLevels(across)) {
           const apart = states;
-          states = apart.slice(0, left).map((_, place) =>
-            [...foldStates(op, make, apart.filter((_, i) => i % left === place))]
-          );
+          states = apart.slice(0, left).map((
+            _,
+            place,
+          ) => [...foldStates(op, make, apart.filter((_, i) => i % left === place))]);
         }
         const result = foldStates(op, make, states).map((component) => this.#value(component));
         for (this.#lane = first; this.#lane < first + across; this.#lane++) {
@@ -237,7 +256,8 @@ class Group {
   /** The elements that this lane sees of an array, after checking the access. */
   #elements(array: ArrayDecl, at: number, writes: boolean): Elements {
     const shared = this.#shared.get(array);
-    const elements = shared?.elements ?? this.#private[this.#lane]!.get(array) ?? fail(`there is no array ${array.name}`);
+    const elements = shared?.elements ?? this.#private[this.#lane]!.get(array) ??
+      fail(`there is no array ${array.name}`);
     if (at < 0 || at >= array.length) fail(`${array.name}[${at}] is outside its ${array.length} elements`);
     if (!writes && elements[at] === undefined) fail(`${array.name}[${at}] is read and was never set`);
     if (shared?.watch.touch(at, this.#clock.phase, this.#lane, writes)) {
@@ -263,7 +283,8 @@ class Group {
       case "loop":
         return [this.#variables.get(instr) ?? fail(`loop variable ${instr.name} is used outside its loop`)];
       default:
-        return this.#locals.get(instr) ?? this.#uniforms.get(instr) ?? fail(`a ${instr.kind} is used out of scope`);
+        return this.#locals.get(instr) ?? this.#uniforms.get(instr) ??
+          fail(`a ${instr.kind} is used out of scope`);
     }
   }
 
@@ -271,7 +292,9 @@ class Group {
     switch (instr.kind) {
       case "unary": {
         const meaning = unaryMeaning[instr.op][instr.arg.type.scalar];
-        return meaning ? this.#value(instr.arg).map(meaning) : fail(`${instr.op} of ${instr.arg.type.scalar}`);
+        return meaning
+          ? this.#value(instr.arg).map(meaning)
+          : fail(`${instr.op} of ${instr.arg.type.scalar}`);
       }
       case "binary": {
         const meaning = binaryMeaning[instr.op][instr.a.type.scalar];

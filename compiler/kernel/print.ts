@@ -25,7 +25,8 @@ export interface PrintedLine {
 }
 
 /** The canonical text of a kernel. */
-export const printKernel = (kernel: Kernel): string => kernelLines(kernel).map(({ text }) => text + "\n").join("");
+export const printKernel = (kernel: Kernel): string =>
+  kernelLines(kernel).map(({ text }) => text + "\n").join("");
 
 /** The text line by line, for messages that point into a kernel. */
 export function kernelLines(kernel: Kernel): readonly PrintedLine[] {
@@ -87,7 +88,9 @@ class Printer {
       const step = multiple === 1 ? "" : `, a multiple of ${multiple}`;
       this.#line(`param ${name}: ${scalar} in [${lo}, ${hi}]${step}`);
     }
-    for (const { name, dtype, size, access } of buffers) this.#line(`buffer ${name}: ${dtype}[${size}] ${access}`);
+    for (const { name, dtype, size, access } of buffers) {
+      this.#line(`buffer ${name}: ${dtype}[${size}] ${access}`);
+    }
     for (const array of arrays) this.#line(showArray(array));
     this.#blocks(body);
   }
@@ -138,10 +141,16 @@ class Printer {
           break;
         }
         case "store":
-          this.#line(`store ${statement.buffer}[${this.#show(statement.index)}] = ${this.#show(statement.value)}`, statement);
+          this.#line(
+            `store ${statement.buffer}[${this.#show(statement.index)}] = ${this.#show(statement.value)}`,
+            statement,
+          );
           break;
         case "set":
-          this.#line(`${statement.array.name}[${this.#show(statement.index)}] = ${this.#show(statement.value)}`, statement);
+          this.#line(
+            `${statement.array.name}[${this.#show(statement.index)}] = ${this.#show(statement.value)}`,
+            statement,
+          );
           break;
         case "for":
           this.#line(`for ${this.#header(statement)} {`, statement);
@@ -194,5 +203,7 @@ class Printer {
 }
 
 function showArray({ name, space, type, length, dynamic }: ArrayDecl): string {
-  return `array ${name}: ${space} ${showType(type)}[${length}]${space === "lane" && dynamic ? " dynamic" : ""}`;
+  return `array ${name}: ${space} ${showType(type)}[${length}]${
+    space === "lane" && dynamic ? " dynamic" : ""
+  }`;
 }

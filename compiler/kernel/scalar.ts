@@ -81,7 +81,8 @@ export const binaryMeaning: { readonly [O in BinaryOp]: PerType<Binary> } = {
 };
 
 /** Ops whose result is a bool, whatever they compare. */
-export const isComparison = (op: BinaryOp): boolean => op === "lt" || op === "le" || op === "eq" || op === "ne";
+export const isComparison = (op: BinaryOp): boolean =>
+  op === "lt" || op === "le" || op === "eq" || op === "ne";
 
 /**
  * Conversion by value. float → integer truncates and saturates, and NaN gives 0; a driver promises that only inside the

@@ -1,0 +1,358 @@
+/**
+ * A kernel as WGSL, in the conservative subset that naga and Tint both take. Emission takes no decisions.
+ *
+ *     buffer            b0, b1, … in order, at @binding(0), …                     wgsl_buffers.ts
+ *     uniform block     the last binding, an array of vec4<u32>; see uniforms.ts
+ *     parameter, bound  read from it once, at the top: p0, n0, …
+ *     value             v0, v1, …: one `let` per operation; operations on literals are done here
+ *     loop variable     i0, i1, …
+ *     lane array        r0_0, r0_1, …: one `var` per element; a dynamic one is private memory
+ *     shared array      s0 in workgroup memory; barriers as barriers.ts says
+ *
+ * Names come from positions, so identical kernels are identical text whatever they call things. A grid that is folded
+ * into two dimensions has groups beyond the last; they leave at once. The expression of a group's number is uniform, and
+ * so is everything that decides whether a barrier is reached.
+ */
+
+import { InternalError } from "../errors.ts";
+import { expandCombines } from "../kernel/expand_combines.ts";
+import {
+  type ArrayDecl,
+  type Block,
+  type Computed,
+  type Instr,
+  type Kernel,
+  type Literal,
+  literal,
+  type LoopVar,
+  type Phase,
+  type Statement,
+} from "../kernel/ir.ts";
+import { binaryMeaning, bitcastMeaning, castMeaning, unaryMeaning } from "../kernel/scalar.ts";
+import { type Barrier, barriersOf } from "./barriers.ts";
+import { isFolded, uniformWords } from "./uniforms.ts";
+import { BufferText, wideBuffers } from "./wgsl_buffers.ts";
+import { binaryText, castText, isSpecial, literalText, typeText, unaryText } from "./wgsl_ops.ts";
+
+export interface WgslOptions {
+  readonly features: { readonly f16: boolean; readonly subgroups: boolean };
+}
+
+/** The text of the shader module; its entry point is `main`. */
+export const emitWgsl = (kernel: Kernel, options: WgslOptions): string =>
+  new Emitter(kernel, options).module();
+
+class Emitter {
+  readonly #kernel: Kernel;
+  readonly #hasF16: boolean;
+  readonly #barriers: ReadonlyMap<Phase, Barrier>;
+  readonly #buffers = new Map<string, BufferText>();
+  readonly #arrays = new Map<ArrayDecl, string>();
+  readonly #params = new Map<string, string>();
+  readonly #bounds = new Map<number, string>();
+  /** Text of values that have been bound; literals where a value was computed here. */
+  readonly #names = new Map<Instr, string>();
+  readonly #folded = new Map<Instr, Literal>();
+  /** Names of f32 literals that exist only as bits, by their bits. */
+  readonly #specials = new Map<number, string>();
+  readonly #lines: string[] = [];
+  readonly #used = { group: false, lane: false };
+  #indent = "  ";
+  #values = 0;
+  #variables = 0;
+
+  constructor(original: Kernel, { features }: WgslOptions) {
+    const kernel = expandCombines(original);
+    this.#kernel = kernel;
+    this.#hasF16 = features.f16;
+    this.#barriers = barriersOf(kernel);
+    const wide = wideBuffers(kernel);
+    kernel.buffers.forEach((decl, i) =>
+      this.#buffers.set(decl.name, new BufferText(`b${i}`, decl, wide.has(decl.name), features.f16))
+    );
+    kernel.arrays.forEach((array, i) =>
+      this.#arrays.set(array, `${array.space === "shared" ? "s" : array.dynamic ? "m" : "r"}${i}`)
+    );
+    kernel.params.forEach(({ name }, i) => this.#params.set(name, `p${i}`));
+    for (const word of uniformWords(kernel)) {
+      if (word.kind === "bound") this.#bounds.set(word.value, `n${this.#bounds.size}`);
+    }
+  }
+
+  module(): string {
+    this.#blocks(this.#kernel.body);
+    const usesF16 = this.#hasF16 && this.#kernel.buffers.some(({ dtype }) => dtype === "f16");
+    return [
+      ...usesF16 ? ["enable f16;", ""] : [],
+      ...this.#declarations(),
+      "",
+      `@compute @workgroup_size(${this.#kernel.lanes})`,
+      `fn main(${this.#builtins().join(", ")}) {`,
+      ...this.#prologue().map((line) => "  " + line),
+      ...this.#lines,
+      "}",
+      "",
+    ].join("\n");
+  }
+
+  #declarations(): string[] {
+    const { buffers, arrays } = this.#kernel;
+    const lines = buffers.map(({ name }, i) => this.#buffers.get(name)!.declaration(i));
+    const words = uniformWords(this.#kernel).length;
+    if (words > 0) {
+      const type = `array<vec4<u32>, ${Math.ceil(words / 4)}>`;
+      lines.push(`@group(0) @binding(${buffers.length}) var<uniform> uniforms: ${type};`);
+    }
+    for (const array of arrays) {
+      if (array.space === "lane" && !array.dynamic) continue;
+      const space = array.space === "shared" ? "workgroup" : "private";
+      lines.push(
+        `var<${space}> ${this.#arrays.get(array)}: array<${typeText(array.type)}, ${array.length}>;`,
+      );
+    }
+    return lines;
+  }
+
+  #builtins(): string[] {
+    const builtins: string[] = [];
+    if (this.#used.group || isFolded(this.#kernel)) builtins.push("@builtin(workgroup_id) wid: vec3<u32>");
+    if (isFolded(this.#kernel)) builtins.push("@builtin(num_workgroups) grid: vec3<u32>");
+    if (this.#used.lane) builtins.push("@builtin(local_invocation_index) lid: u32");
+    return builtins;
+  }
+
+  /** What stands before the first block: the group's number, parameters and bounds, special literals, registers. */
+  #prologue(): string[] {
+    const lines: string[] = [];
+    if (isFolded(this.#kernel)) {
+      lines.push("let linear = wid.x + wid.y * grid.x;", "if (linear >= uniforms[0].x) { return; }");
+      if (this.#used.group) lines.push("let group = i32(linear);");
+    } else if (this.#used.group) lines.push("let group = i32(wid.x);");
+    if (this.#used.lane) lines.push("let lane = i32(lid);");
+
+    uniformWords(this.#kernel).forEach((word, i) => {
+      const text = `uniforms[${i >> 2}].${"xyzw"[i & 3]}`;
+      if (word.kind === "bound") lines.push(`let ${this.#bounds.get(word.value)} = bitcast<i32>(${text});`);
+      if (word.kind === "param") {
+        const value = word.scalar === "bool"
+          ? `${text} != 0u`
+          : word.scalar === "u32"
+          ? text
+          : `bitcast<${word.scalar}>(${text})`;
+        lines.push(`let ${this.#params.get(word.name)} = ${value};`);
+      }
+    });
+    for (const [bits, name] of this.#specials) {
+      lines.push(`var ${name}_bits = 0x${bits.toString(16)}u;`, `let ${name} = bitcast<f32>(${name}_bits);`);
+    }
+    for (const array of this.#kernel.arrays) {
+      if (array.space === "shared" || array.dynamic) continue;
+      for (let i = 0; i < array.length; i++) {
+        lines.push(`var ${this.#arrays.get(array)}_${i}: ${typeText(array.type)};`);
+      }
+    }
+    return lines;
+  }
+
+  #line(text: string): void {
+    this.#lines.push(this.#indent + text);
+  }
+
+  #nested(opening: string, body: () => void): void {
+    this.#line(opening);
+    const outer = this.#indent;
+    this.#indent += "  ";
+    body();
+    this.#indent = outer;
+    this.#line("}");
+  }
+
+  #blocks(blocks: readonly Block[]): void {
+    for (const block of blocks) {
+      switch (block.kind) {
+        case "uniform":
+          this.#statements(block.lets);
+          break;
+        case "phase": {
+          const barrier = this.#barriers.get(block);
+          if (barrier === "storage") this.#line("storageBarrier();");
+          if (barrier) this.#line("workgroupBarrier();");
+          this.#statements(block.body);
+          break;
+        }
+        case "loop":
+          this.#loop(block, () => this.#blocks(block.body));
+          break;
+        case "combine":
+          throw new InternalError("wgsl", "a combine survived its expansion");
+      }
+    }
+  }
+
+  #loop(loop: { variable: LoopVar; from: Instr; to: Instr; step: number }, body: () => void): void {
+    const { variable, from, to, step } = loop;
+    const bound = to.kind === "literal" ? this.#bounds.get(to.value)! : this.#operand(to);
+    const name = `i${this.#variables++}`;
+    this.#names.set(variable, name);
+    this.#nested(
+      `for (var ${name}: i32 = ${this.#operand(from)}; ${name} < ${bound}; ${name} += ${step}i) {`,
+      body,
+    );
+  }
+
+  #statements(statements: readonly Statement[]): void {
+    for (const statement of statements) this.#statement(statement);
+  }
+
+  #statement(statement: Statement): void {
+    switch (statement.kind) {
+      case "let": {
+        const { instr } = statement;
+        const folded = this.#fold(instr);
+        if (folded) {
+          this.#folded.set(instr, folded);
+          return;
+        }
+        const text = this.#computed(instr);
+        const name = `v${this.#values++}`;
+        this.#names.set(instr, name);
+        this.#line(`let ${name} = ${text};`);
+        return;
+      }
+      case "store": {
+        const { index, value } = statement;
+        const lines = this.#buffer(statement.buffer)
+          .store(this.#literalOf(index), this.#operand(index), this.#operand(value), value.type.width);
+        for (const line of lines) this.#line(line);
+        return;
+      }
+      case "set":
+        this.#line(`${this.#element(statement.array, statement.index)} = ${this.#operand(statement.value)};`);
+        return;
+      case "for":
+        this.#loop(statement, () => this.#statements(statement.body));
+        return;
+      case "if":
+        this.#nested(`if (${this.#operand(statement.condition)}) {`, () => this.#statements(statement.then));
+        if (statement.otherwise.length === 0) return;
+        this.#lines.pop();
+        this.#nested("} else {", () => this.#statements(statement.otherwise));
+        return;
+    }
+  }
+
+  #buffer(name: string): BufferText {
+    const buffer = this.#buffers.get(name);
+    if (!buffer) throw new InternalError("wgsl", `there is no buffer ${name}`);
+    return buffer;
+  }
+
+  #element(array: ArrayDecl, index: Instr): string {
+    const name = this.#arrays.get(array);
+    if (name === undefined) throw new InternalError("wgsl", `there is no array ${array.name}`);
+    if (array.space === "shared" || array.dynamic) return `${name}[${this.#operand(index)}]`;
+    const at = this.#literalOf(index);
+    if (at.kind !== "literal") {
+      throw new InternalError("wgsl", `${array.name} is read at an index that varies`);
+    }
+    return `${name}_${at.value}`;
+  }
+
+  /** The literal that an instruction was folded to, or the instruction itself. */
+  #literalOf(instr: Instr): Instr {
+    return this.#folded.get(instr) ?? instr;
+  }
+
+  #operand(instr: Instr): string {
+    const known = this.#literalOf(instr);
+    switch (known.kind) {
+      case "literal":
+        return isSpecial(known) ? this.#special(known.bits >>> 0) : literalText(known);
+      case "builtin":
+        this.#used[known.name] = true;
+        return known.name;
+      case "param": {
+        const name = this.#params.get(known.name);
+        if (name === undefined) throw new InternalError("wgsl", `there is no parameter ${known.name}`);
+        return name;
+      }
+      default: {
+        const name = this.#names.get(known);
+        if (name === undefined) throw new InternalError("wgsl", `a ${known.kind} is used before it is bound`);
+        return name;
+      }
+    }
+  }
+
+  #special(bits: number): string {
+    const known = this.#specials.get(bits);
+    if (known) return known;
+    const name = `f${this.#specials.size}`;
+    this.#specials.set(bits, name);
+    return name;
+  }
+
+  /** An operation on literals alone: compilers differ in what they make of it, or refuse it. */
+  #fold(instr: Computed): Literal | undefined {
+    if (instr.type.width !== 1) return undefined;
+    const scalar = instr.type.scalar;
+    switch (instr.kind) {
+      case "unary": {
+        const arg = this.#literalOf(instr.arg);
+        const meaning = unaryMeaning[instr.op][arg.type.scalar];
+        return arg.kind === "literal" && meaning ? literal(scalar, meaning(arg.value)) : undefined;
+      }
+      case "binary": {
+        const [a, b] = [this.#literalOf(instr.a), this.#literalOf(instr.b)];
+        const meaning = binaryMeaning[instr.op][a.type.scalar];
+        if (a.kind !== "literal" || b.kind !== "literal" || !meaning) return undefined;
+        return literal(scalar, meaning(a.value, b.value));
+      }
+      case "select": {
+        const condition = this.#literalOf(instr.condition);
+        if (condition.kind !== "literal") return undefined;
+        const taken = this.#literalOf(condition.value !== 0 ? instr.then : instr.otherwise);
+        return taken.kind === "literal" ? taken : undefined;
+      }
+      case "cast":
+      case "bitcast": {
+        const arg = this.#literalOf(instr.arg);
+        if (arg.kind !== "literal") return undefined;
+        const meaning = instr.kind === "cast" ? castMeaning : bitcastMeaning;
+        return literal(scalar, meaning(arg.type.scalar, scalar, arg.value));
+      }
+      default:
+        return undefined;
+    }
+  }
+
+  #computed(instr: Computed): string {
+    const operand = (arg: Instr) => this.#operand(arg);
+    switch (instr.kind) {
+      case "unary":
+        return unaryText(instr, operand(instr.arg));
+      case "binary":
+        return binaryText(
+          { ...instr, a: this.#literalOf(instr.a), b: this.#literalOf(instr.b) },
+          operand(instr.a),
+          operand(instr.b),
+        );
+      case "select":
+        return `select(${operand(instr.otherwise)}, ${operand(instr.then)}, ${operand(instr.condition)})`;
+      case "cast":
+      case "bitcast":
+        return castText(instr, operand(instr.arg));
+      case "load":
+        return this.#buffer(instr.buffer)
+          .load(this.#literalOf(instr.index), operand(instr.index), instr.type.width);
+      case "read":
+        return this.#element(instr.array, instr.index);
+      case "splat":
+        return `${typeText(instr.type)}(${operand(instr.arg)})`;
+      case "component":
+        return `${operand(instr.arg)}.${"xyzw"[instr.index]}`;
+      case "construct":
+        return `${typeText(instr.type)}(${instr.args.map(operand).join(", ")})`;
+    }
+  }
+}

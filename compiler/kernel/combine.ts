@@ -134,8 +134,16 @@ export function combineStates(
   a: readonly Instr[],
   b: readonly Instr[],
 ): readonly Instr[] {
-  const { scalar, width } = a[0]!.type;
-  const { binary, select, not, exp, isNaN } = shorthand(make, width);
+  return combineWith(op, shorthand(make, a[0]!.type.width), a, b);
+}
+
+function combineWith(
+  op: CombineOp,
+  { binary, select, not, exp, isNaN }: ReturnType<typeof shorthand>,
+  a: readonly Instr[],
+  b: readonly Instr[],
+): readonly Instr[] {
+  const { scalar } = a[0]!.type;
 
   /** The extreme of two, NaN if either is; on bool it is any or all. */
   const extreme = (which: "max" | "min", x: Instr, y: Instr, propagate: boolean): Instr => {

@@ -8,6 +8,8 @@ export * from "./indexing/one_hot.ts";
 export * from "./indexing/scatter_add.ts";
 export * from "./leaves.ts";
 export * from "./matmul.ts";
+export * from "./random/bits.ts";
+export * from "./random/key.ts";
 export * from "./reduce/sum.ts";
 export * from "./views/broadcast.ts";
 export * from "./views/concat.ts";

@@ -31,7 +31,10 @@ export interface LowerSite<Attrs> {
   readonly outputs: readonly ConcreteType[];
   /** Which result is asked for. */
   readonly result: number;
-  /** A kernel parameter's index value for this node's random stream (SEMANTICS §5); one per node. */
+  /**
+   * For an op with an attribute `stream`: the kernel parameter (u32) that holds it (SEMANTICS §5). A parameter and not a
+   * literal, so that equal layers share a kernel; one per node.
+   */
   readonly stream: Value;
 }
 

@@ -1,0 +1,192 @@
+/**
+ * The greedy policy, in two sweeps.
+ *
+ *   inline   consumers first: a node is computed where it is used if that is legal and worthwhile in *every* group that
+ *            uses it; else it is stored, and becomes the root of a group of its own. So a consumer pulls in what it can:
+ *            epilogues, prologues, chains, and row scalars all come about in this one sweep.
+ *   merge    groups of the same iteration space that share memory become one kernel with several results, where no path
+ *            leads from one to the other through a third.
+ *
+ * The diamond that makes fusion hard: a → b, a → c, b → d, c → d. Storing `a` and fusing b, c, d is fine; fusing a with
+ * d while b is stored is a cycle. The first sweep cannot make one, since a group is rooted at one stored node and reads
+ * only nodes before it; the second checks.
+ */
+
+import type { Graph } from "../graph/graph.ts";
+import type { Node } from "../graph/node.ts";
+import type { Tensor } from "../graph/node.ts";
+import {
+  consumersOf,
+  type Cover,
+  type Decision,
+  demanded,
+  type Group,
+  isLeaf,
+  isProgramNode,
+  loadsOf,
+  storedResults,
+} from "./group.ts";
+import { type Accepted, classify, isRefused } from "./legal.ts";
+import { lowerGroup } from "./lower_group.ts";
+import { mergeGroups } from "./merge.ts";
+import type { FusionOptions } from "./policy.ts";
+import { below, bytesOfNode, type CostModel, elements, flopsOf } from "./worthwhile.ts";
+
+/** A group being grown: one stored node and what it computes for it. */
+interface Growing {
+  readonly root: Node;
+  readonly roots: readonly Tensor[];
+  readonly nodes: Set<Node>;
+  accepted: Accepted | undefined;
+}
+
+export function greedy(graph: Graph, options: FusionOptions): Cover {
+  const { cost, limits } = options;
+  const users = consumersOf(graph);
+  const wanted = demanded(graph);
+  const growing: Growing[] = [];
+  /** The groups that compute a node. */
+  const homes = new Map<Node, Set<Growing>>();
+  const decisions: Decision[] = [];
+
+  const store = (node: Node) => {
+    const group: Growing = {
+      root: node,
+      roots: storedResults(node, users, wanted),
+      nodes: new Set([node]),
+      accepted: undefined,
+    };
+    if (group.roots.length === 0) return;
+    growing.push(group);
+    homes.set(node, new Set([group]));
+  };
+
+  for (const node of [...graph.nodes].reverse()) {
+    if (isLeaf(node)) continue;
+    const into = new Set<Growing>();
+    for (const user of users.get(node) ?? []) for (const g of homes.get(user) ?? []) into.add(g);
+    const results = storedResults(node, users, wanted);
+    if (results.length === 0) continue;
+    const must = results.some((t) => wanted.has(t.key)) ? "it is an output" : isProgramNode(node) ? "it is a program" : "";
+    const refusal = must === "" ? undefined : must;
+    const decision = refusal === undefined ? decide(node, [...into], users, cost, limits.storageBuffers) : undefined;
+    if (decision?.fuse) {
+      for (const g of into) {
+        g.nodes.add(node);
+        g.accepted = decision.accepted.get(g);
+      }
+      homes.set(node, into);
+    } else store(node);
+    for (const g of into) {
+      decisions.push({
+        fuse: decision?.fuse ?? false,
+        node,
+        into: g.root,
+        because: refusal ?? decision!.because,
+        bytes: decision?.bytes ?? 0,
+        flops: decision?.flops ?? 0,
+      });
+    }
+  }
+  const groups: Group[] = growing.reverse().map((g, id) => ({ id, roots: g.roots, nodes: g.nodes }));
+  return mergeGroups(graph, { groups, decisions }, options);
+}
+
+interface Verdict {
+  readonly fuse: boolean;
+  readonly because: string;
+  readonly bytes: number;
+  readonly flops: number;
+  readonly accepted: ReadonlyMap<Growing, Accepted>;
+}
+
+const trivial = (node: Node): boolean =>
+  node.op.view === true || node.op.name === "constant" || node.op.name === "sizeOf" || node.op.name === "iota";
+
+function decide(
+  node: Node,
+  into: readonly Growing[],
+  users: ReadonlyMap<Node, readonly Node[]>,
+  cost: CostModel,
+  storageBuffers: number,
+): Verdict {
+  const accepted = new Map<Growing, Accepted>();
+  const no = (because: string, bytes = 0, flops = 0): Verdict => ({ fuse: false, because, bytes, flops, accepted });
+  const size = elements(node);
+  const nodeBytes = bytesOfNode(node);
+  let repeated = 0;
+  let moreLoads = 0;
+  for (const g of into) {
+    if (isProgramNode(g.root)) {
+      if (!trivial(node)) return no(`${g.root.op.name} reads its inputs many times: only views are computed in place`);
+      continue;
+    }
+    const nodes = new Set(g.nodes).add(node);
+    const group = lowerGroup({ roots: g.roots, nodes });
+    const verdict = classify(group, storageBuffers);
+    if (isRefused(verdict)) return no(verdict.refused);
+    accepted.set(g, verdict);
+    if (trivial(node)) continue;
+    const made = group.reader.made.get(node) ?? [];
+    const flops = made.reduce((n, v) => Math.max(n, flopsOf(v)), 0);
+    const space = group.roots.reduce((n, r) => Math.max(n, r.shape.reduce((p, d) => p * d, 1)), 1);
+    if (verdict.main && made.some((v) => v !== verdict.main)) {
+      const inside = below([verdict.main.body]);
+      if (made.some((v) => inside.has(v))) {
+        const depth = verdict.main.vars.reduce((n, v) => n * v.extent, 1);
+        repeated += flops * (space * depth / cost.tileColumns - size);
+      }
+    } else if (verdict.kind === "map" && space > size) repeated += flops * (space - size);
+    // What the group would load more, and the node's own load less.
+    const before = new Set(loadsOf(g).map((t) => t.node));
+    for (const input of node.inputs) {
+      if (!before.has(input.node) && elements(input.node) > 1) moreLoads += Math.min(bytesOfNode(input.node), space * 4);
+    }
+  }
+  if (into.length > 1 && !trivial(node)) {
+    if (reduces(node)) {
+      const contraction = into.some((g) => accepted.get(g)?.kind === "contraction");
+      if (contraction) return no(`a contraction would be computed ${into.length} times`);
+    }
+    if (anchored(node, users)) {
+      return no(`its operand must be stored if this is not, and is as large: one write instead of ${into.length} repeats`);
+    }
+  }
+  const inputs = node.inputs.reduce((n, t) => n + bytesOfNode(t.node), 0);
+  const saved = nodeBytes * (1 + into.length) + inputs + cost.bytesPerDispatch - moreLoads;
+  const extra = Math.max(0, repeated) / cost.flopsPerByte;
+  if (trivial(node)) return { fuse: true, because: "a view costs nothing", bytes: nodeBytes, flops: 0, accepted };
+  if (extra > saved) {
+    return no(
+      `would repeat ${Math.round(repeated)} operations to save ${Math.round(saved)} bytes`,
+      saved,
+      repeated,
+    );
+  }
+  return {
+    fuse: true,
+    because: into.length > 1 ? `cheap enough to compute in ${into.length} places` : "saves a write and a read",
+    bytes: saved,
+    flops: Math.max(0, repeated),
+    accepted,
+  };
+}
+
+/** Does the op itself sum over something? */
+const reduces = (node: Node): boolean => node.op.terms !== undefined;
+
+/**
+ * Is the node the end of a chain, used by nobody else, that starts at a contraction or reduction of its own size? Then
+ * storing the chain's end is as cheap as storing its start, and the chain is not repeated.
+ */
+function anchored(node: Node, users: ReadonlyMap<Node, readonly Node[]>): boolean {
+  const size = elements(node);
+  const stack = [...node.inputs.map((t) => t.node)];
+  while (stack.length > 0) {
+    const source = stack.pop()!;
+    if (isLeaf(source) || (users.get(source)?.length ?? 0) > 1 || elements(source) < size) continue;
+    if (reduces(source) || isProgramNode(source)) return true;
+    stack.push(...source.inputs.map((t) => t.node));
+  }
+  return false;
+}

@@ -1,0 +1,188 @@
+/**
+ * Soundness: may these nodes be one kernel? Read off the values, never off a list of ops.
+ *
+ * A heuristic may be wrong; what is here may not. Every no has its reason, with numbers (STYLE 5).
+ *
+ *   map          no reduction
+ *   contraction  one reduction whose body multiplies sides that miss each other's axes
+ *   row          reductions over the same axes, each a scalar of its row, possibly dependent (softmax, layer norm)
+ *
+ * Everything else (a reduction inside the loop of another, two contractions) would repeat work per element: refused.
+ */
+
+import { childrenOf, type Load, type Reduce, type Value, type Var, walk } from "../kernel/value.ts";
+import type { LoweredGroup } from "../schedule/group.ts";
+
+export type Shape = "map" | "row" | "contraction";
+
+export interface Accepted {
+  readonly kind: Shape;
+  /** Names the iteration space: groups with equal ones may become one kernel with several results. */
+  readonly space: string;
+  readonly loads: ReadonlySet<string>;
+  /** The contraction of the group, if it is one. */
+  readonly main?: Reduce;
+}
+
+export interface Refused {
+  readonly refused: string;
+}
+
+export const isRefused = (x: Accepted | Refused): x is Refused => "refused" in x;
+
+/** Which schedule takes the group, or why none does. */
+export function classify(group: LoweredGroup, storageBuffers: number): Accepted | Refused {
+  const values = group.roots.map((r) => r.value);
+  const reduces = new Set<Reduce>();
+  const loads = new Set<string>();
+  let prefixes = 0;
+  walk(values, (v) => {
+    if (v.kind === "reduce") reduces.add(v);
+    if (v.kind === "prefix") prefixes++;
+    if (v.kind === "load") loads.add(v.buffer.name);
+  });
+  const written = new Set(group.roots.map((r) => r.buffer.name));
+  const buffers = new Set([...loads, ...written]).size;
+  if (buffers > storageBuffers) {
+    return { refused: `needs ${buffers} storage buffers, and the limit is ${storageBuffers}` };
+  }
+  if (prefixes > 0 && (prefixes > 1 || reduces.size > 0 || group.roots.length > 1)) {
+    return { refused: "a cumulative op has a kernel of its own" };
+  }
+  if (reduces.size === 0) {
+    const shapes = new Set(group.roots.map((r) => spaceOf(r.axes)));
+    if (shapes.size > 1) return { refused: `results have different iteration spaces: ${[...shapes].join(" and ")}` };
+    return { kind: "map", space: `map ${[...shapes][0]}`, loads };
+  }
+  const contractions = [...reduces].filter(isContraction);
+  if (contractions.length > 0) return contraction(group, reduces, contractions, loads);
+  return row(group, reduces, loads);
+}
+
+const spaceOf = (axes: readonly Value[]): string => `[${axes.filter((a) => a.kind === "var").map((a) => (a as Var).extent)}]`;
+
+const outer = (value: Value, bound: readonly Var[]): Set<Var> => new Set([...value.free].filter((v) => !bound.includes(v)));
+
+/**
+ * Two loads that both depend on the reduced axes, each with an output axis that the other misses: every element of one
+ * meets many of the other.
+ */
+export function isContraction(reduce: Reduce): boolean {
+  const sides: Set<Var>[] = [];
+  walk([reduce.body], (v) => {
+    if (v.kind === "load" && reduce.vars.some((k) => v.free.has(k))) sides.push(outer(v, reduce.vars));
+  });
+  // A side may also be an index comparison (one-hot products): id[k] == v has the free axis v and no load of it.
+  walk([reduce.body], (v) => {
+    if (v.kind === "binary" && v.op === "eq" && v.a.type === "i32" && reduce.vars.some((k) => v.free.has(k))) {
+      sides.push(outer(v, reduce.vars));
+    }
+  });
+  for (const a of sides) {
+    for (const b of sides) {
+      if ([...a].some((v) => !b.has(v)) && [...b].some((v) => !a.has(v))) return true;
+    }
+  }
+  return false;
+}
+
+const nestedIn = (body: Value): Reduce[] => {
+  const found: Reduce[] = [];
+  walk([body], (v) => {
+    if (v.kind === "reduce") found.push(v);
+  });
+  return found;
+};
+
+function contraction(
+  group: LoweredGroup,
+  reduces: ReadonlySet<Reduce>,
+  contractions: readonly Reduce[],
+  loads: ReadonlySet<string>,
+): Accepted | Refused {
+  const main = contractions[0]!;
+  if (contractions.length > 1) {
+    return { refused: `${contractions.length} contractions: each would be repeated for every element of the other` };
+  }
+  if (reduces.size > 1) {
+    const inside = nestedIn(main.body).length;
+    return {
+      refused: inside > 0
+        ? `a reduction would be repeated inside the loop over ${extent(main.vars)} of a contraction`
+        : `a reduction over the results of a contraction needs all of them first`,
+    };
+  }
+  for (const root of group.roots) {
+    const axes = new Set(root.axes.filter((a) => a.kind === "var"));
+    const free = [...main.free];
+    if (!containsReduce(root.value, main) || free.some((v) => !axes.has(v)) || axes.size !== free.length) {
+      return { refused: "a result is not of the contraction's own shape" };
+    }
+  }
+  return { kind: "contraction", space: `contraction ${group.roots[0]!.shape}`, loads, main };
+}
+
+function containsReduce(value: Value, reduce: Reduce, seen = new Set<Value>()): boolean {
+  if (value === reduce) return true;
+  if (seen.has(value)) return false;
+  seen.add(value);
+  return childrenOf(value).some((c) => containsReduce(c, reduce, seen));
+}
+
+const extent = (vars: readonly Var[]): string => vars.map((v) => v.extent).join("×");
+
+function row(group: LoweredGroup, reduces: ReadonlySet<Reduce>, loads: ReadonlySet<string>): Accepted | Refused {
+  const first = [...reduces][0]!;
+  const outerKey = (free: Iterable<Var>) => [...free].map((v) => `${v.extent}_${v.slot}`).sort().join();
+  const space = outerKey(first.free);
+  for (const r of reduces) {
+    if (extent(r.vars) !== extent(first.vars)) {
+      return { refused: `reductions over different axes: ${extent(first.vars)} and ${extent(r.vars)}` };
+    }
+    if (outerKey(r.free) !== space) {
+      return { refused: `reductions of different rows: [${space}] and [${outerKey(r.free)}]` };
+    }
+    for (const inner of nestedIn(r.body)) {
+      if (inner !== r && r.vars.some((v) => inner.free.has(v))) {
+        return { refused: `a reduction over ${extent(inner.vars)} would be repeated ${extent(r.vars)} times` };
+      }
+    }
+  }
+  const contiguous = isColumn(first) ? "column" : "row";
+  for (const root of group.roots) {
+    const axes = root.axes.filter((a): a is Var => a.kind === "var");
+    const rest = axes.filter((v) => !first.free.has(v));
+    if ([...first.free].some((v) => !axes.includes(v))) {
+      return { refused: `a result of shape [${root.shape}] has fewer axes than the rows of the reduction` };
+    }
+    if (rest.length > 0) {
+      // A result as long as the row: its other axes must be the reduced ones.
+      if (rest.map((v) => v.extent).join("×") !== extent(first.vars)) {
+        return { refused: `a result of shape [${root.shape}] is no row of ${extent(first.vars)}` };
+      }
+      if (contiguous === "column") return { refused: "a column sum and the column itself need two passes over memory" };
+    }
+  }
+  return { kind: "row", space: `${contiguous} [${space}] × ${extent(first.vars)}`, loads };
+}
+
+/** Does the fastest-moving axis of what is read belong to the kept axes? */
+function isColumn(reduce: Reduce): boolean {
+  let row = 0;
+  let column = 0;
+  walk([reduce.body], (v) => {
+    if (v.kind !== "load") return;
+    const fastest = unitStride(v);
+    if (!fastest) return;
+    if (reduce.vars.includes(fastest)) row++;
+    else if (reduce.free.has(fastest)) column++;
+  });
+  return column > row;
+}
+
+function unitStride(load: Load): Var | undefined {
+  if (load.index.kind === "var") return load.index;
+  if (load.index.kind !== "linear") return undefined;
+  const unit = load.index.terms.find((t) => t.coefficient === 1)?.atom;
+  return unit?.kind === "var" ? unit : undefined;
+}

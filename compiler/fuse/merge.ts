@@ -1,0 +1,155 @@
+/**
+ * Second sweep of the greedy policy: kernels with several results.
+ *
+ * Two groups become one if they have the same iteration space, share memory (one reads what the other reads or stores),
+ * fit the binding limit together, and no path leads from one to the other through a third group.
+ */
+
+import type { Graph } from "../graph/graph.ts";
+import type { Node } from "../graph/node.ts";
+import { deviceBytes } from "../graph/dtype.ts";
+import { type Cover, type Decision, type Group, isProgramNode, loadsOf } from "./group.ts";
+import { classify, isRefused } from "./legal.ts";
+import { concrete, lowerGroup } from "./lower_group.ts";
+import type { FusionOptions } from "./policy.ts";
+
+interface Live {
+  roots: Group["roots"];
+  nodes: ReadonlySet<Node>;
+  space: string;
+  dead: boolean;
+}
+
+export function mergeGroups(graph: Graph, cover: Cover, { limits, cost }: FusionOptions): Cover {
+  const live: Live[] = cover.groups.map((g) => ({ ...g, space: spaceOf(g, limits.storageBuffers), dead: false }));
+  const decisions: Decision[] = [...cover.decisions];
+  let changed = true;
+  while (changed) {
+    changed = false;
+    const home = homes(live);
+    for (const { a, b, bytes } of candidates(live, home)) {
+      if (a.dead || b.dead) continue;
+      const into = a.roots[0]!.node;
+      const node = b.roots[0]!.node;
+      const note = (fuse: boolean, because: string) => decisions.push({ fuse, node, into, because, bytes, flops: 0 });
+      if (connected(a, b, live, home) || connected(b, a, live, home)) {
+        note(false, "a third kernel needs the result of one and feeds the other");
+        continue;
+      }
+      const roots = [...a.roots, ...b.roots].sort((x, y) => x.node.id - y.node.id || x.result - y.result);
+      const nodes = new Set([...a.nodes, ...b.nodes]);
+      const verdict = classify(lowerGroup({ roots, nodes }), limits.storageBuffers);
+      if (isRefused(verdict)) {
+        note(false, verdict.refused);
+        continue;
+      }
+      note(true, "one kernel with several results reads shared memory once");
+      b.dead = true;
+      a.roots = roots;
+      a.nodes = nodes;
+      a.space = verdict.space;
+      for (const root of roots) home.set(root.key, a);
+      changed = true;
+    }
+  }
+  void cost;
+  const groups = order(live.filter((g) => !g.dead)).map((g, id) => ({ id, roots: g.roots, nodes: g.nodes }));
+  void graph;
+  return { groups, decisions };
+}
+
+function spaceOf(group: Group, storageBuffers: number): string {
+  if (isProgramNode(group.roots[0]!.node)) return `program ${group.id}`;
+  const verdict = classify(lowerGroup(group), storageBuffers);
+  return isRefused(verdict) ? `alone ${group.id}` : verdict.space;
+}
+
+const homes = (live: readonly Live[]): Map<string, Live> => {
+  const home = new Map<string, Live>();
+  for (const g of live) if (!g.dead) for (const root of g.roots) home.set(root.key, g);
+  return home;
+};
+
+/** Pairs that share memory, the most bytes first. */
+function candidates(live: readonly Live[], home: ReadonlyMap<string, Live>): { a: Live; b: Live; bytes: number }[] {
+  const readers = new Map<string, Set<Live>>();
+  for (const g of live) {
+    if (g.dead) continue;
+    for (const t of [...loadsOf(g), ...g.roots]) {
+      let set = readers.get(t.key);
+      if (!set) readers.set(t.key, set = new Set());
+      set.add(g);
+    }
+  }
+  const position = new Map(live.map((g, i) => [g, i]));
+  const pairs = new Map<string, { a: Live; b: Live; bytes: number }>();
+  for (const [key, set] of readers) {
+    const list = [...set];
+    for (let i = 0; i < list.length; i++) {
+      for (let j = i + 1; j < list.length; j++) {
+        const [a, b] = [list[i]!, list[j]!];
+        if (!mayShare(a.space, b.space)) continue;
+        const id = `${position.get(a)},${position.get(b)}`;
+        let pair = pairs.get(id);
+        if (!pair) pairs.set(id, pair = { a, b, bytes: 0 });
+        pair.bytes += bytesOfKey(key, a, b, home);
+      }
+    }
+  }
+  return [...pairs.values()].sort((x, y) => y.bytes - x.bytes);
+}
+
+function bytesOfKey(key: string, a: Live, b: Live, home: ReadonlyMap<string, Live>): number {
+  const tensor = home.get(key)?.roots.find((t) => t.key === key) ??
+    [...loadsOf(a), ...loadsOf(b)].find((t) => t.key === key)!;
+  return concrete(tensor).shape.reduce((n, d) => n * d, 1) * deviceBytes(tensor.dtype);
+}
+
+/** Kinds that one kernel can serve: equal spaces, or a map as long as a row. */
+function mayShare(a: string, b: string): boolean {
+  if (a === b) return true;
+  const kinds = [a.split(" ")[0], b.split(" ")[0]];
+  return kinds.includes("map") && (kinds.includes("row") || kinds.includes("contraction"));
+}
+
+/** Is there a path from a to b that leaves both? */
+function connected(a: Live, b: Live, live: readonly Live[], home: ReadonlyMap<string, Live>): boolean {
+  // Backwards from b: what it needs, and what that needs, until a is met.
+  const seen = new Set<Live>([b]);
+  const stack: Live[] = [];
+  const push = (g: Live, direct: boolean) => {
+    for (const t of loadsOf(g)) {
+      const producer = home.get(t.key);
+      if (!producer || seen.has(producer)) continue;
+      if (producer === a) {
+        if (!direct) return true;
+        continue;
+      }
+      seen.add(producer);
+      stack.push(producer);
+    }
+    return false;
+  };
+  if (push(b, true)) return true;
+  for (let g = stack.pop(); g; g = stack.pop()) if (push(g, false)) return true;
+  void live;
+  return false;
+}
+
+/** Producers before consumers, otherwise in the graph's order. */
+function order(groups: readonly Live[]): Live[] {
+  const home = homes(groups);
+  const done = new Set<Live>();
+  const out: Live[] = [];
+  const visit = (g: Live) => {
+    if (done.has(g)) return;
+    done.add(g);
+    for (const t of loadsOf(g)) {
+      const producer = home.get(t.key);
+      if (producer && producer !== g) visit(producer);
+    }
+    out.push(g);
+  };
+  for (const g of [...groups].sort((a, b) => a.roots[0]!.node.id - b.roots[0]!.node.id)) visit(g);
+  return out;
+}

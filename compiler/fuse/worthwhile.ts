@@ -1,0 +1,64 @@
+/**
+ * Profit: bytes saved against work repeated. A heuristic: it may be wrong, never unsound (legal.ts is about that).
+ *
+ * Storing a tensor costs one write and one read per group that uses it. Computing it in place costs its operations once
+ * more in every further group, and inside a contraction once per tile column; and each group loads the operands.
+ */
+
+import type { Node } from "../graph/node.ts";
+import { resultsOf } from "../graph/graph.ts";
+import { deviceBytes } from "../graph/dtype.ts";
+import { childrenOf, type Value, walk } from "../kernel/value.ts";
+import { concrete } from "./lower_group.ts";
+
+export interface CostModel {
+  readonly name: string;
+  /** Operations that take as long as moving one byte. */
+  readonly flopsPerByte: number;
+  /** What a dispatch costs, in bytes of traffic. */
+  readonly bytesPerDispatch: number;
+  /** Columns of a contraction's tile: a prologue is repeated once per so many columns. */
+  readonly tileColumns: number;
+}
+
+/** Fits both adapters well enough to decide; `tune` may replace it. */
+export const defaultCostModel: CostModel = {
+  name: "default",
+  flopsPerByte: 8,
+  bytesPerDispatch: 64 * 1024,
+  tileColumns: 64,
+};
+
+const costly: ReadonlySet<string> = new Set(["exp", "exp2", "log", "log2", "tanh", "sin", "cos", "sqrt", "inverseSqrt"]);
+
+/** Operations to evaluate one element, given what is already computed; a load counts as eight. */
+export function flopsOf(value: Value, below: ReadonlySet<Value> = new Set()): number {
+  let flops = 0;
+  const seen = new Set<Value>();
+  const go = (v: Value): void => {
+    if (seen.has(v) || below.has(v) || v.kind === "reduce" || v.kind === "prefix") return;
+    seen.add(v);
+    if (v.kind === "load") flops += 8;
+    else if (v.kind === "unary") flops += costly.has(v.op) ? 8 : 1;
+    else if (v.kind === "binary") flops += v.op === "div" || v.op === "rem" ? 4 : 1;
+    else if (v.kind === "select" || v.kind === "guard") flops += 1;
+    else if (v.kind === "div" || v.kind === "mod") flops += 4;
+    if (v.kind === "load") return; // index arithmetic is part of the load
+    for (const child of childrenOf(v)) go(child);
+  };
+  go(value);
+  return flops;
+}
+
+export const elements = (node: Node): number =>
+  resultsOf(node).reduce((n, t) => n + concrete(t).shape.reduce((p, d) => p * d, 1), 0);
+
+export const bytesOfNode = (node: Node): number =>
+  resultsOf(node).reduce((n, t) => n + concrete(t).shape.reduce((p, d) => p * d, 1) * deviceBytes(t.dtype), 0);
+
+/** Every value below (and with) the given ones. */
+export function below(values: readonly Value[]): Set<Value> {
+  const all = new Set<Value>();
+  walk(values, (v) => all.add(v));
+  return all;
+}

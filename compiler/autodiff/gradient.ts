@@ -12,6 +12,7 @@ import { GraphBuilder } from "../graph/build.ts";
 import { type Node, Tensor } from "../graph/node.ts";
 import { add } from "../../ops/elementwise/arithmetic.ts";
 import { full } from "../../ops/leaves.ts";
+import { Recompute } from "./recompute.ts";
 
 /**
  * ∂(Σ y)/∂x for each x in `wrt`: zeros where y does not depend on it.
@@ -20,14 +21,22 @@ import { full } from "../../ops/leaves.ts";
  * @throws ShapeError when y is no scalar and no seed is given; CompileError when an op on the way has no gradient.
  */
 export function gradient(y: Tensor, wrt: readonly Tensor[], seed?: Tensor): Tensor[] {
+  return cotangents(y, wrt, seed).map((g, i) => g ?? full(wrt[i]!.shape, 0, wrt[i]!.dtype));
+}
+
+/** The same with null where y does not depend on x. */
+export function cotangents(y: Tensor, wrt: readonly Tensor[], seed?: Tensor): (Tensor | null)[] {
   const builder = GraphBuilder.current("gradient");
   if (!seed && y.shape.length > 0) {
     throw new ShapeError(
-      `gradient: starts from a scalar, and ${showShape(y.shape)} is none; reduce it first (mean, sum) or give a seed`,
+      `gradient: starts from a scalar, and ${
+        showShape(y.shape)
+      } is none; reduce it first (mean, sum) or give a seed`,
     );
   }
   if (!isFloat(y.dtype)) throw new ShapeError(`gradient: of ${y.dtype}; only f32 and f16 have derivatives`);
   const reached = dependents(wrt, y.node);
+  const recompute = new Recompute(builder);
   /** Contributions to each tensor's cotangent, in the order found. */
   const flows = new Map<string, Tensor[]>();
   const flow = (to: Tensor, g: Tensor) => {
@@ -59,14 +68,19 @@ export function gradient(y: Tensor, wrt: readonly Tensor[], seed?: Tensor): Tens
           origin: builder.origins.get(node)?.[0],
         });
       }
-      const flowing = rule({ inputs: node.inputs, outputs, cotangents, attrs: node.attrs });
+      const flowing = rule({
+        inputs: node.inputs.map((t) => recompute.seenFrom(node, t)),
+        outputs: outputs.map((t) => recompute.seenFrom(node, t)),
+        cotangents,
+        attrs: node.attrs,
+      });
       node.inputs.forEach((input, i) => {
         const g = flowing[i];
         if (g && reached.has(input.node) && isFloat(input.dtype)) flow(input, g);
       });
     });
   }
-  return wrt.map((t) => result.get(t.key) ?? full(t.shape, 0, t.dtype));
+  return wrt.map((t) => result.get(t.key) ?? null);
 }
 
 /** The nodes between `wrt` and y, both included. */

@@ -3,12 +3,21 @@ import { type DType, hostArray } from "../compiler/graph/dtype.ts";
 import { type Shape, showShape } from "../compiler/graph/dim.ts";
 import { apply } from "../compiler/graph/build.ts";
 import type { Tensor } from "../compiler/graph/node.ts";
+import type { Inner, Product, SameDType } from "../compiler/model/shape_types.ts";
 import { broadcastShapes, sameDType } from "./broadcast.ts";
 import { defineOp } from "./define_op.ts";
 import { broadcastTo } from "./views/broadcast.ts";
 import { transpose } from "./views/permute.ts";
 import { reshape } from "./views/reshape.ts";
 import { count } from "./views/walk.ts";
+
+const innerDiffers = (a: Shape, b: Shape): ShapeError => {
+  const [k, k2] = [a.at(-1), b.at(b.length === 1 ? 0 : -2)];
+  const hint = a.at(-1) === b.at(-1) && b.length > 1 ? "; transpose the second" : "";
+  return new ShapeError(
+    `matmul: inner dimensions of ${showShape(a)} and ${showShape(b)} differ: ${k} and ${k2}${hint}`,
+  );
+};
 
 /**
  * [..., M, K] · [..., K, N] → [..., M, N], equal leading axes. Transposes and broadcasts are views in front of it, and
@@ -23,7 +32,9 @@ export const matmulOp = defineOp<Record<never, never>>({
     const [k2, n] = b!.shape.slice(-2);
     if (k !== k2) {
       throw new ShapeError(
-        `matmul: inner dimensions of ${showShape(a!.shape)} and ${showShape(b!.shape)} differ: ${k} and ${k2}`,
+        `matmul: inner dimensions of ${showShape(a!.shape)} and ${
+          showShape(b!.shape)
+        } differ: ${k} and ${k2}`,
       );
     }
     return [{ shape: [...a!.shape.slice(0, -2), m!, n!], dtype: a!.dtype }];
@@ -51,7 +62,12 @@ export const matmulOp = defineOp<Record<never, never>>({
   lower(k, [a, b], at) {
     const lead = at.slice(0, -2);
     const [m, n] = at.slice(-2);
-    return k.reduce("sum", [a!.shape.at(-1)!], at, ([i]) => k.mul(a!.at([...lead, m!, i!]), b!.at([...lead, i!, n!])));
+    return k.reduce(
+      "sum",
+      [a!.shape.at(-1)!],
+      at,
+      ([i]) => k.mul(a!.at([...lead, m!, i!]), b!.at([...lead, i!, n!])),
+    );
   },
   terms: ([a]) => a!.shape.at(-1)!,
   samples: [
@@ -60,7 +76,12 @@ export const matmulOp = defineOp<Record<never, never>>({
     { inputs: [{ shape: [2, 3, 6, 5], lo: -1, hi: 1 }, { shape: [2, 3, 5, 9], lo: -1, hi: 1 }], attrs: {} },
     { inputs: [{ shape: [1, 16], lo: -1, hi: 1 }, { shape: [16, 1], lo: -1, hi: 1 }], attrs: {} },
     {
-      inputs: [{ shape: [3, 4], dtype: "i32", lo: -9, hi: 9 }, { shape: [4, 5], dtype: "i32", lo: -9, hi: 9 }],
+      inputs: [{ shape: [3, 4], dtype: "i32", lo: -9, hi: 9 }, {
+        shape: [4, 5],
+        dtype: "i32",
+        lo: -9,
+        hi: 9,
+      }],
       attrs: {},
     },
   ],
@@ -72,20 +93,28 @@ export const matmulOp = defineOp<Record<never, never>>({
  *
  * @throws ShapeError when the inner dimensions or the leading axes do not fit.
  */
-export function matmul<D extends DType>(a: Tensor<Shape, D>, b: Tensor<Shape, D>): Tensor<Shape, D> {
+export function matmul<A extends Shape, D extends DType, B extends Shape, E extends DType>(
+  a: Tensor<A, D>,
+  b: Tensor<B, E> & Inner<A, B> & SameDType<"matmul", D, E>,
+): Tensor<Product<A, B>, D> {
   if (a.shape.length === 0 || b.shape.length === 0) {
-    throw new ShapeError(`matmul: ${showShape(a.shape)} and ${showShape(b.shape)}: a scalar has no rows; use mul`);
+    throw new ShapeError(
+      `matmul: ${showShape(a.shape)} and ${showShape(b.shape)}: a scalar has no rows; use mul`,
+    );
   }
+  if (a.shape.at(-1) !== b.shape.at(b.shape.length === 1 ? 0 : -2)) throw innerDiffers(a.shape, b.shape);
   const left = a.shape.length === 1 ? reshape(a, [1, a.shape[0]!]) : a;
   const right = b.shape.length === 1 ? reshape(b, [b.shape[0]!, 1]) : b;
   // Rows of a stack that meet one matrix are more rows: one big product instead of many small ones.
   const stacked = right.shape.length === 2 && left.shape.length > 2;
   const lead = stacked ? [] : broadcastShapes("matmul", left.shape.slice(0, -2), right.shape.slice(0, -2));
-  const rows = stacked ? reshape(left, [-1, left.shape.at(-1)!]) : broadcastTo(left, [...lead, ...left.shape.slice(-2)]);
+  const rows = stacked
+    ? reshape(left, [-1, left.shape.at(-1)!])
+    : broadcastTo(left, [...lead, ...left.shape.slice(-2)]);
   const columns = broadcastTo(right, [...lead, ...right.shape.slice(-2)]);
   let out = apply(matmulOp, [rows, columns], {});
   if (stacked) out = reshape(out, [...left.shape.slice(0, -1), right.shape.at(-1)!]);
   if (a.shape.length === 1) out = reshape(out, [...out.shape.slice(0, -2), out.shape.at(-1)!]);
   if (b.shape.length === 1) out = reshape(out, out.shape.slice(0, -1));
-  return out as Tensor<Shape, D>;
+  return out as Tensor<Product<A, B>, D>;
 }

@@ -3,12 +3,14 @@
 import type { Dim, Shape } from "../../compiler/graph/dim.ts";
 import type { Value } from "../../compiler/kernel/value.ts";
 
-export interface ReduceOptions {
+/** `Keep` is the literal that was given, for the type of the result. */
+export interface ReduceOptions<Keep extends boolean | undefined = boolean | undefined> {
   /** Reduced axes stay, with size 1, so that the result broadcasts against the input. */
-  readonly keepDims?: boolean;
+  readonly keepDims?: Keep;
 }
 
-export const reducedShape = (shape: Shape, axes: readonly number[]): Shape => shape.filter((_, i) => !axes.includes(i));
+export const reducedShape = (shape: Shape, axes: readonly number[]): Shape =>
+  shape.filter((_, i) => !axes.includes(i));
 
 export const keepDims = (shape: Shape, axes: readonly number[]): Shape =>
   shape.map((d: Dim, i) => axes.includes(i) ? 1 : d);

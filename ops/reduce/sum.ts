@@ -3,6 +3,7 @@ import type { DType } from "../../compiler/graph/dtype.ts";
 import type { Shape } from "../../compiler/graph/dim.ts";
 import { apply } from "../../compiler/graph/build.ts";
 import type { Tensor } from "../../compiler/graph/node.ts";
+import type { Axes, Reduced } from "../../compiler/model/shape_types.ts";
 import { defineOp } from "../define_op.ts";
 import { axesOf } from "../views/axis.ts";
 import { broadcastTo } from "../views/broadcast.ts";
@@ -49,12 +50,13 @@ export const sumOp = defineOp<{ axes: readonly number[] }>({
  * @param axes One axis, several, or (by default) all; negative from the end.
  * @param options `keepDims`: reduced axes stay with size 1.
  */
-export function sum<D extends DType>(
-  x: Tensor<Shape, D>,
-  axes?: number | readonly number[],
-  options: ReduceOptions = {},
-): Tensor<Shape, D> {
+export function sum<
+  S extends Shape,
+  D extends DType,
+  const X extends Axes = undefined,
+  K extends boolean | undefined = undefined,
+>(x: Tensor<S, D>, axes?: X, options?: ReduceOptions<K>): Tensor<Reduced<S, X, K>, D> {
   const list = axesOf("sum", axes, x.shape);
-  const out = list.length === 0 ? x : apply(sumOp, [x], { axes: list }) as Tensor<Shape, D>;
-  return options.keepDims ? reshape(out, keepDims(x.shape, list)) : out;
+  const out = list.length === 0 ? x : apply(sumOp, [x], { axes: list });
+  return (options?.keepDims ? reshape(out, keepDims(x.shape, list)) : out) as Tensor<Reduced<S, X, K>, D>;
 }

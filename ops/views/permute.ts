@@ -3,6 +3,7 @@ import { type Shape, showShape } from "../../compiler/graph/dim.ts";
 import { apply } from "../../compiler/graph/build.ts";
 import type { DType } from "../../compiler/graph/dtype.ts";
 import type { Tensor } from "../../compiler/graph/node.ts";
+import type { Permuted, Transposed } from "../../compiler/model/shape_types.ts";
 import { defineOp } from "../define_op.ts";
 import { axisOf } from "./axis.ts";
 import { gatherBy } from "./walk.ts";
@@ -13,12 +14,16 @@ export const permuteOp = defineOp<{ order: readonly number[] }>({
   infer([x], { order }) {
     if (order.length !== x!.shape.length || new Set(order).size !== order.length) {
       throw new ShapeError(
-        `permute: [${order.join(", ")}] is not an order of the ${x!.shape.length} axes of ${showShape(x!.shape)}`,
+        `permute: [${order.join(", ")}] is not an order of the ${x!.shape.length} axes of ${
+          showShape(x!.shape)
+        }`,
       );
     }
     return [{ shape: order.map((a) => x!.shape[a]!), dtype: x!.dtype }];
   },
-  gradient: ({ cotangents: [g], attrs: { order } }) => [g ? permute(g, order.map((_, i) => order.indexOf(i))) : null],
+  gradient: (
+    { cotangents: [g], attrs: { order } },
+  ) => [g ? permute(g, order.map((_, i) => order.indexOf(i))) : null],
   reference([x], { order }, { inputs, outputs }) {
     return [gatherBy(x!, inputs[0]!, outputs[0]!, (index) => order.map((_, i) => index[order.indexOf(i)]!))];
   },
@@ -39,15 +44,21 @@ export const permuteOp = defineOp<{ order: readonly number[] }>({
  *
  * @param order For each axis of the result, the axis of `x` it comes from (negative from the end).
  */
-export function permute<D extends DType>(x: Tensor<Shape, D>, order: readonly number[]): Tensor<Shape, D> {
+export function permute<S extends Shape, D extends DType, const O extends readonly number[]>(
+  x: Tensor<S, D>,
+  order: O,
+): Tensor<Permuted<S, O>, D> {
   const axes = order.map((a) => axisOf("permute", a, x.shape));
-  if (axes.length === x.shape.length && axes.every((a, i) => a === i)) return x;
-  return apply(permuteOp, [x], { order: axes }) as Tensor<Shape, D>;
+  if (axes.length === x.shape.length && axes.every((a, i) => a === i)) {
+    return x as Tensor as Tensor<Permuted<S, O>, D>;
+  }
+  return apply(permuteOp, [x], { order: axes }) as Tensor<Permuted<S, O>, D>;
 }
 
 /** Swaps the last two axes: the transpose of each matrix. */
-export function transpose<D extends DType>(x: Tensor<Shape, D>): Tensor<Shape, D> {
+export function transpose<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<Transposed<S>, D> {
   const rank = x.shape.length;
   if (rank < 2) throw new ShapeError(`transpose: ${showShape(x.shape)} has fewer than two axes`);
-  return permute(x, [...Array(rank - 2).keys(), rank - 1, rank - 2]);
+  const order: readonly number[] = [...Array(rank - 2).keys(), rank - 1, rank - 2];
+  return permute(x, order) as Tensor as Tensor<Transposed<S>, D>;
 }

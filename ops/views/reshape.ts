@@ -1,9 +1,17 @@
 import { ShapeError } from "../../compiler/errors.ts";
-import { divideDims, elementsOf, mulDims, sameShape, type Shape, showShape } from "../../compiler/graph/dim.ts";
+import {
+  divideDims,
+  elementsOf,
+  mulDims,
+  sameShape,
+  type Shape,
+  showShape,
+} from "../../compiler/graph/dim.ts";
 import { apply } from "../../compiler/graph/build.ts";
 import type { DType } from "../../compiler/graph/dtype.ts";
 import type { Tensor } from "../../compiler/graph/node.ts";
 import type { Value, Values } from "../../compiler/kernel/value.ts";
+import type { Reshaped } from "../../compiler/model/shape_types.ts";
 import { defineOp } from "../define_op.ts";
 
 /** The same elements in row-major order under another shape. */
@@ -63,7 +71,10 @@ export function delinearize(k: Values, position: Value, shape: readonly number[]
  * @param shape The new shape; one size may be -1 and is worked out.
  * @throws ShapeError when the numbers of elements differ.
  */
-export function reshape<const T extends Shape, D extends DType>(x: Tensor<Shape, D>, shape: T): Tensor<T, D> {
+export function reshape<const T extends Shape, D extends DType>(
+  x: Tensor<Shape, D>,
+  shape: T,
+): Tensor<Reshaped<T>, D> {
   let target: Shape = shape;
   if (shape.includes(-1)) {
     const rest = shape.filter((d) => d !== -1).reduce<Shape[number]>(mulDims, 1);
@@ -75,6 +86,6 @@ export function reshape<const T extends Shape, D extends DType>(x: Tensor<Shape,
     }
     target = shape.map((d) => d === -1 ? missing : d);
   }
-  if (sameShape(x.shape, target)) return x as Tensor<T, D>;
-  return apply(reshapeOp, [x], { shape: target }) as Tensor<T, D>;
+  if (sameShape(x.shape, target)) return x as Tensor<Reshaped<T>, D>;
+  return apply(reshapeOp, [x], { shape: target }) as Tensor<Reshaped<T>, D>;
 }

@@ -1,51 +1,20 @@
 /**
  * Random numbers on the host, the same on every machine: for first contents of parameters.
  *
- * The generator is Philox4x32-10 (Salmon, Moraes, Dror, Shaw: Parallel Random Numbers: As Easy as 1, 2, 3, SC 2011).
  * The logarithm and the cosine are our own, in plain f64 arithmetic: Math.log and Math.cos may differ by engine.
  */
 
-/** The high 32 bits of a product of two words, from products of halves, which f64 holds exactly. */
-function highWord(a: number, b: number): number {
-  const [ah, al, bh, bl] = [a >>> 16, a & 0xffff, b >>> 16, b & 0xffff];
-  const [low, mid1, mid2] = [al * bl, al * bh, ah * bl];
-  const carry = (low >>> 16) + (mid1 & 0xffff) + (mid2 & 0xffff);
-  return (ah * bh + (mid1 >>> 16) + (mid2 >>> 16) + (carry >>> 16)) >>> 0;
-}
-
-/** Four random words from a counter of four words and a key of two. */
-export function philox(
-  counter: readonly [number, number, number, number],
-  key: readonly [number, number],
-): number[] {
-  let [c0, c1, c2, c3] = counter;
-  let [k0, k1] = key;
-  for (let round = 0; round < 10; round++) {
-    const [hi0, lo0] = [highWord(0xd2511f53, c0), Math.imul(0xd2511f53, c0) >>> 0];
-    const [hi1, lo1] = [highWord(0xcd9e8d57, c2), Math.imul(0xcd9e8d57, c2) >>> 0];
-    [c0, c1, c2, c3] = [(hi1 ^ c1 ^ k0) >>> 0, lo1, (hi0 ^ c3 ^ k1) >>> 0, lo0];
-    k0 = (k0 + 0x9e3779b9) >>> 0;
-    k1 = (k1 + 0xbb67ae85) >>> 0;
-  }
-  return [c0, c1, c2, c3];
-}
-
-/** A 32-bit hash of a text and a salt (FNV-1a, then the finalizer of MurmurHash3). */
-export function hashText(text: string, salt: number): number {
-  let h = 0x811c9dc5 ^ salt;
-  for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
-}
+import { philox4x32 } from "../random/philox.ts";
+import { hash } from "../random/stream.ts";
 
 /** `count` words that depend on seed and path alone. */
 export function randomWords(count: number, seed: number, path: string): Uint32Array {
   const out = new Uint32Array(count);
   const high = Math.floor(seed / 2 ** 32) >>> 0;
-  const [a, b] = [hashText(path, 0), hashText(path, 1)];
+  // Two hashes, so that no two paths of a model share their numbers.
+  const [a, b] = [hash(path), hash(`${path}#`)];
   for (let i = 0; i < count; i += 4) {
-    const words = philox([i / 4, a, b, high], [seed >>> 0, 0x57656674]);
+    const words = philox4x32([i / 4, a, b, high], [seed >>> 0, 0]);
     for (let j = 0; j < 4 && i + j < count; j++) out[i + j] = words[j]!;
   }
   return out;

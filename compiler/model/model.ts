@@ -14,6 +14,7 @@ import { Tensor } from "../graph/node.ts";
 import { inputOp } from "../../ops/leaves.ts";
 import { eraseMarkers, type Phase, resolvePhase } from "./erase_markers.ts";
 import type { Handles, Inputs, InputSpec } from "./input.ts";
+import { withRandomState } from "./random_state.ts";
 import { declarationsOf } from "./states.ts";
 
 /** The outputs of a model by name. */
@@ -57,7 +58,7 @@ export class Model<I extends Inputs = Inputs, O extends Outputs = Outputs> {
 
   /** The graph that is compiled: without markers, for this model's phase. */
   get graph(): Graph {
-    return this.#graph ??= eraseMarkers(resolvePhase(this.traced, this.phase));
+    return this.#graph ??= withRandomState(eraseMarkers(resolvePhase(this.traced, this.phase)));
   }
 
   /** This model with some of its outputs. State writes stay: they are not outputs. */

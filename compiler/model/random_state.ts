@@ -1,0 +1,29 @@
+/**
+ * The random key as a state: a graph that draws numbers declares it, and every run advances it (SEMANTICS §5).
+ *
+ * Random ops read the key by its path; only here is it known whether the graph that is compiled has any.
+ */
+
+import { type Graph, makeGraph, type StateDecl } from "../graph/graph.ts";
+import { Tensor } from "../graph/node.ts";
+import { stateOp } from "../../ops/leaves.ts";
+import { advancedKey, randomKeyPath } from "../../ops/random/key.ts";
+
+export function withRandomState(graph: Graph): Graph {
+  const key = graph.nodes.find((node) => node.op === stateOp && node.attrs.path === randomKeyPath);
+  if (!key || graph.states.some((s) => s.path === randomKeyPath)) return graph;
+  const tensor = new Tensor(key, 0) as Tensor<readonly [2], "u32">;
+  const state: StateDecl = {
+    tensor,
+    path: randomKeyPath,
+    role: "state",
+    initializer: ({ seed }) => Uint32Array.of(seed >>> 0, 0),
+    origin: graph.builder.origins.get(key)?.[0],
+  };
+  const value = graph.builder.use(() => graph.builder.at("random", () => advancedKey(tensor)));
+  return makeGraph({
+    ...graph,
+    states: [...graph.states, state],
+    writes: [...graph.writes, { state: tensor, value, origin: state.origin }],
+  });
+}

@@ -2,6 +2,8 @@
  * Every op, in one place: importing this file fills the op table. One line per file, sorted.
  */
 
+export * from "./conv/conv.ts";
+export * from "./einsum.ts";
 export * from "./elementwise/arithmetic.ts";
 export * from "./indexing/gather.ts";
 export * from "./indexing/one_hot.ts";

@@ -2,13 +2,13 @@
 
 import type { DType } from "../../compiler/graph/dtype.ts";
 import type { Shape } from "../../compiler/graph/dim.ts";
-import { apply } from "../../compiler/graph/build.ts";
 import type { Tensor } from "../../compiler/graph/node.ts";
-import { broadcastOperands } from "../broadcast.ts";
-import { elementwise } from "./define.ts";
+import { isFiniteValue } from "../../compiler/kernel/numerics.ts";
+import { binary, unary } from "./apply.ts";
+import { elementwise, numeric } from "./define.ts";
 
-const numeric: readonly DType[] = ["f32", "f16", "i32", "u32"];
 const anywhere = { lo: -3, hi: 3 };
+const nonzero = { lo: 0.4, hi: 3, ilo: 1 };
 
 export const addOp = elementwise({
   name: "add",
@@ -18,6 +18,7 @@ export const addOp = elementwise({
   lower: (k, a, b) => k.add(a!, b!),
   gradient: ({ g }) => [g, g],
   domain: [anywhere, anywhere],
+  special: [[Infinity, 1], [Infinity, -Infinity], [NaN, 1], [0, -0]],
 });
 
 export const subOp = elementwise({
@@ -25,9 +26,14 @@ export const subOp = elementwise({
   arity: 2,
   dtypes: numeric,
   number: (a, b) => a - b,
-  lower: (k, a, b) => k.sub(a!, b!),
+  lower(k, a, b) {
+    // Drivers fold x − x to 0, but ∞ − ∞ is NaN.
+    if (a === b && a!.type === "f32") return k.select(isFiniteValue(k, a!), k.const(0), NaN);
+    return k.sub(a!, b!);
+  },
   gradient: ({ g }) => [g, neg(g)],
   domain: [anywhere, anywhere],
+  special: [[Infinity, Infinity], [1, Infinity], [NaN, 1], [1, NaN]],
 });
 
 export const mulOp = elementwise({
@@ -35,9 +41,26 @@ export const mulOp = elementwise({
   arity: 2,
   dtypes: numeric,
   number: (a, b) => a * b,
+  integer: Math.imul,
   lower: (k, a, b) => k.mul(a!, b!),
   gradient: ({ g, x: [a, b] }) => [mul(g, b!), mul(g, a!)],
   domain: [anywhere, anywhere],
+  special: [[Infinity, 0], [Infinity, -2], [NaN, 0], [1e30, 1e30]],
+  specialIntegers: [[0x7fffffff, 3], [-0x80000000, -1], [123456789, 987654321]],
+});
+
+export const divOp = elementwise({
+  name: "div",
+  arity: 2,
+  dtypes: numeric,
+  number: (a, b) => a / b,
+  integer: (a, b) => b === 0 ? a : a / b,
+  lower: (k, a, b) => k.div(a!, b!),
+  gradient: ({ g, x: [, b], y }) => [div(g, b!), neg(div(mul(g, y), b!))],
+  domain: [anywhere, nonzero],
+  special: [[1, 0], [-1, 0], [0, 0], [Infinity, Infinity], [1, Infinity], [NaN, 1], [1, NaN]],
+  specialIntegers: [[7, 0], [-7, 2], [-0x80000000, -1], [7, -2]],
+  ulp: 2.5,
 });
 
 export const negOp = elementwise({
@@ -48,24 +71,122 @@ export const negOp = elementwise({
   lower: (k, a) => k.unary("neg", a!),
   gradient: ({ g }) => [neg(g)],
   domain: [anywhere],
+  special: [[Infinity], [NaN], [0]],
 });
 
-/** a + b, with broadcasting. */
-export function add<S extends Shape, D extends DType>(a: Tensor<S, D>, b: Tensor<Shape, D> | number): Tensor<S, D> {
-  return apply(addOp, broadcastOperands("add", [a, b]), {}) as Tensor<S, D>;
+export const reciprocalOp = elementwise({
+  name: "reciprocal",
+  arity: 1,
+  dtypes: ["f32", "f16"],
+  number: (a) => 1 / a,
+  lower: (k, a) => k.div(1, a!),
+  gradient: ({ g, y }) => [neg(mul(g, square(y)))],
+  domain: [nonzero],
+  special: [[0], [Infinity], [-Infinity], [NaN], [-4]],
+  ulp: 2.5,
+});
+
+export const squareOp = elementwise({
+  name: "square",
+  arity: 1,
+  dtypes: numeric,
+  number: (a) => a * a,
+  integer: (a) => Math.imul(a, a),
+  lower: (k, a) => k.mul(a!, a!),
+  gradient: ({ g, x: [a] }) => [mul(g, mul(a!, 2))],
+  domain: [anywhere],
+  special: [[Infinity], [-Infinity], [NaN], [1e30]],
+});
+
+export const absOp = elementwise({
+  name: "abs",
+  arity: 1,
+  dtypes: numeric,
+  number: Math.abs,
+  lower: (k, a) => k.unary("abs", a!),
+  // sign(0) = 0, so nothing flows at the kink.
+  gradient: ({ g, x: [a] }) => [mul(g, sign(a!))],
+  domain: [anywhere],
+  special: [[-Infinity], [NaN], [-0]],
+  specialIntegers: [[-0x80000000], [-3]],
+});
+
+export const signOp = elementwise({
+  name: "sign",
+  arity: 1,
+  dtypes: numeric,
+  number: Math.sign,
+  lower(k, a) {
+    const negative = a!.type === "u32" ? a! : k.select(k.lt(a!, 0), -1, a!);
+    return k.select(k.lt(0, a!), 1, negative); // 0 and NaN are their own sign
+  },
+  gradient: () => [null],
+  domain: [anywhere],
+  special: [[0], [-0], [NaN], [Infinity], [-Infinity]],
+  jumps: true,
+});
+
+/** a + b, with broadcasting. One side may be a number. */
+export function add<S extends Shape, D extends DType>(
+  a: Tensor<S, D>,
+  b: Tensor<Shape, D> | number,
+): Tensor<S, D>;
+export function add<S extends Shape, D extends DType>(a: number, b: Tensor<S, D>): Tensor<S, D>;
+export function add(a: Tensor | number, b: Tensor | number): Tensor {
+  return binary(addOp, a, b);
 }
 
-/** a − b, with broadcasting. */
-export function sub<S extends Shape, D extends DType>(a: Tensor<S, D>, b: Tensor<Shape, D> | number): Tensor<S, D> {
-  return apply(subOp, broadcastOperands("sub", [a, b]), {}) as Tensor<S, D>;
+/** a − b, with broadcasting. One side may be a number. */
+export function sub<S extends Shape, D extends DType>(
+  a: Tensor<S, D>,
+  b: Tensor<Shape, D> | number,
+): Tensor<S, D>;
+export function sub<S extends Shape, D extends DType>(a: number, b: Tensor<S, D>): Tensor<S, D>;
+export function sub(a: Tensor | number, b: Tensor | number): Tensor {
+  return binary(subOp, a, b);
 }
 
-/** a · b element by element, with broadcasting. */
-export function mul<S extends Shape, D extends DType>(a: Tensor<S, D>, b: Tensor<Shape, D> | number): Tensor<S, D> {
-  return apply(mulOp, broadcastOperands("mul", [a, b]), {}) as Tensor<S, D>;
+/** a · b element by element, with broadcasting. One side may be a number. */
+export function mul<S extends Shape, D extends DType>(
+  a: Tensor<S, D>,
+  b: Tensor<Shape, D> | number,
+): Tensor<S, D>;
+export function mul<S extends Shape, D extends DType>(a: number, b: Tensor<S, D>): Tensor<S, D>;
+export function mul(a: Tensor | number, b: Tensor | number): Tensor {
+  return binary(mulOp, a, b);
+}
+
+/** a / b, with broadcasting. Integers truncate, and x / 0 = x (SEMANTICS §7). One side may be a number. */
+export function div<S extends Shape, D extends DType>(
+  a: Tensor<S, D>,
+  b: Tensor<Shape, D> | number,
+): Tensor<S, D>;
+export function div<S extends Shape, D extends DType>(a: number, b: Tensor<S, D>): Tensor<S, D>;
+export function div(a: Tensor | number, b: Tensor | number): Tensor {
+  return binary(divOp, a, b);
 }
 
 /** −a. */
 export function neg<S extends Shape, D extends DType>(a: Tensor<S, D>): Tensor<S, D> {
-  return apply(negOp, [a], {}) as Tensor<S, D>;
+  return unary(negOp, a);
+}
+
+/** 1 / a, for floats. */
+export function reciprocal<S extends Shape, D extends DType>(a: Tensor<S, D>): Tensor<S, D> {
+  return unary(reciprocalOp, a);
+}
+
+/** a². */
+export function square<S extends Shape, D extends DType>(a: Tensor<S, D>): Tensor<S, D> {
+  return unary(squareOp, a);
+}
+
+/** |a|; its derivative at 0 is 0. */
+export function abs<S extends Shape, D extends DType>(a: Tensor<S, D>): Tensor<S, D> {
+  return unary(absOp, a);
+}
+
+/** −1, 0 or 1; NaN for NaN. Its derivative is 0 everywhere. */
+export function sign<S extends Shape, D extends DType>(a: Tensor<S, D>): Tensor<S, D> {
+  return unary(signOp, a);
 }

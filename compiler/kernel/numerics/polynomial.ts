@@ -1,0 +1,7 @@
+import type { Value, Values } from "../value.ts";
+
+/** c₀ + c₁·x + c₂·x² + …, by Horner's scheme: right whether or not the target fuses multiply and add. */
+export function polynomial(k: Values, x: Value, coefficients: readonly number[]): Value {
+  const [last, ...rest] = coefficients.toReversed();
+  return rest.reduce<Value>((sum, c) => k.add(k.mul(sum, x), c), k.const(last!));
+}

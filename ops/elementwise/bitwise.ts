@@ -1,0 +1,136 @@
+/** Bits of integers. Shift counts are mod 32; `shiftRight` of i32 keeps the sign (SEMANTICS §7). Nothing flows back. */
+
+import type { DType } from "../../compiler/graph/dtype.ts";
+import type { Shape } from "../../compiler/graph/dim.ts";
+import type { Tensor } from "../../compiler/graph/node.ts";
+import { binary, unary } from "./apply.ts";
+import { elementwise, integers } from "./define.ts";
+
+const bits = { lo: 0, hi: 1, ilo: -1000, ihi: 1000 };
+const count = { lo: 0, hi: 1, ilo: 0, ihi: 32 };
+const patterns = [[-1, 0x0f0f0f0f], [0x7fffffff, 31], [-0x80000000, 1], [-0x80000000, 33]];
+
+export const bitAndOp = elementwise({
+  name: "bitAnd",
+  arity: 2,
+  dtypes: integers,
+  number: (a, b) => a & b,
+  lower: (k, a, b) => k.and(a!, b!),
+  gradient: () => [null, null],
+  domain: [bits, bits],
+  specialIntegers: patterns,
+});
+
+export const bitOrOp = elementwise({
+  name: "bitOr",
+  arity: 2,
+  dtypes: integers,
+  number: (a, b) => a | b,
+  lower: (k, a, b) => k.or(a!, b!),
+  gradient: () => [null, null],
+  domain: [bits, bits],
+  specialIntegers: patterns,
+});
+
+export const bitXorOp = elementwise({
+  name: "bitXor",
+  arity: 2,
+  dtypes: integers,
+  number: (a, b) => a ^ b,
+  lower: (k, a, b) => k.binary("xor", a!, b!),
+  gradient: () => [null, null],
+  domain: [bits, bits],
+  specialIntegers: patterns,
+});
+
+export const bitNotOp = elementwise({
+  name: "bitNot",
+  arity: 1,
+  dtypes: integers,
+  number: (a) => ~a,
+  lower: (k, a) => k.unary("bitNot", a!),
+  gradient: () => [null],
+  domain: [bits],
+});
+
+export const shiftLeftOp = elementwise({
+  name: "shiftLeft",
+  arity: 2,
+  dtypes: integers,
+  number: (a, b) => a << b,
+  lower: (k, a, b) => k.binary("shl", a!, k.and(k.cast("u32", b!), k.const(31, "u32"))),
+  gradient: () => [null, null],
+  domain: [bits, count],
+  specialIntegers: patterns,
+});
+
+/** Two ops, because the reference of one sees numbers and not their type. */
+export const shiftRightOp = elementwise({
+  name: "shiftRight",
+  arity: 2,
+  dtypes: ["i32"],
+  number: (a, b) => a >> b,
+  lower: (k, a, b) => k.binary("shr", a!, k.and(k.cast("u32", b!), k.const(31, "u32"))),
+  gradient: () => [null, null],
+  domain: [bits, count],
+  specialIntegers: patterns,
+});
+
+export const shiftRightUnsignedOp = elementwise({
+  name: "shiftRightUnsigned",
+  arity: 2,
+  dtypes: ["u32"],
+  number: (a, b) => a >>> b,
+  lower: (k, a, b) => k.binary("shr", a!, k.and(b!, k.const(31, "u32"))),
+  gradient: () => [null, null],
+  domain: [bits, count],
+  specialIntegers: patterns,
+});
+
+/** The bits that both have; integers, with broadcasting. */
+export function bitAnd<S extends Shape, D extends DType>(
+  a: Tensor<S, D>,
+  b: Tensor<Shape, D> | number,
+): Tensor<S, D> {
+  return binary(bitAndOp, a, b) as Tensor<Shape, D> as Tensor<S, D>;
+}
+
+/** The bits that either has; integers, with broadcasting. */
+export function bitOr<S extends Shape, D extends DType>(
+  a: Tensor<S, D>,
+  b: Tensor<Shape, D> | number,
+): Tensor<S, D> {
+  return binary(bitOrOp, a, b) as Tensor<Shape, D> as Tensor<S, D>;
+}
+
+/** The bits that one of them has; integers, with broadcasting. */
+export function bitXor<S extends Shape, D extends DType>(
+  a: Tensor<S, D>,
+  b: Tensor<Shape, D> | number,
+): Tensor<S, D> {
+  return binary(bitXorOp, a, b) as Tensor<Shape, D> as Tensor<S, D>;
+}
+
+/** All bits flipped. */
+export function bitNot<S extends Shape, D extends DType>(a: Tensor<S, D>): Tensor<S, D> {
+  return unary(bitNotOp, a);
+}
+
+/** a · 2ᵇ, wrapped; b counts mod 32. */
+export function shiftLeft<S extends Shape, D extends DType>(
+  a: Tensor<S, D>,
+  b: Tensor<Shape, D> | number,
+): Tensor<S, D> {
+  return binary(shiftLeftOp, a, b) as Tensor<Shape, D> as Tensor<S, D>;
+}
+
+/** a shifted to the right by b mod 32: with its sign for i32, with zeros for u32. */
+export function shiftRight<S extends Shape, D extends DType>(
+  a: Tensor<S, D>,
+  b: Tensor<Shape, D> | number,
+): Tensor<S, D> {
+  return binary(a.dtype === "u32" ? shiftRightUnsignedOp : shiftRightOp, a, b) as Tensor<Shape, D> as Tensor<
+    S,
+    D
+  >;
+}

@@ -1,0 +1,68 @@
+/** The larger and the smaller of two. NaN if either is NaN; ties share the gradient equally (SEMANTICS §8). */
+
+import type { DType } from "../../compiler/graph/dtype.ts";
+import type { Shape } from "../../compiler/graph/dim.ts";
+import type { Tensor } from "../../compiler/graph/node.ts";
+import { maxPropagating, minPropagating } from "../../compiler/kernel/numerics.ts";
+import { full } from "../leaves.ts";
+import { binary } from "./apply.ts";
+import { mul } from "./arithmetic.ts";
+import { equal, less } from "./comparison.ts";
+import { elementwise, numeric } from "./define.ts";
+import { where } from "./select.ts";
+
+const anywhere = { lo: -3, hi: 3 };
+const special = [[1, 2], [2, 1], [1, 1], [NaN, 1], [1, NaN], [Infinity, NaN], [Infinity, -Infinity], [0, -0]];
+
+/** What flows to the operand that won: all, half in a tie, none if it lost. */
+function share(g: Tensor, wins: Tensor<Shape, "bool">, ties: Tensor<Shape, "bool">): Tensor {
+  return where(wins, g, where(ties, mul(g, 0.5), full(g.shape, 0, g.dtype)));
+}
+
+export const maximumOp = elementwise({
+  name: "maximum",
+  arity: 2,
+  dtypes: numeric,
+  number: Math.max,
+  lower: (k, a, b) => maxPropagating(k, a!, b!),
+  gradient({ g, x: [a, b] }) {
+    const ties = equal(a!, b!);
+    return [share(g, less(b!, a!), ties), share(g, less(a!, b!), ties)];
+  },
+  domain: [anywhere, anywhere],
+  special,
+});
+
+export const minimumOp = elementwise({
+  name: "minimum",
+  arity: 2,
+  dtypes: numeric,
+  number: Math.min,
+  lower: (k, a, b) => minPropagating(k, a!, b!),
+  gradient({ g, x: [a, b] }) {
+    const ties = equal(a!, b!);
+    return [share(g, less(a!, b!), ties), share(g, less(b!, a!), ties)];
+  },
+  domain: [anywhere, anywhere],
+  special,
+});
+
+/** The larger of both, with broadcasting; NaN if either is. One side may be a number. */
+export function maximum<S extends Shape, D extends DType>(
+  a: Tensor<S, D>,
+  b: Tensor<Shape, D> | number,
+): Tensor<S, D>;
+export function maximum<S extends Shape, D extends DType>(a: number, b: Tensor<S, D>): Tensor<S, D>;
+export function maximum(a: Tensor | number, b: Tensor | number): Tensor {
+  return binary(maximumOp, a, b);
+}
+
+/** The smaller of both, with broadcasting; NaN if either is. One side may be a number. */
+export function minimum<S extends Shape, D extends DType>(
+  a: Tensor<S, D>,
+  b: Tensor<Shape, D> | number,
+): Tensor<S, D>;
+export function minimum<S extends Shape, D extends DType>(a: number, b: Tensor<S, D>): Tensor<S, D>;
+export function minimum(a: Tensor | number, b: Tensor | number): Tensor {
+  return binary(minimumOp, a, b);
+}

@@ -1,0 +1,77 @@
+/** Logic on bool. Nothing flows back. */
+
+import type { Shape } from "../../compiler/graph/dim.ts";
+import type { Tensor } from "../../compiler/graph/node.ts";
+import { binary, unary } from "./apply.ts";
+import { elementwise } from "./define.ts";
+
+const bool = { lo: 0, hi: 1, dtype: "bool" as const };
+
+export const andOp = elementwise({
+  name: "and",
+  arity: 2,
+  dtypes: ["bool"],
+  number: (a, b) => a & b,
+  lower: (k, a, b) => k.and(a!, b!),
+  gradient: () => [null, null],
+  domain: [bool, bool],
+});
+
+export const orOp = elementwise({
+  name: "or",
+  arity: 2,
+  dtypes: ["bool"],
+  number: (a, b) => a | b,
+  lower: (k, a, b) => k.or(a!, b!),
+  gradient: () => [null, null],
+  domain: [bool, bool],
+});
+
+export const xorOp = elementwise({
+  name: "xor",
+  arity: 2,
+  dtypes: ["bool"],
+  number: (a, b) => a ^ b,
+  lower: (k, a, b) => k.binary("ne", a!, b!),
+  gradient: () => [null, null],
+  domain: [bool, bool],
+});
+
+export const notOp = elementwise({
+  name: "not",
+  arity: 1,
+  dtypes: ["bool"],
+  number: (a) => 1 - a,
+  lower: (k, a) => k.not(a!),
+  gradient: () => [null],
+  domain: [bool],
+});
+
+/** a and b, on bool, with broadcasting. */
+export function and<S extends Shape>(
+  a: Tensor<S, "bool">,
+  b: Tensor<Shape, "bool"> | number,
+): Tensor<S, "bool"> {
+  return binary(andOp, a, b) as Tensor<Shape, "bool"> as Tensor<S, "bool">;
+}
+
+/** a or b, on bool, with broadcasting. */
+export function or<S extends Shape>(
+  a: Tensor<S, "bool">,
+  b: Tensor<Shape, "bool"> | number,
+): Tensor<S, "bool"> {
+  return binary(orOp, a, b) as Tensor<Shape, "bool"> as Tensor<S, "bool">;
+}
+
+/** Exactly one of a, b, on bool, with broadcasting. */
+export function xor<S extends Shape>(
+  a: Tensor<S, "bool">,
+  b: Tensor<Shape, "bool"> | number,
+): Tensor<S, "bool"> {
+  return binary(xorOp, a, b) as Tensor<Shape, "bool"> as Tensor<S, "bool">;
+}
+
+/** Not a, on bool. */
+export function not<S extends Shape>(a: Tensor<S, "bool">): Tensor<S, "bool"> {
+  return unary(notOp, a);
+}

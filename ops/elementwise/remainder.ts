@@ -1,0 +1,105 @@
+/** Remainders and the quotient that floors: `rem` has the sign of a, `floorMod` that of b (SEMANTICS §7, §8). */
+
+import type { DType } from "../../compiler/graph/dtype.ts";
+import type { Shape } from "../../compiler/graph/dim.ts";
+import type { Tensor } from "../../compiler/graph/node.ts";
+import * as numerics from "../../compiler/kernel/numerics.ts";
+import { binary } from "./apply.ts";
+import { div, mul, neg } from "./arithmetic.ts";
+import { elementwise, numeric } from "./define.ts";
+import { floor, trunc } from "./rounding.ts";
+
+const numerator = { lo: -7, hi: 7, ilo: -50, ihi: 50 };
+const denominator = { lo: 0.6, hi: 2, ilo: 1 };
+const special = [
+  [7.5, 2],
+  [-7.5, 2],
+  [7.5, -2],
+  [-7.5, -2],
+  [6, 3],
+  [1e6, 0.7],
+  [1, Infinity],
+  [-1, Infinity],
+  [1, 0],
+  [Infinity, 2],
+  [NaN, 1],
+  [1, NaN],
+];
+const specialIntegers = [[7, 0], [-7, 2], [7, -2], [-7, -2], [-0x80000000, -1], [0x7fffffff, 2]];
+
+const floorMod64 = (a: number, b: number): number => {
+  const rest = a % b;
+  return rest !== 0 && (rest < 0) !== (b < 0) ? rest + b : rest;
+};
+
+export const remOp = elementwise({
+  name: "rem",
+  arity: 2,
+  dtypes: numeric,
+  number: (a, b) => a % b,
+  integer: (a, b) => b === 0 ? 0 : a % b,
+  lower: (k, a, b) => numerics.rem(k, a!, b!),
+  gradient: ({ g, x: [a, b] }) => [g, neg(mul(g, trunc(div(a!, b!))))],
+  domain: [numerator, denominator],
+  special,
+  specialIntegers,
+  jumps: true,
+});
+
+export const floorModOp = elementwise({
+  name: "floorMod",
+  arity: 2,
+  dtypes: numeric,
+  number: floorMod64,
+  integer: (a, b) => b === 0 ? 0 : floorMod64(a, b),
+  lower: (k, a, b) => numerics.floorMod(k, a!, b!),
+  gradient: ({ g, x: [a, b] }) => [g, neg(mul(g, floor(div(a!, b!))))],
+  domain: [numerator, denominator],
+  special,
+  specialIntegers,
+  jumps: true,
+});
+
+export const floorDivOp = elementwise({
+  name: "floorDiv",
+  arity: 2,
+  dtypes: numeric,
+  number: (a, b) => Math.floor(a / b),
+  integer: (a, b) => b === 0 ? a : Math.floor(a / b),
+  lower: (k, a, b) => numerics.floorDiv(k, a!, b!),
+  gradient: () => [null, null],
+  domain: [numerator, denominator],
+  special: [[7.5, 2], [-7.5, 2], [6, 3], [-1, Infinity], [1, 0], [NaN, 1], [1, NaN]],
+  specialIntegers,
+  jumps: true,
+});
+
+/** a − b·trunc(a / b), with broadcasting: the sign of a. By 0: 0 for integers, NaN for floats. One side may be a number. */
+export function rem<S extends Shape, D extends DType>(
+  a: Tensor<S, D>,
+  b: Tensor<Shape, D> | number,
+): Tensor<S, D>;
+export function rem<S extends Shape, D extends DType>(a: number, b: Tensor<S, D>): Tensor<S, D>;
+export function rem(a: Tensor | number, b: Tensor | number): Tensor {
+  return binary(remOp, a, b);
+}
+
+/** a − b·floor(a / b), with broadcasting: the sign of b. By 0: 0 for integers, NaN for floats. One side may be a number. */
+export function floorMod<S extends Shape, D extends DType>(
+  a: Tensor<S, D>,
+  b: Tensor<Shape, D> | number,
+): Tensor<S, D>;
+export function floorMod<S extends Shape, D extends DType>(a: number, b: Tensor<S, D>): Tensor<S, D>;
+export function floorMod(a: Tensor | number, b: Tensor | number): Tensor {
+  return binary(floorModOp, a, b);
+}
+
+/** floor(a / b), with broadcasting; x / 0 = x for integers. One side may be a number. */
+export function floorDiv<S extends Shape, D extends DType>(
+  a: Tensor<S, D>,
+  b: Tensor<Shape, D> | number,
+): Tensor<S, D>;
+export function floorDiv<S extends Shape, D extends DType>(a: number, b: Tensor<S, D>): Tensor<S, D>;
+export function floorDiv(a: Tensor | number, b: Tensor | number): Tensor {
+  return binary(floorDivOp, a, b);
+}

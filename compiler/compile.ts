@@ -1,0 +1,72 @@
+/**
+ * The pipeline, on one page: from a graph to a program. Each stage is a pure function from one plain value to the next,
+ * and each result can be verified, printed and timed (`Trace`).
+ */
+
+import type { Sizes } from "./graph/dim.ts";
+import { bindSizes } from "./graph/bind.ts";
+import type { Graph } from "./graph/graph.ts";
+import { verifyGraph } from "./graph/verify.ts";
+import type { Cover } from "./fuse/group.ts";
+import { labelOf } from "./fuse/group.ts";
+import { greedy } from "./fuse/greedy.ts";
+import { lowerGroup } from "./fuse/lower_group.ts";
+import { type FusionPolicy, unfused } from "./fuse/policy.ts";
+import { type CostModel, defaultCostModel } from "./fuse/worthwhile.ts";
+import { type Placement, placeTensors } from "./memory/placement.ts";
+import type { Lifetime } from "./memory/plan.ts";
+import { assemble } from "./program/assemble.ts";
+import type { Program } from "./program/program.ts";
+import type { ScheduledKernel } from "./schedule/group.ts";
+import { scheduleGroup } from "./schedule/schedule.ts";
+import { isolateResults } from "./simplify/isolate.ts";
+import type { Target } from "./target.ts";
+import { noTrace, type Trace } from "./trace.ts";
+
+/** The policies that ship. A user may pass one of their own. */
+export const policies: Readonly<Record<"none" | "greedy", FusionPolicy>> = {
+  none: { name: "none", cover: unfused },
+  greedy: { name: "greedy", cover: greedy },
+};
+
+export interface CompileOptions {
+  readonly target: Target;
+  /** A number for every named size. */
+  readonly sizes?: Sizes;
+  readonly policy?: FusionPolicy;
+  readonly cost?: CostModel;
+  readonly trace?: Trace;
+}
+
+/** A program, and what its making decided: what reports and tests read. */
+export interface Compiled {
+  readonly program: Program;
+  readonly graph: Graph;
+  readonly cover: Cover;
+  readonly placement: Placement;
+  readonly kernels: readonly ScheduledKernel[];
+  readonly lifetimes: readonly Lifetime[];
+}
+
+export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
+  const { target, sizes = {}, policy = policies.greedy, cost = defaultCostModel, trace = noTrace } = options;
+
+  // Sizes first: nothing below asks whether a dimension is known.
+  const bound = trace.stage("bind", () => bindSizes(traced, sizes), (g) => verifyGraph(g, "bind"));
+  // Before fusion: whatever is demanded is then computed by exactly one group.
+  const graph = trace.stage("isolate", () => isolateResults(bound), (g) => verifyGraph(g, "isolate"));
+  const cover = trace.stage("fuse", () => policy.cover(graph, { limits: target.limits, cost }));
+  // Before scheduling: a kernel's text depends on which of its buffers are one.
+  const placement = trace.stage("place", () => placeTensors(graph, cover.groups));
+  const kernels = trace.stage("schedule", () =>
+    placement.order.flatMap((group) => {
+      const lowered = lowerGroup(group, placement.storage, labelOf(graph, group));
+      const filled = lowered.roots.filter((r) => !r.shape.includes(0));
+      if (filled.length === 0) return [];
+      return scheduleGroup({ ...lowered, roots: filled }, target).kernels;
+    }));
+  // Last: addresses need every buffer, scratch of the schedules included.
+  const { program, lifetimes } = trace.stage("assemble", () =>
+    assemble({ graph, placement, slabs: [], kernels, target }));
+  return { program, graph, cover, placement, kernels, lifetimes };
+}

@@ -1,0 +1,127 @@
+/**
+ * Where every stored tensor lives, before anything has an address: which buffer, and whose memory it shares.
+ *
+ *   same place   a state's new value is written over the old one, where that is sound; else it is a temporary, copied
+ *                at the end of the run
+ *   its own      everything else: a dense buffer
+ *
+ * In place is sound iff each lane reads all it needs of an element before it writes it and nobody else reads it in that
+ * dispatch (SEMANTICS §3): every load of the old contents is at the very index of the store, by the lane that stores,
+ * and every other group that reads the old contents can run before.
+ */
+
+import { InternalError } from "../errors.ts";
+import { type Graph, resultsOf } from "../graph/graph.ts";
+import type { Tensor } from "../graph/node.ts";
+import { deviceBytes, type DType } from "../graph/dtype.ts";
+import { type Group, isLargeConstant, isProgramNode, loadsOf } from "../fuse/group.ts";
+import { concrete, denseStorage, lowerGroup, type Storage } from "../fuse/lower_group.ts";
+import { classify, isRefused } from "../fuse/legal.ts";
+import { type Value, walk } from "../kernel/value.ts";
+import { dataEdges, precedes, topological } from "./order.ts";
+
+export type BufferRole = "input" | "state" | "constant" | "temporary" | "output";
+
+export interface BufferInfo {
+  readonly name: string;
+  readonly dtype: DType;
+  /** Elements. */
+  readonly size: number;
+  readonly role: BufferRole;
+}
+
+export interface StateCopy {
+  readonly from: string;
+  readonly to: string;
+  /** Why the new value could not be written in place. */
+  readonly because: string;
+}
+
+export interface Placement {
+  readonly order: readonly Group[];
+  readonly buffers: ReadonlyMap<string, BufferInfo>;
+  /** Buffer and layout of every leaf and every stored tensor. */
+  storage(tensor: Tensor): Storage;
+  /** Copies at the end of a run. */
+  readonly copies: readonly StateCopy[];
+}
+
+export const bytesOf = ({ dtype, size }: Pick<BufferInfo, "dtype" | "size">): number => size * deviceBytes(dtype);
+
+export function placeTensors(graph: Graph, groups: readonly Group[]): Placement {
+  const storages = new Map<string, Storage>();
+  const buffers = new Map<string, BufferInfo>();
+  const copies: StateCopy[] = [];
+  const own = (tensor: Tensor, role: BufferRole, name?: string) => {
+    const dense = denseStorage(tensor);
+    const buffer = name === undefined ? dense.buffer : { ...dense.buffer, name };
+    buffers.set(buffer.name, { name: buffer.name, dtype: buffer.dtype, size: buffer.size, role });
+    storages.set(tensor.key, { ...dense, buffer });
+  };
+  for (const node of graph.nodes) {
+    const leaf = resultsOf(node)[0]!;
+    if (node.op.name === "input") own(leaf, "input", `input:${node.attrs.name}`);
+    else if (node.op.name === "state") own(leaf, "state", `state:${node.attrs.path}`);
+    else if (isLargeConstant(node)) own(leaf, "constant");
+  }
+  const outputs = new Set(Object.values(graph.outputs).map((t) => t.key));
+  for (const group of groups) {
+    for (const root of group.roots) own(root, outputs.has(root.key) ? "output" : "temporary");
+  }
+
+  const edges = dataEdges(groups);
+  for (const { state, value } of graph.writes) {
+    const writer = groups.find((g) => g.roots.some((r) => r.key === value.key))!;
+    const readers = groups.filter((g) => g !== writer && loadsOf(g).some((t) => t.key === state.key));
+    const late = readers.find((r) => precedes(writer, r, edges));
+    const because = late
+      ? "a kernel that needs the new value also reads the old one"
+      : inPlaceRefusal(writer, value, state);
+    const target = storages.get(state.key)!;
+    if (because === undefined) {
+      const temporary = storages.get(value.key)!.buffer.name;
+      buffers.delete(temporary);
+      storages.set(value.key, target);
+      for (const r of readers) edges.get(writer)!.add(r);
+    } else copies.push({ from: storages.get(value.key)!.buffer.name, to: target.buffer.name, because });
+  }
+  return {
+    order: topological(groups, edges),
+    buffers,
+    copies,
+    storage(tensor) {
+      const found = storages.get(tensor.key);
+      if (!found) throw new InternalError("memory", `${tensor} is stored nowhere`);
+      return found;
+    },
+  };
+}
+
+/** Why a group may not write a state's new value over the old one; undefined where it may. */
+function inPlaceRefusal(group: Group, value: Tensor, state: Tensor): string | undefined {
+  const reads = loadsOf(group).some((t) => t.key === state.key);
+  if (!reads) return undefined;
+  if (isProgramNode(value.node)) return `${value.node.op.name} may read what it has already overwritten`;
+  const lowered = lowerGroup(group);
+  const verdict = classify(lowered, Infinity);
+  if (isRefused(verdict)) return verdict.refused;
+  const root = lowered.roots[group.roots.findIndex((r) => r.key === value.key)]!;
+  const name = denseStorage(state).buffer.name;
+  const inner = new Set<Value>();
+  if (verdict.main) walk([verdict.main.body], (v) => inner.add(v));
+  let refusal: string | undefined;
+  walk(lowered.roots.map((r) => r.value), (v) => {
+    if (v.kind !== "load" || v.buffer.name !== name) return;
+    if (v.index !== root.index) refusal = "another element of the old contents is read than is written";
+    else if (inner.has(v)) refusal = "the loop of a contraction reads the old contents again and again";
+  });
+  if (refusal) return refusal;
+  // A row's own scalar is stored by one lane while others may still read.
+  const elements = concrete(value).shape.reduce((n, d) => n * d, 1);
+  const longest = Math.max(...lowered.roots.map((r) => r.shape.reduce((n, d) => n * d, 1)));
+  if (verdict.kind === "row" && elements < longest) return "other lanes of the row may still read the old contents";
+  if (verdict.kind === "row" && root.axes.filter((a) => a.kind === "var").length === 0) {
+    return "other lanes may still read the old contents";
+  }
+  return undefined;
+}

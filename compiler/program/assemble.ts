@@ -1,0 +1,181 @@
+/**
+ * Kernels and addresses become a program: arenas, bindings, dispatches.
+ *
+ * WebGPU refuses a buffer that one dispatch binds both for reading and for writing, even in disjoint ranges. So a kernel
+ * that writes into an arena binds everything it has in that arena `read_write` (PLATFORM, rule 1); the plan keeps the
+ * ranges disjoint.
+ */
+
+import { CompileError, InternalError } from "../errors.ts";
+import type { Graph } from "../graph/graph.ts";
+import { inputName, resultsOf } from "../graph/graph.ts";
+import type { Tensor } from "../graph/node.ts";
+import { concrete } from "../fuse/lower_group.ts";
+import { isLargeConstant } from "../fuse/group.ts";
+import type { Kernel } from "../kernel/ir.ts";
+import { printKernel } from "../kernel/print.ts";
+import { type Addresses, aligned, assignAddresses, type Lifetime } from "../memory/plan.ts";
+import { type BufferInfo, bytesOf, type Placement } from "../memory/placement.ts";
+import type { Slab } from "../memory/pack.ts";
+import type { ScheduledKernel } from "../schedule/group.ts";
+import type { Target } from "../target.ts";
+import type { Arena, Binding, Dispatch, Program, Region, Slot, Step } from "./program.ts";
+import { deviceForm } from "./device_form.ts";
+
+/** Runs for which a small output stays valid, and what counts as small (SEMANTICS §3). */
+const ring = { runs: 8, bytes: 64 * 1024 };
+
+export interface Assembly {
+  readonly graph: Graph;
+  readonly placement: Placement;
+  readonly slabs: readonly Slab[];
+  readonly kernels: readonly ScheduledKernel[];
+  readonly target: Target;
+}
+
+export interface Assembled {
+  readonly program: Program;
+  readonly lifetimes: readonly Lifetime[];
+  readonly addresses: Addresses;
+}
+
+export function assemble({ graph, placement, slabs, kernels, target }: Assembly): Assembled {
+  const buffers = new Map(placement.buffers);
+  for (const kernel of kernels) {
+    for (const ref of kernel.scratch) buffers.set(ref.name, { ...ref, role: "temporary" });
+  }
+  /** Buffers that lie inside a slab, and where. */
+  const inSlab = new Map<string, { slab: Slab; offset: number }>();
+  for (const slab of slabs) for (const m of slab.members) inSlab.set(m.buffer, { slab, offset: m.offset });
+  for (const slab of slabs) buffers.set(slab.name, slab);
+
+  const lifetimes = lifetimesOf(kernels, buffers, inSlab, placement);
+  const addresses = assignAddresses(lifetimes);
+  if (addresses.peak > target.limits.bufferBytes) {
+    throw new CompileError(
+      `memory: the temporaries need ${addresses.peak} bytes, and the adapter's largest buffer is ` +
+        `${target.limits.bufferBytes}; use a smaller batch, or checkpoint(…) around layers`,
+    );
+  }
+
+  // One arena per role; states, inputs, outputs and constants are laid one after the other.
+  const arenas: { -readonly [K in keyof Arena]: Arena[K] }[] = [];
+  const where = new Map<string, { arena: number; offset: number }>();
+  const lay = (role: Arena["role"], names: readonly string[]) => {
+    let arena = -1;
+    for (const name of names) {
+      const bytes = aligned(bytesOf(buffers.get(name)!));
+      if (bytes === 0) continue;
+      if (bytes > target.limits.bufferBytes) {
+        throw new CompileError(`memory: "${name}" has ${bytes} bytes, and the adapter's largest buffer is ${target.limits.bufferBytes}`);
+      }
+      if (arena < 0 || arenas[arena]!.bytes + bytes > target.limits.bufferBytes) {
+        arena = arenas.push({ name: `${role}${arena < 0 ? "" : arenas.length}`, bytes: 0, role }) - 1;
+      }
+      where.set(name, { arena, offset: arenas[arena]!.bytes });
+      arenas[arena]!.bytes += bytes;
+    }
+  };
+  for (const role of ["input", "constant", "state", "output"] as const) {
+    lay(role, [...buffers.values()].filter((b) => b.role === role && !inSlab.has(b.name)).map((b) => b.name));
+  }
+  if (addresses.peak > 0) {
+    const arena = arenas.push({ name: "temporary", bytes: addresses.peak, role: "temporary" }) - 1;
+    for (const [name, offset] of addresses.offsets) where.set(name, { arena, offset });
+  }
+  for (const [name, { slab, offset }] of inSlab) {
+    const base = where.get(slab.name);
+    if (base) where.set(name, { arena: base.arena, offset: base.offset + offset });
+  }
+
+  const bind = (name: string): Binding => {
+    const at = where.get(name);
+    const info = buffers.get(name);
+    if (!at || !info) throw new InternalError("assemble", `buffer "${name}" has no address`);
+    return { ...at, bytes: aligned(bytesOf(info)) };
+  };
+  const distinct = new Map<string, number>();
+  const list: Kernel[] = [];
+  const steps: Step[] = kernels.map((scheduled) => {
+    const bindings = scheduled.buffers.map((ref) => bind(ref.name));
+    const kernel = withArenaAccess(scheduled.kernel, bindings);
+    const text = printKernel(kernel);
+    let index = distinct.get(text);
+    if (index === undefined) distinct.set(text, index = list.push(kernel) - 1);
+    const dispatch: Dispatch = {
+      kernel: index,
+      groups: scheduled.groups,
+      bindings,
+      params: scheduled.params,
+      label: scheduled.label,
+      split: scheduled.split,
+    };
+    return { kind: "dispatch", dispatch };
+  });
+  for (const { from, to } of placement.copies) {
+    if (bytesOf(buffers.get(from)!) > 0) steps.push({ kind: "copy", copy: { from: bind(from), to: bind(to) } });
+  }
+
+  const slot = (name: string, tensor: Tensor): Slot => {
+    const type = concrete(tensor);
+    const info = buffers.get(placement.storage(tensor).buffer.name)!;
+    const bytes = bytesOf(info);
+    const region: Region = bytes === 0 ? { arena: 0, offset: 0, bytes: 0 } : { ...where.get(info.name)!, bytes };
+    return { name, ...type, region };
+  };
+  const states = graph.nodes.filter((n) => n.op.name === "state");
+  const program: Program = {
+    version: 1,
+    arenas,
+    kernels: list,
+    steps,
+    inputs: graph.inputs.map((t) => slot(inputName(t), t)),
+    outputs: Object.entries(graph.outputs).map(([name, t]) => {
+      const s = slot(name, t);
+      return { ...s, ring: s.region.bytes <= ring.bytes ? ring.runs : 1 };
+    }),
+    state: states.map((n) => ({ ...slot(n.attrs.path, resultsOf(n)[0]!), role: n.attrs.role })),
+    constants: graph.nodes.filter((n) => isLargeConstant(n) && where.has(placement.storage(resultsOf(n)[0]!).buffer.name))
+      .map((n) => {
+        const s = slot("", resultsOf(n)[0]!);
+        return { region: s.region, data: deviceForm(s.dtype, n.attrs.data.values) };
+      }),
+    memory: { peak: addresses.peak, bound: addresses.bound },
+  };
+  return { program, lifetimes, addresses };
+}
+
+/** First and last position that touches each temporary; members of a slab count for the slab. */
+function lifetimesOf(
+  kernels: readonly ScheduledKernel[],
+  buffers: ReadonlyMap<string, BufferInfo>,
+  inSlab: ReadonlyMap<string, { slab: Slab }>,
+  placement: Placement,
+): Lifetime[] {
+  const spans = new Map<string, { begin: number; end: number }>();
+  const touch = (name: string, position: number) => {
+    const owner = inSlab.get(name)?.slab.name ?? name;
+    if (buffers.get(owner)?.role !== "temporary") return;
+    const span = spans.get(owner);
+    if (!span) spans.set(owner, { begin: position, end: position + 1 });
+    else {
+      span.begin = Math.min(span.begin, position);
+      span.end = Math.max(span.end, position + 1);
+    }
+  };
+  kernels.forEach((kernel, position) => kernel.buffers.forEach((ref) => touch(ref.name, position)));
+  for (const { from } of placement.copies) touch(from, kernels.length);
+  return [...spans].map(([name, span]) => ({ name, bytes: bytesOf(buffers.get(name)!), ...span }));
+}
+
+/** What shares an arena with something the kernel writes is bound for writing too. */
+function withArenaAccess(kernel: Kernel, bindings: readonly Binding[]): Kernel {
+  const written = new Set<number>();
+  kernel.buffers.forEach((b, i) => {
+    if (b.access !== "read") written.add(bindings[i]!.arena);
+  });
+  return {
+    ...kernel,
+    buffers: kernel.buffers.map((b, i) => written.has(bindings[i]!.arena) ? { ...b, access: "read_write" as const } : b),
+  };
+}

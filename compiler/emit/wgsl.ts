@@ -14,7 +14,7 @@
  * so is everything that decides whether a barrier is reached.
  */
 
-import { InternalError } from "../errors.ts";
+import { CompileError, InternalError } from "../errors.ts";
 import { expandCombines } from "../kernel/expand_combines.ts";
 import {
   type ArrayDecl,
@@ -28,6 +28,7 @@ import {
   type Phase,
   type Statement,
 } from "../kernel/ir.ts";
+import { iterationsOf } from "../kernel/iterations.ts";
 import { binaryMeaning, bitcastMeaning, castMeaning, unaryMeaning } from "../kernel/scalar.ts";
 import { type Barrier, barriersOf } from "./barriers.ts";
 import { isFolded, uniformWords } from "./uniforms.ts";

@@ -1,0 +1,138 @@
+/**
+ * Affine forms Σ coefficient · atom + constant over integers that something else knows the ranges of, and what follows
+ * from inequalities between them.
+ *
+ * The question is always: how large can a form get? Adding up the atoms' ranges answers it, but forgets that atoms are
+ * related: i − 4q is at most 3 where q = i / 4, whatever the ranges of i and q say. Relations are *facts*, forms that are
+ * known to be ≤ 0, and one inference uses them all:
+ *
+ *     f ≤ 0  implies  form = (form − c·f) + c·f ≤ form − c·f    for any c > 0
+ *
+ * so subtract the multiple of a fact that cancels an atom, and ask again. A few facts in a row prove what index
+ * arithmetic needs: quotients and remainders, tails of rows, loops up to a minimum.
+ */
+
+export interface Affine {
+  /** By the atom's name; no coefficient is 0. */
+  readonly terms: ReadonlyMap<string, number>;
+  readonly constant: number;
+}
+
+/** What is known of an atom. */
+export interface AtomFacts {
+  readonly lo: number;
+  readonly hi: number;
+  /** It is a multiple of this; 0 for the number 0. */
+  readonly multiple: number;
+  /** Forms ≤ 0 that relate it to other atoms. */
+  readonly facts: readonly Affine[];
+}
+
+/** Where bounds come from: the atoms' own ranges, and the facts that hold. */
+export interface Context {
+  atom(name: string): AtomFacts;
+  readonly facts: readonly Affine[];
+}
+
+export const constant = (value: number): Affine => ({ terms: new Map(), constant: value });
+export const variable = (name: string): Affine => ({ terms: new Map([[name, 1]]), constant: 0 });
+export const isConstant = (form: Affine): boolean => form.terms.size === 0;
+
+/** x·a + y·b. */
+export function combine(x: number, a: Affine, y: number, b: Affine): Affine {
+  const terms = new Map<string, number>();
+  for (const [atom, c] of a.terms) if (x !== 0) terms.set(atom, x * c);
+  for (const [atom, c] of b.terms) {
+    const sum = (terms.get(atom) ?? 0) + y * c;
+    if (sum === 0) terms.delete(atom);
+    else terms.set(atom, sum);
+  }
+  return { terms, constant: x * a.constant + y * b.constant };
+}
+
+export const add = (a: Affine, b: Affine): Affine => combine(1, a, 1, b);
+export const subtract = (a: Affine, b: Affine): Affine => combine(1, a, -1, b);
+export const scale = (a: Affine, factor: number): Affine => combine(factor, a, 0, constant(0));
+export const plus = (a: Affine, value: number): Affine => ({ terms: a.terms, constant: a.constant + value });
+
+/** Equal forms have equal keys. */
+export function keyOf({ terms, constant }: Affine): string {
+  const sorted = [...terms].sort(([a], [b]) => a < b ? -1 : 1);
+  return [...sorted.map(([atom, c]) => `${c}*${atom}`), constant].join(" + ");
+}
+
+export const gcd = (a: number, b: number): number => b === 0 ? Math.abs(a) : gcd(b, a % b);
+
+/** The largest m such that form − form.constant is known to be a multiple of m; 0 where it is 0. */
+export function stride(form: Affine, context: Context): number {
+  let g = 0;
+  for (const [atom, c] of form.terms) g = gcd(g, c * context.atom(atom).multiple);
+  return g;
+}
+
+/** The same inequality form ≤ 0 with the constant as large as the form's stride allows. */
+export function tighten(form: Affine, context: Context): Affine {
+  const g = stride(form, context);
+  // Σ ≤ −constant, and Σ is a multiple of g.
+  return g > 1 ? { terms: form.terms, constant: -g * Math.floor(-form.constant / g) } : form;
+}
+
+/** Steps of inference that one question may take. */
+const patience = 3000;
+
+/** An upper bound of a form; stops early once it is ≤ `enough`. */
+export function upperBound(form: Affine, context: Context, enough = -Infinity): number {
+  const plain = plainBound(form, context);
+  if (plain <= enough || isConstant(form)) return plain;
+  let best = plain;
+  const budget = { steps: patience };
+  for (let depth = 1; depth <= 3 && best > enough && budget.steps > 0; depth++) {
+    best = Math.min(best, infer(form, context, [], depth, enough, budget));
+  }
+  return best;
+}
+
+export const lowerBound = (form: Affine, context: Context, enough = Infinity): number =>
+  -upperBound(scale(form, -1), context, -enough);
+
+/** What the atoms' ranges alone say, rounded down to the next value the form can take. */
+function plainBound(form: Affine, context: Context): number {
+  let bound = form.constant;
+  for (const [name, c] of form.terms) {
+    const atom = context.atom(name);
+    bound += c * (c > 0 ? atom.hi : atom.lo);
+  }
+  const g = stride(form, context);
+  if (g <= 1 || !Number.isFinite(bound)) return bound;
+  return form.constant + Math.floor((bound - form.constant) / g) * g;
+}
+
+function infer(
+  form: Affine,
+  context: Context,
+  used: readonly Affine[],
+  depth: number,
+  enough: number,
+  budget: { steps: number },
+): number {
+  let best = plainBound(form, context);
+  if (depth === 0) return best;
+  for (const [name, c] of form.terms) {
+    for (const facts of [context.facts, ...[...form.terms.keys()].map((atom) => context.atom(atom).facts)]) {
+      for (const fact of facts) {
+        const d = fact.terms.get(name);
+        if (best <= enough || budget.steps <= 0) return best;
+        // Only a fact that bounds this atom from the side that matters cancels it.
+        if (d === undefined || d * c < 0 || used.includes(fact)) continue;
+        budget.steps--;
+        const g = gcd(c, d);
+        const [x, y] = [Math.abs(d) / g, Math.abs(c) / g];
+        // x·form ≤ x·form − y·fact, in which the atom is gone.
+        const rest = combine(x, form, -y, fact);
+        const bound = Math.floor(infer(rest, context, [...used, fact], depth - 1, enough * x, budget) / x);
+        best = Math.min(best, bound);
+      }
+    }
+  }
+  return best;
+}

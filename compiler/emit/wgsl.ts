@@ -37,11 +37,24 @@ import { binaryText, castText, isSpecial, literalText, typeText, unaryText } fro
 
 export interface WgslOptions {
   readonly features: { readonly f16: boolean; readonly subgroups: boolean };
+  /** Turns of all loops of one invocation after which the driver would end them silently; a kernel may not exceed it. */
+  readonly loopBound?: number;
 }
 
 /** The text of the shader module; its entry point is `main`. */
-export const emitWgsl = (kernel: Kernel, options: WgslOptions): string =>
-  new Emitter(kernel, options).module();
+export function emitWgsl(kernel: Kernel, options: WgslOptions): string {
+  const { loopBound = Infinity } = options;
+  if (loopBound !== Infinity) {
+    const turns = iterationsOf(kernel);
+    if (turns > loopBound) {
+      throw new CompileError(
+        `A kernel takes up to ${turns} turns of its loops, and this driver ends loops silently after ${loopBound}. ` +
+          "Update the driver (for Mesa, to version 25), or choose another schedule.",
+      );
+    }
+  }
+  return new Emitter(kernel, options).module();
+}
 
 class Emitter {
   readonly #kernel: Kernel;

@@ -1,0 +1,190 @@
+/**
+ * A program turned into what a run encodes: pipelines, bind groups, and one uniform buffer with every dispatch's block,
+ * all made once. A run then is a loop over this list and makes nothing.
+ * @module
+ */
+
+import { emitWgsl, type WgslOptions } from "../../../compiler/emit/wgsl.ts";
+import { encodeUniforms, uniformWords } from "../../../compiler/emit/uniforms.ts";
+import type { Binding, Program } from "../../../compiler/program/program.ts";
+import { turn } from "../../turn.ts";
+import { scoped } from "./health.ts";
+import type { GpuMemory } from "./memory.ts";
+import type { Compiled, Pipelines } from "./pipelines.ts";
+
+export interface PreparedDispatch {
+  readonly pipeline: GPUComputePipeline;
+  readonly bindGroup: GPUBindGroup;
+  readonly x: number;
+  readonly y: number;
+}
+
+/** A copy between two buffers. */
+export interface PreparedCopy {
+  readonly from: GPUBuffer;
+  readonly fromOffset: number;
+  readonly to: GPUBuffer;
+  readonly toOffset: number;
+  readonly bytes: number;
+}
+
+/** Dispatches that share a compute pass, or copies, which can't stand inside one. */
+export type Segment =
+  | { readonly kind: "pass"; readonly dispatches: readonly PreparedDispatch[] }
+  | { readonly kind: "copies"; readonly copies: readonly PreparedCopy[] };
+
+export interface Prepared {
+  readonly segments: readonly Segment[];
+  /** Buffers made here: uniform blocks, and the way-station of copies within one arena. */
+  readonly buffers: readonly GPUBuffer[];
+}
+
+/** Dispatches between two turns of the event loop while bind groups are made. */
+const DISPATCHES_PER_TURN = 256;
+
+export async function prepare(
+  device: GPUDevice,
+  pipelines: Pipelines,
+  program: Program,
+  arenas: readonly GpuMemory[],
+  options: WgslOptions,
+): Promise<Prepared> {
+  const compiled = await compileKernels(pipelines, program, options);
+  const buffers: GPUBuffer[] = [];
+  const uniforms = makeUniforms(device, program);
+  if (uniforms.buffer !== undefined) buffers.push(uniforms.buffer);
+  try {
+    const segments: Segment[] = [];
+    let dispatches: PreparedDispatch[] = [];
+    const endPass = () => {
+      if (dispatches.length > 0) segments.push({ kind: "pass", dispatches });
+      dispatches = [];
+    };
+    let index = 0;
+    for (const step of program.steps) {
+      if (step.kind === "copy") {
+        endPass();
+        segments.push({ kind: "copies", copies: prepareCopy(device, step.copy, arenas, buffers) });
+        continue;
+      }
+      const { dispatch } = step;
+      const block = uniforms.blocks[index++];
+      if (index % DISPATCHES_PER_TURN === 0) await turn();
+      if (dispatch.groups === 0) continue;
+      const { pipeline, layout } = compiled[dispatch.kernel]!;
+      const entries = dispatch.bindings.map((binding, i) => bufferEntry(i, binding, arenas));
+      if (block !== undefined) {
+        const { offset, size } = block;
+        entries.push({ binding: entries.length, resource: { buffer: uniforms.buffer!, offset, size } });
+      }
+      const bindGroup = await scoped(
+        device,
+        `The GPU refuses the buffers of "${dispatch.label}"`,
+        () => device.createBindGroup({ label: dispatch.label, layout, entries }),
+      );
+      dispatches.push({ pipeline, bindGroup, ...foldGroups(dispatch.groups, device.limits) });
+    }
+    endPass();
+    return { segments, buffers };
+  } catch (error) {
+    for (const buffer of buffers) buffer.destroy();
+    throw error;
+  }
+}
+
+/** A linear number of workgroups as a grid; the kernel leaves out what is beyond the number. */
+export function foldGroups(
+  groups: number,
+  { maxComputeWorkgroupsPerDimension: limit }: { readonly maxComputeWorkgroupsPerDimension: number },
+): { readonly x: number; readonly y: number } {
+  return groups <= limit ? { x: groups, y: 1 } : { x: limit, y: Math.ceil(groups / limit) };
+}
+
+async function compileKernels(
+  pipelines: Pipelines,
+  program: Program,
+  options: WgslOptions,
+): Promise<readonly Compiled[]> {
+  const labels = new Map<number, string>();
+  for (const step of program.steps) {
+    if (step.kind !== "dispatch" || labels.has(step.dispatch.kernel)) continue;
+    labels.set(step.dispatch.kernel, step.dispatch.label);
+  }
+  const compiled: Compiled[] = [];
+  for (const [index, kernel] of program.kernels.entries()) {
+    const accesses = kernel.buffers.map(({ access }) => access);
+    const hasBlock = uniformWords(kernel).length > 0;
+    const label = labels.get(index) ?? `kernel ${index}`;
+    compiled.push(await pipelines.get(emitWgsl(kernel, options), accesses, hasBlock, label));
+  }
+  return compiled;
+}
+
+interface Uniforms {
+  readonly buffer: GPUBuffer | undefined;
+  /** Of each dispatch in order; undefined where its kernel has no block. */
+  readonly blocks: readonly ({ readonly offset: number; readonly size: number } | undefined)[];
+}
+
+/** Equal blocks are stored once: a layer repeated over other weights has the same one. */
+function makeUniforms(device: GPUDevice, program: Program): Uniforms {
+  const offsets = new Map<string, number>();
+  const contents: Uint32Array[] = [];
+  let bytes = 0;
+  const blocks = program.steps.filter((step) => step.kind === "dispatch").map(({ dispatch }) => {
+    const block = encodeUniforms(program.kernels[dispatch.kernel]!, dispatch.params, dispatch.groups);
+    if (block.length === 0) return undefined;
+    const key = block.join();
+    let offset = offsets.get(key);
+    if (offset === undefined) {
+      offset = bytes;
+      offsets.set(key, offset);
+      contents.push(block);
+      bytes += Math.ceil(block.byteLength / 256) * 256;
+    }
+    return { offset, size: block.byteLength };
+  });
+  if (bytes === 0) return { buffer: undefined, blocks };
+  const all = new Uint32Array(bytes / 4);
+  [...offsets.values()].forEach((offset, i) => all.set(contents[i]!, offset / 4));
+  const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
+  const buffer = device.createBuffer({ label: "uniform blocks", size: bytes, usage });
+  device.queue.writeBuffer(buffer, 0, all);
+  return { buffer, blocks };
+}
+
+/**
+ * Rounded up to what a kernel's declaration may round its arrays up to, a vec4. Regions are 256 bytes apart, so this
+ * never reaches another tensor.
+ */
+function bufferEntry(index: number, binding: Binding, arenas: readonly GpuMemory[]): GPUBindGroupEntry {
+  const { buffer } = arenas[binding.arena]!;
+  return {
+    binding: index,
+    resource: { buffer, offset: binding.offset, size: Math.ceil(binding.bytes / 16) * 16 },
+  };
+}
+
+/** WebGPU doesn't copy within one buffer, so such a copy goes through another. */
+function prepareCopy(
+  device: GPUDevice,
+  { from, to }: { readonly from: Binding; readonly to: Binding },
+  arenas: readonly GpuMemory[],
+  buffers: GPUBuffer[],
+): readonly PreparedCopy[] {
+  const source = { buffer: arenas[from.arena]!.buffer, offset: from.offset };
+  const target = { buffer: arenas[to.arena]!.buffer, offset: to.offset };
+  const bytes = Math.ceil(from.bytes / 4) * 4;
+  if (bytes === 0) return [];
+  const between = (a: typeof source, b: typeof source): PreparedCopy => (
+    { from: a.buffer, fromOffset: a.offset, to: b.buffer, toOffset: b.offset, bytes }
+  );
+  if (source.buffer !== target.buffer) return [between(source, target)];
+  const usage = GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+  const station = {
+    buffer: device.createBuffer({ label: "copy within an arena", size: bytes, usage }),
+    offset: 0,
+  };
+  buffers.push(station.buffer);
+  return [between(source, station), between(station, target)];
+}

@@ -1,0 +1,57 @@
+/**
+ * What a compile may assume of the device that a program will run on.
+ *
+ * A target starts from the defaults for the kind of processor and takes over what the adapter says (limits) and what
+ * its self-test found (features that were granted and work, loops that end early).
+ * @module
+ */
+
+import { gpuTarget, softwareTarget, type Target } from "../compiler/target.ts";
+import type { AdapterDescription } from "./adapter.ts";
+import type { QuirkProfile } from "./self_test.ts";
+
+/** Mesa before version 25 leaves a loop after this many turns, summed over all loops of an invocation. */
+const EARLY_LOOP_END = 65_535;
+
+export function targetOf(adapter: AdapterDescription, quirks: QuirkProfile): Target {
+  const base = adapter.class === "software" ? softwareTarget : gpuTarget;
+  const { limits } = adapter;
+  return {
+    ...base,
+    name: adapter.description || `${adapter.vendor} ${adapter.architecture}`.trim() || base.name,
+    limits: {
+      storageBuffers: limits.maxStorageBuffersPerShaderStage,
+      bindingBytes: limits.maxStorageBufferBindingSize,
+      bufferBytes: limits.maxBufferSize,
+      workgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
+      lanesPerWorkgroup: Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX),
+      sharedBytes: limits.maxComputeWorkgroupStorageSize,
+    },
+    features: {
+      f16: adapter.features.includes("shader-f16") && quirks.f16.ok,
+      subgroups: adapter.features.includes("subgroups") && quirks.subgroups.ok,
+    },
+    quirks: { loopBound: quirks.longLoops.ok ? Infinity : EARLY_LOOP_END },
+  };
+}
+
+/**
+ * Kernels as JavaScript: one lane, so that phases are plain loops and arrays are variables, and few limits. A binding
+ * is a typed array, whose elements are numbered by i32.
+ */
+export const cpuTarget: Target = {
+  ...softwareTarget,
+  name: "cpu",
+  limits: {
+    storageBuffers: 64,
+    bindingBytes: 2 ** 31 - 4,
+    bufferBytes: 2 ** 32,
+    workgroupsPerDimension: 65_535,
+    lanesPerWorkgroup: 256,
+    sharedBytes: 16 * 1024,
+  },
+  features: { f16: true, subgroups: false },
+  lanes: { map: 1, row: 1, contraction: 1 },
+  contraction: { ...softwareTarget.contraction, tile: [4, 4], grid: [1, 1] },
+  parallel: 1,
+};

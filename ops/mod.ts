@@ -3,6 +3,7 @@
  */
 
 export * from "./conv/conv.ts";
+export * from "./conv/windows.ts";
 export * from "./einsum.ts";
 export * from "./elementwise/arithmetic.ts";
 export * from "./elementwise/bitwise.ts";
@@ -25,6 +26,8 @@ export * from "./indexing/scatter_add.ts";
 export * from "./leaves.ts";
 export * from "./matmul.ts";
 export * from "./random/bits.ts";
+export * from "./random/distributions.ts";
+export * from "./random/dropout.ts";
 export * from "./random/key.ts";
 export * from "./reduce/sum.ts";
 export * from "./views/broadcast.ts";

@@ -1,23 +1,13 @@
 /**
- * Ops whose result is not a value: they bring kernels of their own (SCHEDULES §8), still with readers and a writer, so
+ * Ops whose result is not a value: they bring kernels of their own (SCHEDULES §8), still with readers and writers, so
  * that producers inline into them and results can be stored through a layout.
  */
 
 import type { BufferRef, ConcreteType, Reader, Value, Values } from "./value.ts";
-import type { Kernel } from "./ir.ts";
+import type { ScheduledKernel } from "./scheduled.ts";
 import type { Target } from "../target.ts";
 
-/** One kernel of a program op, over buffers named by `BufferRef.name`. */
-export interface PlannedKernel {
-  readonly kernel: Kernel;
-  readonly groups: number;
-  /** Values of the kernel's parameters by name. */
-  readonly params: Readonly<Record<string, number>>;
-  readonly label: string;
-  readonly split: boolean;
-}
-
-/** Where one result goes: the buffer, and the element index for a result index. */
+/** Where one result goes: the buffer, and the element of it for an index of the result. */
 export interface Writer extends ConcreteType {
   readonly buffer: BufferRef;
   at(index: readonly Value[]): Value;
@@ -27,14 +17,18 @@ export interface ProgramSite<Attrs> {
   readonly attrs: Attrs;
   readonly inputs: readonly Reader[];
   readonly outputs: readonly Writer[];
+  /** The table that readers and writers make their values in. */
   readonly values: Values;
   readonly target: Target;
-  /** A scratch buffer that lives during this op only. */
+  /** Scope and op, for traces and reports; a program adds what each of its kernels does. */
+  readonly label: string;
+  /** A buffer that lives during this op only. A kernel names those it touches in its own `scratch`. */
   scratch(dtype: ConcreteType["dtype"], size: number): BufferRef;
 }
 
 export interface KernelProgram<Attrs> {
   /** Which inputs may be inlined (their producer's value read in place); others are stored buffers. */
   readonly inlines: readonly boolean[] | "all";
-  plan(site: ProgramSite<Attrs>): readonly PlannedKernel[];
+  /** The kernels, in the order in which they run. */
+  plan(site: ProgramSite<Attrs>): readonly ScheduledKernel[];
 }

@@ -5,7 +5,7 @@
  * more kernels, or refuses with a reason: the reason is what a fusion decision shows its user.
  */
 
-import type { BuiltKernel } from "../kernel/build.ts";
+import type { ScheduledKernel } from "../kernel/scheduled.ts";
 import type { BufferRef, Value, Values } from "../kernel/value.ts";
 
 /** One stored result of a group. */
@@ -26,16 +26,7 @@ export interface LoweredGroup {
   readonly label: string;
 }
 
-export interface ScheduledKernel extends BuiltKernel {
-  readonly groups: number;
-  readonly label: string;
-  /** Exists because a reduction was split over workgroups. */
-  readonly split: boolean;
-  /** Buffers that live between the kernels of one group only. */
-  readonly scratch: readonly BufferRef[];
-  /** Which schedule made it. */
-  readonly schedule: string;
-}
+export type { ScheduledKernel };
 
 export interface Refusal {
   readonly refused: string;

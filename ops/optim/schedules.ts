@@ -1,0 +1,66 @@
+/** Learning rates over time, computed in the graph from the step: one program serves every step. */
+
+import { add, div, mul, sub } from "../elementwise/arithmetic.ts";
+import { less } from "../elementwise/comparison.ts";
+import { minimum } from "../elementwise/extremum.ts";
+import { clamp, where } from "../elementwise/select.ts";
+import { cos } from "../elementwise/trigonometric.ts";
+import { checkPositive, checkRange } from "./check.ts";
+import type { Scalar, Schedule } from "./optimizer.ts";
+
+export interface WarmupCosineOptions {
+  /** The rate at the end of the warm-up. */
+  readonly peak: number;
+  /** Steps in which the rate rises from 0 to the peak; the first step has peak / warmup. Default 0. */
+  readonly warmup?: number;
+  /** Step at which the rate has come down to the floor, where it stays. */
+  readonly steps: number;
+  /** Default 0. */
+  readonly floor?: number;
+}
+
+/**
+ * A straight line up, then half a cosine down.
+ *
+ * Source: Loshchilov, Hutter: SGDR: Stochastic Gradient Descent with Warm Restarts, 2017.
+ */
+export function warmupCosine({ peak, warmup = 0, steps, floor = 0 }: WarmupCosineOptions): Schedule {
+  check("warmupCosine", peak, warmup, steps, floor);
+  return (step) => {
+    const turned = cos(mul(progress(step, warmup, steps), Math.PI));
+    const down = add(mul(add(turned, 1), (peak - floor) / 2), floor);
+    return warmedUp(step, peak, warmup, down);
+  };
+}
+
+/** A straight line up, then a straight line down to the floor. */
+export function warmupLinear({ peak, warmup = 0, steps, floor = 0 }: WarmupCosineOptions): Schedule {
+  check("warmupLinear", peak, warmup, steps, floor);
+  return (step) => {
+    const down = add(mul(progress(step, warmup, steps), floor - peak), peak);
+    return warmedUp(step, peak, warmup, down);
+  };
+}
+
+/** A straight line up, then the peak for good. */
+export function warmupConstant(
+  { peak, warmup }: { readonly peak: number; readonly warmup: number },
+): Schedule {
+  checkPositive("warmupConstant", "peak", peak);
+  checkPositive("warmupConstant", "warmup", warmup);
+  return (step) => minimum(mul(add(step, 1), peak / warmup), peak);
+}
+
+/** 0 at the end of the warm-up, 1 from `steps` on. */
+const progress = (step: Scalar, warmup: number, steps: number): Scalar =>
+  clamp(div(sub(step, warmup), steps - warmup), 0, 1);
+
+const warmedUp = (step: Scalar, peak: number, warmup: number, after: Scalar): Scalar =>
+  warmup === 0 ? after : where(less(step, warmup), mul(add(step, 1), peak / warmup), after);
+
+function check(op: string, peak: number, warmup: number, steps: number, floor: number): void {
+  checkPositive(op, "peak", peak);
+  checkRange(op, "warmup", warmup, 0, Infinity);
+  checkRange(op, "floor", floor, 0, Infinity);
+  checkRange(op, "steps less warmup", steps - warmup, 1, Infinity);
+}

@@ -1,0 +1,43 @@
+import type { Tensor } from "../../compiler/graph/node.ts";
+import { add, mul, sub } from "../elementwise/arithmetic.ts";
+import { checkRange } from "./check.ts";
+import { gradientsOf, type Optimizer, type OptimizerOptions, rateAt } from "./optimizer.ts";
+
+export interface SgdOptions extends OptimizerOptions {
+  /** Part of the last step that is taken again. Default 0: no state. */
+  readonly momentum?: number;
+  /** Whether the gradient is taken as if the momentum had been followed already. Default false. */
+  readonly nesterov?: boolean;
+  /** Weight decay, added to the gradient as decay · parameter. Default 0. */
+  readonly decay?: number;
+}
+
+/**
+ * Stochastic gradient descent, with momentum if asked for.
+ *
+ * Source: Sutskever, Martens, Dahl, Hinton: On the importance of initialization and momentum in deep learning, 2013.
+ */
+export function sgd(options: SgdOptions): Optimizer {
+  const { rate, momentum = 0, nesterov = false, decay = 0 } = options;
+  if (typeof rate === "number") checkRange("sgd", "rate", rate, 0, Infinity);
+  checkRange("sgd", "momentum", momentum, 0, 1);
+  checkRange("sgd", "decay", decay, 0, Infinity);
+  return {
+    name: "sgd",
+    update(site) {
+      const now = rateAt(rate, site.step);
+      const clipped = gradientsOf(site, options);
+      const pulls = decay === 0
+        ? clipped
+        : clipped.map((g, i) => add(g, mul(site.trained[i]!.parameter, decay)));
+      let steps: readonly Tensor[] = pulls;
+      if (momentum > 0) {
+        const velocity = site.slots("velocity");
+        const next = pulls.map((g, i) => add(mul(velocity.values[i]!, momentum), g));
+        velocity.advance(next);
+        steps = nesterov ? next.map((v, i) => add(mul(v, momentum), pulls[i]!)) : next;
+      }
+      return site.trained.map(({ parameter }, i) => sub(parameter, mul(steps[i]!, now)));
+    },
+  };
+}

@@ -1,0 +1,103 @@
+/**
+ * The products of a lane's tile, and what becomes of their sums: shared by all loop nests of a contraction.
+ *
+ * A product is the reduction's body at one row, one column place and one step, with its sides bound to what was already
+ * evaluated for the row and for the column; so whatever combines the sides is evaluated as any value is.
+ */
+
+import type { Instr } from "../../kernel/ir.ts";
+import { type Evaluator, isContiguous } from "../../kernel/lower.ts";
+import type { Value, Var } from "../../kernel/value.ts";
+import type { Operand, Steps } from "./operand.ts";
+import type { Bindings, Places } from "./places.ts";
+import type { Contraction } from "./problem.ts";
+
+/** One row of a lane's tile: a component of a row place. */
+export interface Row {
+  readonly place: number;
+  readonly component: number;
+}
+
+export const rowsOf = (places: Places): Row[] =>
+  Array.from({ length: places.count * places.width }, (_, i) => ({
+    place: Math.floor(i / places.width),
+    component: i % places.width,
+  }));
+
+export interface Tile {
+  readonly c: Contraction;
+  readonly ev: Evaluator;
+  readonly rows: Places;
+  readonly columns: Places;
+}
+
+/** The variables of both sides at a row and a column place; a place of width 4 along its component. */
+export function at({ ev, rows, columns }: Tile, row: Row, column: number, component?: number): Bindings {
+  return [
+    ...rows.at(row.place, ev.k.int(row.component)),
+    ...columns.at(column, component === undefined ? columns.component : ev.k.int(component)),
+  ];
+}
+
+/** Evaluates the body of the reduction, given what its sides are there. */
+export function productAt(
+  tile: Tile,
+  steps: Steps,
+  row: Row,
+  column: number,
+  step: number,
+  a: readonly Instr[],
+  b: readonly Instr[],
+): Instr {
+  const { c, ev, columns } = tile;
+  const here = new Map<Value, Value>([...at(tile, row, column), ...steps.at(step)]);
+  const bound: (readonly [Value, Instr])[] = [];
+  c.a.forEach((side, i) => bound.push([ev.k.substitute(side, here), a[i]!]));
+  c.b.forEach((side, i) => bound.push([ev.k.substitute(side, here), b[i]!]));
+  const body = ev.k.substitute(c.reduce.body, here);
+  const product = ev.with(bound, () => ev.eval(body, columns.width, alongOf(columns)));
+  return ev.b.widen(product, columns.width);
+}
+
+const alongOf = (columns: Places): Var | undefined =>
+  columns.component.kind === "var" ? columns.component : undefined;
+
+/** Both sides at a row and a column place. */
+export const sidesAt = (
+  a: readonly Operand[],
+  b: readonly Operand[],
+  row: Row,
+  column: number,
+  step: number,
+): { readonly a: readonly Instr[]; readonly b: readonly Instr[] } => ({
+  a: a.map((side) => side.scalar(row.place, row.component, step)),
+  b: b.map((side) => side.vector(column, step)),
+});
+
+/** Evaluates the results from a finished sum and stores them, where row and column exist. */
+export function storeResults(tile: Tile, row: Row, column: number, sum: Instr): void {
+  const { c, ev, rows, columns } = tile;
+  const { b, k } = ev;
+  const here = new Map<Value, Value>(at(tile, row, column));
+  const along = alongOf(columns);
+  const inside = [rows.inside(row.place), columns.inside(column)].filter((x) => x !== undefined);
+  const guarded = (f: () => void) =>
+    inside.length === 0 ? f() : b.if(inside.reduce((x, y) => b.and(x, y)), f);
+  ev.with([[k.substitute(c.reduce, here), sum]], () => {
+    const results = c.stores.map((store) => ev.eval(k.substitute(store.value, here), columns.width, along));
+    guarded(() => {
+      c.stores.forEach((store, i) => {
+        const index = k.substitute(store.index, here);
+        if (!along) b.store(store.buffer, ev.eval(index), results[i]!);
+        else if (isContiguous(index, along) && store.buffer.size % 4 === 0) {
+          b.store(store.buffer, ev.eval(index), b.widen(results[i]!, 4));
+        } else {
+          for (const e of [0, 1, 2, 3] as const) {
+            const one = k.substitute(index, new Map([[along, k.int(e)]]));
+            b.store(store.buffer, ev.eval(one), b.component(results[i]!, e));
+          }
+        }
+      });
+    });
+  });
+}

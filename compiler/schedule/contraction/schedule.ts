@@ -1,0 +1,31 @@
+/**
+ * Contraction: any reduction whose body can be cut into two sides (SCHEDULES §6): matmul in all layouts, einsum, weight
+ * gradients, one-hot products, convolution and its gradients.
+ *
+ *     problem.ts    the group as one contraction: axes split, merged and sorted by side (sides.ts)
+ *     tiling.ts     how large the tiles are
+ *     places.ts     which rows and columns a lane has
+ *     operand.ts    one side, evaluated by fours along the axis in which it is contiguous
+ *     product.ts    what combines the sides, and what becomes of the sums
+ *     register.ts   the loop nest with the sums in registers
+ */
+
+import type { Target } from "../../target.ts";
+import type { LoweredGroup, Scheduled } from "../group.ts";
+import { contractionOf } from "./problem.ts";
+import { registerKernel } from "./register.ts";
+import { registerTiling } from "./tiling.ts";
+
+export function scheduleContraction(group: LoweredGroup, target: Target): Scheduled {
+  const c = contractionOf(group);
+  if ("refused" in c) return c;
+  const built = registerKernel(c, registerTiling(c, target));
+  return [{
+    ...built,
+    groups: built.kernel.groups,
+    label: group.label,
+    split: false,
+    scratch: [],
+    schedule: "contraction",
+  }];
+}

@@ -1,0 +1,212 @@
+import assert from "node:assert/strict";
+import type { Value } from "../../../compiler/kernel/value.ts";
+import { gpuTarget, softwareTarget, type Target, testTarget } from "../../../compiler/target.ts";
+import { Group } from "./contraction_support.ts";
+
+const oneLane: Target = {
+  ...testTarget,
+  name: "one lane",
+  lanes: { map: 1, row: 1, contraction: 1 },
+  contraction: { ...testTarget.contraction, tile: [4, 8], depth: 4, grid: [1, 1] },
+};
+const targets: readonly Target[] = [testTarget, softwareTarget, gpuTarget, oneLane];
+
+type Order = "normal" | "transposed";
+const orders: readonly Order[] = ["normal", "transposed"];
+const layout = (order: Order): readonly number[] => order === "normal" ? [0, 1] : [1, 0];
+
+/** y = a · b, with what a group may put before and behind it. */
+function matmul(
+  [M, K, N]: readonly [number, number, number],
+  { a = "normal", b = "normal", y = "normal" }: { a?: Order; b?: Order; y?: Order } = {},
+): Group {
+  const g = new Group();
+  const left = g.input("a", [M, K], layout(a));
+  const right = g.input("b", [K, N], layout(b));
+  const product = (m: Value, n: Value) =>
+    g.k.reduce("sum", [K], [m, n], ([i]) => g.k.mul(left.at([m, i!]), right.at([i!, n])));
+  if (y === "normal") g.output("y", [M, N], ([m, n]) => product(m!, n!));
+  else g.output("y", [N, M], ([n, m]) => product(m!, n!));
+  return g;
+}
+
+for (const target of targets) {
+  Deno.test(`scheduleContraction() multiplies matrices in all layouts on ${target.name}`, () => {
+    for (const a of orders) {
+      for (const b of orders) {
+        for (const y of orders) {
+          matmul([16, 24, 20], { a, b, y }).check(target);
+          matmul([8, 8, 8], { a, b, y }).check(target);
+          matmul([7, 5, 9], { a, b, y }).check(target);
+        }
+      }
+    }
+  });
+
+  Deno.test(`scheduleContraction() takes any sizes on ${target.name}`, () => {
+    for (
+      const [M, K, N] of [
+        [1, 8, 16],
+        [16, 8, 1],
+        [1, 2, 4],
+        [3, 2, 1],
+        [2, 127, 3],
+        [33, 10, 4],
+        [4, 64, 4],
+        [5, 3, 70],
+      ]
+    ) {
+      matmul([M!, K!, N!]).check(target);
+    }
+  });
+
+  Deno.test(`scheduleContraction() evaluates what stands before and behind the sum on ${target.name}`, () => {
+    for (const [M, K, N] of [[12, 16, 8], [5, 6, 7]] as const) {
+      const g = new Group();
+      const { k } = g;
+      const a = g.input("a", [M, K]);
+      const b = g.input("b", [K, N]);
+      const bias = g.input("bias", [N]);
+      const residual = g.input("residual", [M, N]);
+      const silu = (x: Value) => k.div(x, k.add(1, k.unary("exp", k.unary("neg", x))));
+      const sum = (m: Value, n: Value) =>
+        k.reduce("sum", [K], [m, n], ([i]) => k.mul(silu(a.at([m, i!])), b.at([i!, n])));
+      g.output("y", [M, N], ([m, n]) => {
+        const biased = k.add(sum(m!, n!), bias.at([n!]));
+        return k.add(k.unary("tanh", biased), residual.at([m!, n!]));
+      });
+      g.output("raw", [M, N], ([m, n]) => k.mul(sum(m!, n!), 0.5));
+      g.check(target);
+    }
+  });
+
+  Deno.test(`scheduleContraction() keeps batch axes out of the tiles on ${target.name}`, () => {
+    const g = new Group();
+    const [B, H, M, K, N] = [2, 3, 8, 4, 6];
+    const a = g.input("a", [B, H, M, K]);
+    const b = g.input("b", [B, H, N, K]);
+    g.output(
+      "y",
+      [B, H, M, N],
+      ([x, h, m, n]) =>
+        g.k.reduce(
+          "sum",
+          [K],
+          [x!, h!, m!, n!],
+          ([i]) => g.k.mul(a.at([x!, h!, m!, i!]), b.at([x!, h!, n!, i!])),
+        ),
+    );
+    g.check(target);
+  });
+
+  Deno.test(`scheduleContraction() convolves on ${target.name}`, () => {
+    for (const [S, X] of [[1, 8], [2, 7]] as const) {
+      const g = new Group();
+      const { k } = g;
+      const [B, C, O, W] = [2, 3, 5, 3];
+      const Y = Math.floor((X + 2 - W) / S) + 1;
+      const x = g.input("x", [B, C, X, X]);
+      const w = g.input("w", [O, C, W, W]);
+      g.output(
+        "y",
+        [B, O, Y, Y],
+        ([n, o, i, j]) =>
+          k.reduce("sum", [C, W, W], [n!, o!, i!, j!], ([c, u, v]) => {
+            const row = k.affine([[i!, S], [u!, 1]], -1);
+            const column = k.affine([[j!, S], [v!, 1]], -1);
+            const inside = [k.le(0, row), k.lt(row, X), k.le(0, column), k.lt(column, X)].reduce((p, q) =>
+              k.and(p, q)
+            );
+            return k.mul(k.guard(inside, x.at([n!, c!, row, column]), 0), w.at([o!, c!, u!, v!]));
+          }),
+      );
+      g.check(target);
+    }
+  });
+
+  Deno.test(`scheduleContraction() combines sides by anything on ${target.name}`, () => {
+    const g = new Group();
+    const { k } = g;
+    const [M, K, N] = [6, 5, 8];
+    const a = g.input("a", [M, K]);
+    const b = g.input("b", [N, K]);
+    g.output("y", [M, N], ([m, n]) =>
+      k.reduce("sum", [K], [m!, n!], ([i]) => {
+        const d = k.sub(a.at([m!, i!]), b.at([n!, i!]));
+        return k.mul(d, d);
+      }));
+    g.check(target);
+    const plus = new Group();
+    const c = plus.input("a", [M, K]);
+    const d = plus.input("b", [K, N]);
+    plus.output(
+      "y",
+      [M, N],
+      ([m, n]) => plus.k.reduce("max", [K], [m!, n!], ([i]) => plus.k.add(c.at([m!, i!]), d.at([i!, n!]))),
+    );
+    plus.check(target);
+  });
+
+  Deno.test(`scheduleContraction() adds up rows by index on ${target.name}`, () => {
+    const g = new Group();
+    const { k } = g;
+    const [V, T, D] = [9, 14, 8];
+    const ids = g.indices("ids", T, V);
+    const grad = g.input("grad", [T, D]);
+    g.output(
+      "y",
+      [V, D],
+      ([v, d]) =>
+        k.reduce("sum", [T], [v!, d!], ([t]) => k.select(k.eq(ids.at([t!]), v!), grad.at([t!, d!]), 0)),
+    );
+    g.check(target);
+  });
+
+  Deno.test(`scheduleContraction() reads heads through reshapes on ${target.name}`, () => {
+    const g = new Group();
+    const { k } = g;
+    const [B, H, T, D, N] = [2, 2, 3, 4, 8];
+    const o = g.input("o", [B, H, T, D]);
+    const w = g.input("w", [H * D, N]);
+    g.output(
+      "y",
+      [B * T, N],
+      ([r, n]) =>
+        k.reduce(
+          "sum",
+          [H * D],
+          [r!, n!],
+          ([i]) => k.mul(o.at([k.idiv(r!, T), k.idiv(i!, D), k.imod(r!, T), k.imod(i!, D)]), w.at([i!, n!])),
+        ),
+    );
+    g.check(target);
+  });
+}
+
+Deno.test("scheduleContraction() loads vectors along k, transposed, where B is contiguous in k", () => {
+  const [kernel] = matmul([16, 16, 16], { b: "transposed" }).check(softwareTarget);
+  assert.ok(kernel!.kernel.buffers.length === 3);
+});
+
+Deno.test("scheduleContraction() refuses with numbers", () => {
+  const g = new Group();
+  const { k } = g;
+  const x = g.input("x", [4, 8]);
+  const y = g.input("y", [4, 8]);
+  g.output("z", [8], ([n]) => k.reduce("sum", [4], [n!], ([i]) => k.mul(x.at([i!, n!]), y.at([i!, n!]))));
+  assert.equal(g.refusal(testTarget), "all 2 operands of the sum over 4 terms have the same output axes");
+
+  const nested = new Group();
+  const a = nested.input("a", [4, 8]);
+  const b = nested.input("b", [8, 4]);
+  const v = nested.k;
+  nested.output("z", [4, 4], ([m, n]) =>
+    v.reduce("sum", [8], [m!, n!], ([i]) => {
+      const norm = v.reduce("sum", [8], [m!, n!, i!], ([j]) => a.at([m!, j!]));
+      return v.mul(v.div(a.at([m!, i!]), norm), b.at([i!, n!]));
+    }));
+  assert.equal(
+    nested.refusal(testTarget),
+    "a reduction of 8 terms inside the sum would be repeated up to 8 times",
+  );
+});

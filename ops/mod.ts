@@ -23,6 +23,7 @@ export * from "./elementwise/trigonometric.ts";
 export * from "./indexing/gather.ts";
 export * from "./indexing/one_hot.ts";
 export * from "./indexing/scatter_add.ts";
+export * from "./indexing/sort.ts";
 export * from "./leaves.ts";
 export * from "./matmul.ts";
 export * from "./random/bits.ts";

@@ -54,19 +54,30 @@ export function decode(b: IrBuilder, position: Instr, extents: readonly number[]
 
 /** The number of tiles of `lanes · count` units that cover a side. */
 export const tilesOf = (vars: readonly Var[], width: number, lanes: number, count: number): number =>
-  Math.ceil(extentOf(vars) / width / (lanes * count));
+  tileExtents(vars, width, lanes * count).reduce((n, d) => n * d, 1);
+
+/**
+ * The extents of a side's tile index: per outer variable and along the innermost one where tiles end with it, else one
+ * number.
+ */
+export function tileExtents(vars: readonly Var[], width: number, span: number): number[] {
+  const inner = vars.at(-1);
+  if (!inner || inner.extent / width % span !== 0) return [Math.ceil(extentOf(vars) / width / span)];
+  return [...vars.slice(0, -1).map((v) => v.extent), inner.extent / width / span];
+}
 
 /**
  * Lays the places of one side; binds what they need where the cursor stands.
  *
  * @param vars The side's variables, innermost last; the innermost extent is a multiple of `width`.
+ * @param tile The tile's index, along `tileExtents`.
  */
 export function layPlaces(
   ev: Evaluator,
   fresh: FreshVars,
   vars: readonly Var[],
   width: 1 | 4,
-  tile: Instr,
+  tile: readonly Instr[],
   lane: Instr,
   lanes: number,
   count: number,
@@ -88,9 +99,8 @@ export function layPlaces(
     return v;
   };
   if (units % span === 0) {
-    const indices = decode(b, tile, [...outer.map((v) => v.extent), units / span]);
-    const own = outer.map((v, i) => [v, bind(v.extent, indices[i]!)] as const);
-    const t = bind(units / span, indices.at(-1)!);
+    const own = outer.map((v, i) => [v, bind(v.extent, tile[i]!)] as const);
+    const t = bind(units / span, tile.at(-1)!);
     const l = bind(lanes, lane);
     const at = (p: number, c: Value): Bindings => [
       ...own,
@@ -101,7 +111,7 @@ export function layPlaces(
   const total = extentOf(vars) / width;
   const ragged = total % span !== 0;
   const places = Array.from({ length: count }, (_, p) => {
-    const position = b.add(b.mul(tile, span), b.add(lane, p * lanes));
+    const position = b.add(b.mul(tile[0]!, span), b.add(lane, p * lanes));
     const clamped = ragged ? b.min(position, total - 1) : position;
     const indices = decode(b, clamped, [...outer.map((v) => v.extent), units]);
     const own = outer.map((v, i) => [v, bind(v.extent, indices[i]!)] as const);

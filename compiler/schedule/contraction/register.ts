@@ -14,7 +14,7 @@ import { Evaluator } from "../../kernel/lower.ts";
 import { Accumulator } from "../../kernel/reducers.ts";
 import type { Value, Var } from "../../kernel/value.ts";
 import { type Along, alongOf, Operand, Steps } from "./operand.ts";
-import { decode, FreshVars, layPlaces, type Places, tilesOf } from "./places.ts";
+import { decode, FreshVars, layPlaces, type Places, tileExtents, tilesOf } from "./places.ts";
 import { contiguousLoads, type Contraction, extentOf } from "./problem.ts";
 import { productAt, rowsOf, sidesAt, storeResults, type Tile } from "./product.ts";
 import type { Tiling } from "./tiling.ts";
@@ -36,41 +36,33 @@ export const takenBy = (c: Contraction): Value[] => [
   ...c.stores.flatMap((s) => [s.value, s.index]),
 ];
 
-export interface Grid {
-  readonly groups: number;
-  readonly rowTiles: number;
-  readonly columnTiles: number;
-}
-
-export function gridOf(c: Contraction, tiling: Tiling): Grid {
-  const rowTiles = tilesOf(c.rows, tiling.rowWidth, tiling.grid[0], tiling.rows);
-  const columnTiles = tilesOf(c.columns, c.width, tiling.grid[1], tiling.columns);
-  return { rowTiles, columnTiles, groups: extentOf(c.batch) * rowTiles * columnTiles };
-}
+/** How many workgroups the tiles of a contraction are. */
+export const groupsOf = (c: Contraction, { grid, rows, rowWidth, columns }: Tiling): number =>
+  extentOf(c.batch) * tilesOf(c.rows, rowWidth, grid[0], rows) *
+  tilesOf(c.columns, c.width, grid[1], columns);
 
 /** Binds the batch, and lays the rows and columns of a lane. */
-function layTile(c: Contraction, ev: Evaluator, fresh: FreshVars, tiling: Tiling, grid: Grid): Tile {
+function layTile(c: Contraction, ev: Evaluator, fresh: FreshVars, tiling: Tiling): Tile {
   const { b } = ev;
   const [along, across] = tiling.grid;
-  const [batch, rowTile, columnTile] = decode(b, b.group, [
-    extentOf(c.batch),
-    grid.rowTiles,
-    grid.columnTiles,
-  ]);
-  decode(b, batch!, c.batch.map((v) => v.extent)).forEach((index, i) => ev.bind(c.batch[i]!, index));
+  const rowTiles = tileExtents(c.rows, tiling.rowWidth, along * tiling.rows);
+  const columnTiles = tileExtents(c.columns, c.width, across * tiling.columns);
+  const index = decode(b, b.group, [...c.batch.map((v) => v.extent), ...rowTiles, ...columnTiles]);
+  c.batch.forEach((v, i) => ev.bind(v, index[i]!));
+  const rowTile = index.slice(c.batch.length, c.batch.length + rowTiles.length);
+  const columnTile = index.slice(c.batch.length + rowTiles.length);
   const lane = decode(b, b.lane, [along, across]);
-  const rows = layPlaces(ev, fresh, c.rows, tiling.rowWidth, rowTile!, lane[0]!, along, tiling.rows);
-  const columns = layPlaces(ev, fresh, c.columns, c.width, columnTile!, lane[1]!, across, tiling.columns);
+  const rows = layPlaces(ev, fresh, c.rows, tiling.rowWidth, rowTile, lane[0]!, along, tiling.rows);
+  const columns = layPlaces(ev, fresh, c.columns, c.width, columnTile, lane[1]!, across, tiling.columns);
   return { c, ev, rows, columns };
 }
 
 export function registerKernel(c: Contraction, tiling: Tiling): BuiltKernel {
-  const grid = gridOf(c, tiling);
   const b = new IrBuilder(tiling.grid[0] * tiling.grid[1]);
   const ev = new Evaluator(c.k, b);
   const fresh = new FreshVars(c.k, takenBy(c));
   b.phase(() => {
-    const tile = layTile(c, ev, fresh, tiling, grid);
+    const tile = layTile(c, ev, fresh, tiling);
     const rows = rowsOf(tile.rows);
     const sums = new Accumulator(b, c.reduce, c.width, rows.length * tiling.columns);
     const slot = (row: number, column: number) => row * tiling.columns + column;
@@ -82,7 +74,7 @@ export function registerKernel(c: Contraction, tiling: Tiling): BuiltKernel {
       for (let j = 0; j < tiling.columns; j++) storeResults(tile, row, j, sums.result(slot(i, j)));
     });
   });
-  return b.finish(grid.groups);
+  return b.finish(groupsOf(c, tiling));
 }
 
 type Add = (row: number, column: number, product: ReturnType<typeof productAt>) => void;

@@ -120,7 +120,7 @@ for (const target of targets) {
             return k.mul(k.guard(inside, x.at([n!, c!, row, column]), 0), w.at([o!, c!, u!, v!]));
           }),
       );
-      g.check(target);
+      g.check(target, false);
     }
   });
 

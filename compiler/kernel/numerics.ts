@@ -23,5 +23,6 @@ export { acosh, asinh, atanh, cosh, sinh, tanh } from "./numerics/hyperbolic.ts"
 export { castValue, floorDiv, floorMod, rem } from "./numerics/integer.ts";
 export { acos, asin, atan, atan2 } from "./numerics/inverse_trigonometric.ts";
 export { log, log1p, log2 } from "./numerics/logarithm.ts";
+export { type Normal, normal } from "./numerics/normal.ts";
 export { integerPower, pow } from "./numerics/power.ts";
 export { cos, sin, tan } from "./numerics/trigonometric.ts";

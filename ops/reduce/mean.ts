@@ -1,0 +1,29 @@
+import { ShapeError } from "../../compiler/errors.ts";
+import { type DType, isFloat } from "../../compiler/graph/dtype.ts";
+import { elementsOf, type Shape } from "../../compiler/graph/dim.ts";
+import type { Tensor } from "../../compiler/graph/node.ts";
+import { div } from "../elementwise/arithmetic.ts";
+import { sizeOf } from "../leaves.ts";
+import { axesOf } from "../views/axis.ts";
+import type { ReduceOptions } from "./axes.ts";
+import { sum } from "./sum.ts";
+
+/**
+ * The average over axes; NaN where there is nothing to average.
+ *
+ * @param axes One axis, several, or (by default) all; negative from the end.
+ * @param options `keepDims`: reduced axes stay with size 1.
+ * @throws ShapeError for integers and bool.
+ */
+export function mean<D extends DType>(
+  x: Tensor<Shape, D>,
+  axes?: number | readonly number[],
+  options: ReduceOptions = {},
+): Tensor<Shape, D> {
+  if (!isFloat(x.dtype)) {
+    throw new ShapeError(`mean: of ${x.dtype}, whose quotients are no ${x.dtype}; use cast(x, "f32") first`);
+  }
+  const list = axesOf("mean", axes, x.shape);
+  const count = sizeOf(elementsOf(list.map((axis) => x.shape[axis]!)), x.dtype);
+  return div(sum(x, list, options), count as Tensor as Tensor<Shape, D>);
+}

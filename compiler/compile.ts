@@ -8,16 +8,18 @@ import { bindSizes } from "./graph/bind.ts";
 import type { Graph } from "./graph/graph.ts";
 import { verifyGraph } from "./graph/verify.ts";
 import type { Cover } from "./fuse/group.ts";
-import { labelOf } from "./fuse/group.ts";
+import { isProgramNode, labelOf } from "./fuse/group.ts";
 import { greedy } from "./fuse/greedy.ts";
 import { lowerGroup } from "./fuse/lower_group.ts";
 import { type FusionPolicy, unfused } from "./fuse/policy.ts";
 import { type CostModel, defaultCostModel } from "./fuse/worthwhile.ts";
+import { isPacked, packGroups } from "./memory/pack.ts";
 import { type Placement, placeTensors } from "./memory/placement.ts";
 import type { Lifetime } from "./memory/plan.ts";
 import { assemble } from "./program/assemble.ts";
 import type { Program } from "./program/program.ts";
 import type { ScheduledKernel } from "./schedule/group.ts";
+import { planProgram } from "./schedule/program.ts";
 import { scheduleGroup } from "./schedule/schedule.ts";
 import { isolateResults } from "./simplify/isolate.ts";
 import type { Target } from "./target.ts";
@@ -58,15 +60,22 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
   const cover = trace.stage("fuse", () => policy.cover(graph, { limits: target.limits, cost }));
   // Before scheduling: a kernel's text depends on which of its buffers are one.
   const placement = trace.stage("place", () => placeTensors(graph, cover.groups));
+  // After placement: which updates are in place decides which buffers may lie side by side.
+  const packing = trace.stage("pack", () => packGroups(placement, target.limits.bindingBytes));
   const kernels = trace.stage("schedule", () =>
-    placement.order.flatMap((group) => {
-      const lowered = lowerGroup(group, placement.storage, labelOf(graph, group));
+    packing.order.flatMap((group) => {
+      if (isPacked(group)) {
+        const label = `${labelOf(graph, group.members[0]!)}, ${group.members.length} times`;
+        return scheduleGroup({ ...group.lowered, label }, target).kernels;
+      }
+      const label = labelOf(graph, group);
+      if (isProgramNode(group.roots[0]!.node)) return planProgram(group, placement.storage, target, label);
+      const lowered = lowerGroup(group, placement.storage, label);
       const filled = lowered.roots.filter((r) => !r.shape.includes(0));
-      if (filled.length === 0) return [];
-      return scheduleGroup({ ...lowered, roots: filled }, target).kernels;
+      return filled.length === 0 ? [] : scheduleGroup({ ...lowered, roots: filled }, target).kernels;
     }));
   // Last: addresses need every buffer, scratch of the schedules included.
   const { program, lifetimes } = trace.stage("assemble", () =>
-    assemble({ graph, placement, slabs: [], kernels, target }));
+    assemble({ graph, placement, slabs: packing.slabs, kernels, target }));
   return { program, graph, cover, placement, kernels, lifetimes };
 }

@@ -28,6 +28,7 @@ import {
 } from "./group.ts";
 import { type Accepted, classify, isRefused } from "./legal.ts";
 import { lowerGroup } from "./lower_group.ts";
+import { splitToLimit } from "./split.ts";
 import { mergeGroups } from "./merge.ts";
 import type { FusionOptions } from "./policy.ts";
 import { below, bytesOfNode, type CostModel, elements, flopsOf } from "./worthwhile.ts";
@@ -37,6 +38,8 @@ interface Growing {
   readonly root: Node;
   readonly roots: readonly Tensor[];
   readonly nodes: Set<Node>;
+  /** Only writes states. */
+  readonly update: boolean;
   accepted: Accepted | undefined;
 }
 
@@ -44,15 +47,18 @@ export function greedy(graph: Graph, options: FusionOptions): Cover {
   const { cost, limits } = options;
   const users = consumersOf(graph);
   const wanted = demanded(graph);
+  const written = new Set(graph.writes.map((w) => w.value.key));
   const growing: Growing[] = [];
   /** The groups that compute a node. */
   const homes = new Map<Node, Set<Growing>>();
   const decisions: Decision[] = [];
 
   const store = (node: Node) => {
+    const roots = storedResults(node, users, wanted);
     const group: Growing = {
       root: node,
-      roots: storedResults(node, users, wanted),
+      roots,
+      update: roots.every((t) => written.has(t.key)),
       nodes: new Set([node]),
       accepted: undefined,
     };
@@ -88,7 +94,8 @@ export function greedy(graph: Graph, options: FusionOptions): Cover {
       });
     }
   }
-  const groups: Group[] = growing.reverse().map((g, id) => ({ id, roots: g.roots, nodes: g.nodes }));
+  const grown: Group[] = growing.reverse().map((g, id) => ({ id, roots: g.roots, nodes: g.nodes }));
+  const groups = splitToLimit(grown, users, limits.storageBuffers, decisions);
   return mergeGroups(graph, { groups, decisions }, options);
 }
 
@@ -121,10 +128,18 @@ function decide(
       if (!trivial(node)) return no(`${g.root.op.name} reads its inputs many times: only views are computed in place`);
       continue;
     }
+    if (g.update && reduces(node)) {
+      return no("updates of states stay plain maps, so that those of all parameters are packed into one kernel");
+    }
     const nodes = new Set(g.nodes).add(node);
     const group = lowerGroup({ roots: g.roots, nodes });
-    const verdict = classify(group, storageBuffers);
+    const verdict = classify(group, Infinity);
     if (isRefused(verdict)) return no(verdict.refused);
+    // What comes before this node in the graph is not decided yet and may still be computed in place.
+    const certain = loadsOf({ nodes }).filter((t) => isLeaf(t.node) || t.node.id > node.id).length + g.roots.length;
+    if (certain > storageBuffers) {
+      return no(`needs ${certain} storage buffers, and the limit is ${storageBuffers}`);
+    }
     accepted.set(g, verdict);
     if (trivial(node)) continue;
     const made = group.reader.made.get(node) ?? [];

@@ -17,11 +17,19 @@ interface Live {
   roots: Group["roots"];
   nodes: ReadonlySet<Node>;
   space: string;
+  /** Only writes states: kept a plain map, so that the updates of all parameters can be packed into one kernel. */
+  readonly update: boolean;
   dead: boolean;
 }
 
-export function mergeGroups(graph: Graph, cover: Cover, { limits, cost }: FusionOptions): Cover {
-  const live: Live[] = cover.groups.map((g) => ({ ...g, space: spaceOf(g, limits.storageBuffers), dead: false }));
+export function mergeGroups(graph: Graph, cover: Cover, { limits }: FusionOptions): Cover {
+  const written = new Set(graph.writes.map((w) => w.value.key));
+  const live: Live[] = cover.groups.map((g) => ({
+    ...g,
+    space: spaceOf(g, limits.storageBuffers),
+    update: g.roots.every((t) => written.has(t.key)),
+    dead: false,
+  }));
   const decisions: Decision[] = [...cover.decisions];
   let changed = true;
   while (changed) {
@@ -32,7 +40,7 @@ export function mergeGroups(graph: Graph, cover: Cover, { limits, cost }: Fusion
       const into = a.roots[0]!.node;
       const node = b.roots[0]!.node;
       const note = (fuse: boolean, because: string) => decisions.push({ fuse, node, into, because, bytes, flops: 0 });
-      if (connected(a, b, live, home) || connected(b, a, live, home)) {
+      if (connected(a, b, home) || connected(b, a, home)) {
         note(false, "a third kernel needs the result of one and feeds the other");
         continue;
       }
@@ -52,9 +60,7 @@ export function mergeGroups(graph: Graph, cover: Cover, { limits, cost }: Fusion
       changed = true;
     }
   }
-  void cost;
   const groups = order(live.filter((g) => !g.dead)).map((g, id) => ({ id, roots: g.roots, nodes: g.nodes }));
-  void graph;
   return { groups, decisions };
 }
 
@@ -88,7 +94,7 @@ function candidates(live: readonly Live[], home: ReadonlyMap<string, Live>): { a
     for (let i = 0; i < list.length; i++) {
       for (let j = i + 1; j < list.length; j++) {
         const [a, b] = [list[i]!, list[j]!];
-        if (!mayShare(a.space, b.space)) continue;
+        if (!mayShare(a, b)) continue;
         const id = `${position.get(a)},${position.get(b)}`;
         let pair = pairs.get(id);
         if (!pair) pairs.set(id, pair = { a, b, bytes: 0 });
@@ -106,14 +112,16 @@ function bytesOfKey(key: string, a: Live, b: Live, home: ReadonlyMap<string, Liv
 }
 
 /** Kinds that one kernel can serve: equal spaces, or a map as long as a row. */
-function mayShare(a: string, b: string): boolean {
-  if (a === b) return true;
-  const kinds = [a.split(" ")[0], b.split(" ")[0]];
+function mayShare(a: Live, b: Live): boolean {
+  if (a.update !== b.update && a.space !== "map []") return false;
+  if (a.space === b.space) return true;
+  if (a.update) return false;
+  const kinds = [a.space.split(" ")[0], b.space.split(" ")[0]];
   return kinds.includes("map") && (kinds.includes("row") || kinds.includes("contraction"));
 }
 
 /** Is there a path from a to b that leaves both? */
-function connected(a: Live, b: Live, live: readonly Live[], home: ReadonlyMap<string, Live>): boolean {
+function connected(a: Live, b: Live, home: ReadonlyMap<string, Live>): boolean {
   // Backwards from b: what it needs, and what that needs, until a is met.
   const seen = new Set<Live>([b]);
   const stack: Live[] = [];
@@ -132,7 +140,6 @@ function connected(a: Live, b: Live, live: readonly Live[], home: ReadonlyMap<st
   };
   if (push(b, true)) return true;
   for (let g = stack.pop(); g; g = stack.pop()) if (push(g, false)) return true;
-  void live;
   return false;
 }
 

@@ -48,8 +48,9 @@ export class Tensor<out S extends Shape = Shape, out D extends DType = DType> {
     return `${this.node.id}.${this.result}`;
   }
 
-  /** A tensor in an arithmetic or string expression is always a mistake: say what to write instead. */
-  [Symbol.toPrimitive](): never {
+  /** A tensor in arithmetic is always a mistake: say what to write instead. In a text it says what it is. */
+  [Symbol.toPrimitive](hint: string): string {
+    if (hint === "string") return this.toString();
     throw new TypeError(
       `${this} is a place in a graph and has no value here. Use the functions of ops (add, mul, …) to compute ` +
         "with it, and run a compiled program to see its values.",

@@ -1,0 +1,98 @@
+/**
+ * Repairs groups that read more buffers than one kernel may bind.
+ *
+ * While groups grow, what is not decided yet is not counted, so a group may end up with too many operands (a sum of
+ * twenty tensors, say). Then a sub-expression is stored after all: the smallest one that takes enough operands with it.
+ */
+
+import { resultsOf } from "../graph/graph.ts";
+import type { Node } from "../graph/node.ts";
+import { type Decision, type Group, isProgramNode, loadsOf } from "./group.ts";
+import { classify, isRefused } from "./legal.ts";
+import { lowerGroup } from "./lower_group.ts";
+import { elements } from "./worthwhile.ts";
+
+export function splitToLimit(
+  groups: readonly Group[],
+  users: ReadonlyMap<Node, readonly Node[]>,
+  limit: number,
+  decisions: Decision[],
+): Group[] {
+  const out: Group[] = [];
+  const stored = new Map<Node, Group>();
+  const queue = [...groups];
+  for (let group = queue.shift(); group; group = queue.shift()) {
+    const bindings = loadsOf(group).length + group.roots.length;
+    if (bindings <= limit || isProgramNode(group.roots[0]!.node)) {
+      out.push(group);
+      continue;
+    }
+    const cut = chooseCut(group, users, bindings - limit + 1, limit);
+    if (!cut) {
+      out.push(group); // the schedule will refuse it with the numbers
+      continue;
+    }
+    const because = `the kernel needs ${bindings} storage buffers, and the limit is ${limit}`;
+    decisions.push({ fuse: false, node: cut.node, into: group.roots[0]!.node, because, bytes: 0, flops: 0 });
+    if (!stored.has(cut.node)) {
+      const piece: Group = { id: 0, roots: resultsOf(cut.node), nodes: cut.below };
+      stored.set(cut.node, piece);
+      queue.push(piece);
+    }
+    queue.push({ ...group, nodes: without(group, cut.node, users) });
+  }
+  return out.map((g, id) => ({ ...g, id }));
+}
+
+/** The cheapest node whose own kernel is legal and takes at least `excess` operands out of the group. */
+function chooseCut(
+  group: Group,
+  users: ReadonlyMap<Node, readonly Node[]>,
+  excess: number,
+  limit: number,
+): { node: Node; below: Set<Node> } | undefined {
+  const roots = new Set(group.roots.map((r) => r.node));
+  const before = loadsOf(group).length;
+  let best: { node: Node; below: Set<Node>; size: number; loads: number } | undefined;
+  for (const node of [...group.nodes].sort((a, b) => a.id - b.id)) {
+    if (roots.has(node) || node.op.view || node.types.length > 1) continue;
+    const below = subtree(node, group);
+    const loads = loadsOf({ nodes: below }).length;
+    if (loads < 2 || loads + 1 > limit) continue;
+    const saved = before - loadsOf({ nodes: without(group, node, users) }).length;
+    if (saved < 1) continue;
+    if (isRefused(classify(lowerGroup({ roots: resultsOf(node), nodes: below }), limit))) continue;
+    const size = elements(node);
+    // Enough operands at once if possible, else as many as possible; then the smaller tensor.
+    const score = Math.min(saved, excess);
+    const bestScore = best ? Math.min(best.loads, excess) : -1;
+    if (score > bestScore || (score === bestScore && size < best!.size)) best = { node, below, size, loads: saved };
+  }
+  return best;
+}
+
+function subtree(node: Node, group: Group): Set<Node> {
+  const below = new Set([node]);
+  const stack = [node];
+  for (let n = stack.pop(); n; n = stack.pop()) {
+    for (const { node: input } of n.inputs) {
+      if (group.nodes.has(input) && !below.has(input)) {
+        below.add(input);
+        stack.push(input);
+      }
+    }
+  }
+  return below;
+}
+
+/** The group's nodes when `cut` is loaded instead: whatever only served it goes too. */
+function without(group: Group, cut: Node, users: ReadonlyMap<Node, readonly Node[]>): Set<Node> {
+  const roots = new Set(group.roots.map((r) => r.node));
+  const kept = new Set(group.nodes);
+  kept.delete(cut);
+  for (const node of [...group.nodes].sort((a, b) => b.id - a.id)) {
+    if (roots.has(node) || !kept.has(node)) continue;
+    if (!(users.get(node) ?? []).some((u) => kept.has(u))) kept.delete(node);
+  }
+  return kept;
+}

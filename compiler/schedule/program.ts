@@ -1,0 +1,40 @@
+/** An op that brings its own kernels (SCHEDULES §8): gives it readers of its inputs and writers for its results. */
+
+import type { Group } from "../fuse/group.ts";
+import { concrete, elementAt, GroupReader, type Storage } from "../fuse/lower_group.ts";
+import { InternalError } from "../errors.ts";
+import type { Tensor } from "../graph/node.ts";
+import { resultsOf } from "../graph/graph.ts";
+import { isProgram } from "../graph/op.ts";
+import type { ScheduledKernel } from "../kernel/scheduled.ts";
+import { Values } from "../kernel/value.ts";
+import type { Target } from "../target.ts";
+
+export function planProgram(
+  group: Group,
+  storage: (tensor: Tensor) => Storage,
+  target: Target,
+  label: string,
+): readonly ScheduledKernel[] {
+  const { node } = group.roots[0]!;
+  const { lower } = node.op;
+  if (!isProgram(lower)) throw new InternalError("schedule", `${node.op.name} is no program`);
+  const results = resultsOf(node);
+  if (results.every((t) => concrete(t).shape.includes(0))) return [];
+  const values = new Values();
+  // The op itself is not read, only what is computed in its place.
+  const reader = new GroupReader(values, new Set([...group.nodes].filter((n) => n !== node)), storage);
+  let scratches = 0;
+  return lower.plan({
+    attrs: node.attrs,
+    inputs: node.inputs.map((t) => reader.reader(t)),
+    outputs: results.map((t) => {
+      const place = storage(t);
+      return { ...concrete(t), buffer: place.buffer, at: (index) => elementAt(values, place, index) };
+    }),
+    values,
+    target,
+    label,
+    scratch: (dtype, size) => ({ name: `scratch:${node.id}.${scratches++}`, dtype, size }),
+  });
+}

@@ -181,6 +181,13 @@ export type SameAxes<A extends Shape, B extends Shape> = A extends
   : B extends readonly [] ? true
   : false;
 
+/** Whether two operands that do not broadcast have one shape. */
+export type SameShape<Op extends string, A extends Shape, B extends Shape> = Unranked<A> extends true
+  ? unknown
+  : Unranked<B> extends true ? unknown
+  : SameAxes<A, B> extends true ? unknown
+  : `${Op}: shapes ${Show<A>} and ${Show<B>} differ`;
+
 /** Whether a shape that is known here may be the one expected. */
 export type MayBe<Op extends string, S extends Shape, T extends Shape> = Unranked<S> extends true ? unknown
   : Unranked<T> extends true ? unknown

@@ -5,6 +5,7 @@
 
 import { InternalError } from "../errors.ts";
 import type { Target } from "../target.ts";
+import { scheduleContraction } from "./contraction/schedule.ts";
 import { isRefusal, type LoweredGroup, type ScheduledKernel } from "./group.ts";
 import { scheduleMap } from "./map.ts";
 
@@ -15,6 +16,7 @@ export interface ScheduleResult {
 }
 
 const schedules = [
+  ["contraction", scheduleContraction],
   ["map", scheduleMap],
 ] as const;
 

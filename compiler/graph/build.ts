@@ -85,6 +85,18 @@ export class GraphBuilder {
     }
   }
 
+  /** Runs `f`, whose nodes all come from the line that is calling: one look at the stack serves them all. */
+  fromHere<T>(f: () => T): T {
+    if (this.#onBehalf) return f();
+    const origin = callerOrigin();
+    this.#onBehalf = origin ? [origin] : [];
+    try {
+      return f();
+    } finally {
+      this.#onBehalf = undefined;
+    }
+  }
+
   /** Runs `f`, whose nodes are recomputed by a gradient instead of kept for it. */
   checkpoint<T>(f: () => T): T {
     const number = this.newInstance();

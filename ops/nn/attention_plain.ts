@@ -8,7 +8,7 @@
 import { ShapeError } from "../../compiler/errors.ts";
 import { sameShape, type Shape, showShape, subDims } from "../../compiler/graph/dim.ts";
 import type { Tensor } from "../../compiler/graph/node.ts";
-import { named } from "../../compiler/model/model.ts";
+import { composite } from "../composite.ts";
 import { add, div, mul, sub } from "../elementwise/arithmetic.ts";
 import { equal, lessEqual } from "../elementwise/comparison.ts";
 import { exp, log } from "../elementwise/exponential.ts";
@@ -17,7 +17,7 @@ import { where } from "../elementwise/select.ts";
 import { iota, sizeOf } from "../leaves.ts";
 import { stopGradient } from "../markers.ts";
 import { matmul } from "../matmul.ts";
-import { max } from "../reduce/extremum.ts";
+import { maxFast } from "../reduce/extremum.ts";
 import { sum } from "../reduce/sum.ts";
 import { transpose } from "../views/permute.ts";
 import { expandDims, squeeze } from "../views/squeeze.ts";
@@ -48,11 +48,11 @@ export function attentionPlain(
   checkAttention(q, k, v);
   const size = q.shape.at(-1)!;
   const { scale = 1 / Math.sqrt(Number(size)) } = options;
-  return named("attention", () => {
+  return composite("attention", () => {
     const scores = mul(matmul(q, transpose(k)), scale);
     const visible = visiblePairs(q, k, options);
     const seen = visible ? where(visible, scores, -Infinity) : scores;
-    const top = stopGradient(max(seen, -1, { keepDims: true }));
+    const top = stopGradient(maxFast(seen, -1));
     const empty = equal(top, -Infinity);
     const shift = where(empty, 0, top);
     const e = exp(sub(seen, shift));

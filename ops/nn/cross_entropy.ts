@@ -9,8 +9,8 @@ import { ShapeError } from "../../compiler/errors.ts";
 import { type DType, isFloat } from "../../compiler/graph/dtype.ts";
 import { sameShape, type Shape, showShape } from "../../compiler/graph/dim.ts";
 import { showType, type Tensor } from "../../compiler/graph/node.ts";
-import { named } from "../../compiler/model/model.ts";
 import type { LabelsFit } from "../../compiler/model/shape_types.ts";
+import { composite } from "../composite.ts";
 import { add, div, mul, sub } from "../elementwise/arithmetic.ts";
 import { equal, greaterEqual, less, notEqual } from "../elementwise/comparison.ts";
 import { cast } from "../elementwise/convert.ts";
@@ -55,7 +55,7 @@ export function crossEntropy<S extends Shape, D extends DType, L extends Shape>(
 ): Tensor<readonly [], D> {
   const rows: Tensor = crossEntropyRows(logits as Tensor, labels as Tensor<Shape, "i32">, options);
   const { ignoreIndex } = options;
-  return named("crossEntropy", () => {
+  return composite("crossEntropy", () => {
     if (ignoreIndex === undefined) return mean(rows);
     const counted = sum(cast(notEqual(labels as Tensor, ignoreIndex), rows.dtype));
     return div(sum(rows), maximum(counted, 1));
@@ -73,7 +73,7 @@ export function crossEntropyRows<S extends Shape, D extends DType, L extends Sha
     throw new ShapeError(`crossEntropy: smoothing is ${smoothing}; it must be from 0 up to below 1`);
   }
   const label = labels as Tensor;
-  return named("crossEntropy", () => {
+  return composite("crossEntropy", () => {
     const classes = logits.shape.at(-1)!;
     // All relative to the largest logit: near a certain answer the loss keeps its digits.
     const { shifted } = shiftedByMax(logits, -1);

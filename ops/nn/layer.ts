@@ -26,7 +26,10 @@ export function layerScope(kind: string, { name }: LayerOptions): string {
 }
 
 /** Runs `f` in a layer's scope. */
-export const inLayer = <T>(scope: string, f: () => T): T => GraphBuilder.current(scope).at(scope, f);
+export function inLayer<T>(scope: string, f: () => T): T {
+  const builder = GraphBuilder.current(scope);
+  return builder.fromHere(() => builder.at(scope, f));
+}
 
 export function checkSize(kind: string, what: string, size: number): void {
   if (Number.isSafeInteger(size) && size > 0) return;

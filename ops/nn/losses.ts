@@ -4,8 +4,8 @@ import { ShapeError } from "../../compiler/errors.ts";
 import { type DType, isFloat } from "../../compiler/graph/dtype.ts";
 import { sameShape, type Shape, showShape } from "../../compiler/graph/dim.ts";
 import { showType, type Tensor } from "../../compiler/graph/node.ts";
-import { named } from "../../compiler/model/model.ts";
 import type { SameShape } from "../../compiler/model/shape_types.ts";
+import { composite } from "../composite.ts";
 import { abs, add, mul, neg, square, sub } from "../elementwise/arithmetic.ts";
 import { greater, lessEqual } from "../elementwise/comparison.ts";
 import { exp, log, log1p } from "../elementwise/exponential.ts";
@@ -112,5 +112,5 @@ function loss<D extends DType>(
         "broadcast: use reshape or expandDims",
     );
   }
-  return named(name, () => f(prediction, target)) as Loss<D>;
+  return composite(name, () => f(prediction, target)) as Loss<D>;
 }

@@ -4,7 +4,7 @@ import { ShapeError } from "../../compiler/errors.ts";
 import type { DType } from "../../compiler/graph/dtype.ts";
 import { divideDims, elementsOf, type Shape, showShape } from "../../compiler/graph/dim.ts";
 import type { Tensor } from "../../compiler/graph/node.ts";
-import { named } from "../../compiler/model/model.ts";
+import { composite } from "../composite.ts";
 import { add, mul, square, sub } from "../elementwise/arithmetic.ts";
 import { rsqrt } from "../elementwise/exponential.ts";
 import { mean } from "../reduce/mean.ts";
@@ -41,7 +41,7 @@ export function layerNorm<S extends Shape, D extends DType>(
   x: Tensor<S, D>,
   { scale, shift, epsilon = 1e-5 }: NormOptions<D> = {},
 ): Tensor<S, D> {
-  return named("layerNorm", () => affine(standardized(x, -1, epsilon), scale, shift) as Tensor<S, D>);
+  return composite("layerNorm", () => affine(standardized(x, -1, epsilon), scale, shift) as Tensor<S, D>);
 }
 
 /**
@@ -53,7 +53,7 @@ export function rmsNorm<S extends Shape, D extends DType>(
   x: Tensor<S, D>,
   { scale, epsilon = 1e-5 }: Omit<NormOptions<D>, "shift"> = {},
 ): Tensor<S, D> {
-  return named("rmsNorm", () => {
+  return composite("rmsNorm", () => {
     const inverse = rsqrt(add(mean(square(x as Tensor), -1, { keepDims: true }), epsilon));
     return affine(mul(x as Tensor, inverse), scale, undefined) as Tensor<S, D>;
   });
@@ -77,7 +77,7 @@ export function groupNorm<S extends Shape, D extends DType>(
       `groupNorm: ${showShape(x.shape)} has no axis 1 of channels that falls into ${groups} groups`,
     );
   }
-  return named("groupNorm", () => {
+  return composite("groupNorm", () => {
     const grouped = reshape(x as Tensor, [samples, groups, elementsOf([perGroup, ...space])]);
     const normal = reshape(standardized(grouped, -1, epsilon), x.shape);
     return affine(normal, channelwise(scale, space.length), channelwise(shift, space.length)) as Tensor<S, D>;

@@ -3,14 +3,14 @@
 import type { DType } from "../../compiler/graph/dtype.ts";
 import type { Shape } from "../../compiler/graph/dim.ts";
 import type { Tensor } from "../../compiler/graph/node.ts";
-import { named } from "../../compiler/model/model.ts";
+import { composite } from "../composite.ts";
 import { div, sub } from "../elementwise/arithmetic.ts";
 import { add } from "../elementwise/arithmetic.ts";
 import { exp, log } from "../elementwise/exponential.ts";
 import { isfinite } from "../elementwise/predicates.ts";
 import { where } from "../elementwise/select.ts";
 import { stopGradient } from "../markers.ts";
-import { max } from "../reduce/extremum.ts";
+import { maxFast } from "../reduce/extremum.ts";
 import { sum } from "../reduce/sum.ts";
 import { squeeze } from "../views/squeeze.ts";
 
@@ -21,7 +21,7 @@ import { squeeze } from "../views/squeeze.ts";
  * The maximum may skip NaN: a NaN in x stays one in the difference, and from there it reaches the sum.
  */
 export function shiftedByMax(x: Tensor, axis: number): { readonly shifted: Tensor; readonly shift: Tensor } {
-  const shift = stopGradient(max(x, axis, { keepDims: true }));
+  const shift = stopGradient(maxFast(x, axis));
   return { shifted: sub(x, shift), shift };
 }
 
@@ -37,7 +37,7 @@ export function shiftedByMax(x: Tensor, axis: number): { readonly shifted: Tenso
  * ```
  */
 export function softmax<S extends Shape, D extends DType>(x: Tensor<S, D>, axis = -1): Tensor<S, D> {
-  return named("softmax", () => {
+  return composite("softmax", () => {
     const e = exp(shiftedByMax(x, axis).shifted);
     return div(e, sum(e, axis, { keepDims: true })) as Tensor as Tensor<S, D>;
   });
@@ -45,7 +45,7 @@ export function softmax<S extends Shape, D extends DType>(x: Tensor<S, D>, axis 
 
 /** log(softmax(x)) along an axis, exact where softmax itself is too small for its type. */
 export function logSoftmax<S extends Shape, D extends DType>(x: Tensor<S, D>, axis = -1): Tensor<S, D> {
-  return named("logSoftmax", () => {
+  return composite("logSoftmax", () => {
     const { shifted } = shiftedByMax(x, axis);
     return sub(shifted, log(sum(exp(shifted), axis, { keepDims: true }))) as Tensor as Tensor<S, D>;
   });
@@ -55,8 +55,8 @@ export function logSoftmax<S extends Shape, D extends DType>(x: Tensor<S, D>, ax
  * log Σ exp(x) along an axis, which is then gone. −∞ where all of x is, ∞ where some of it is.
  */
 export function logSumExp<D extends DType>(x: Tensor<Shape, D>, axis = -1): Tensor<Shape, D> {
-  return named("logSumExp", () => {
-    const top = stopGradient(max(x, axis, { keepDims: true }));
+  return composite("logSumExp", () => {
+    const top = stopGradient(maxFast(x, axis));
     // An infinite shift would give ∞ − ∞; without a shift the sum itself is 0 or ∞, and its logarithm is right.
     const shift = where(isfinite(top), top, 0);
     const total = add(log(sum(exp(sub(x, shift)), axis, { keepDims: true })), shift);

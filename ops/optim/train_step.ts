@@ -62,7 +62,7 @@ export function trainStep<
         "trainStep: the loss depends on no parameter that is trained, so there is nothing to do",
       );
     }
-    builder.within(optimizer.name, () => update(builder, optimizer, trained));
+    builder.fromHere(() => builder.within(optimizer.name, () => update(builder, optimizer, trained)));
   });
   const { states, writes } = declared;
   return new Model<I, O>(

@@ -3,6 +3,7 @@
  */
 
 export * from "./conv/conv.ts";
+export * from "./conv/pool.ts";
 export * from "./conv/windows.ts";
 export * from "./einsum.ts";
 export * from "./elementwise/arithmetic.ts";

@@ -6,5 +6,7 @@ import { GraphBuilder } from "../compiler/graph/build.ts";
  */
 export function composite<T>(name: string, f: () => T): T {
   const builder = GraphBuilder.current(name);
-  return builder.fromHere(() => builder.within(name, f));
+  // A layer is named like the function it calls: one name is enough.
+  const inside = builder.scope.split("/").at(-1)!.replace(/_\d+$/, "") === name;
+  return builder.fromHere(() => inside ? f() : builder.within(name, f));
 }

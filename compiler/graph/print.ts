@@ -44,4 +44,12 @@ function attributes({ attrs, types }: Node): string[] {
   return words;
 }
 
-const plain = (value: unknown): string => typeof value === "string" ? value : JSON.stringify(value);
+function plain(value: unknown): string {
+  if (typeof value === "string") return value;
+  // One number says more than the hash of its bits.
+  if (isData(value) && value.values.length === 1) return String(value.values[0]);
+  return JSON.stringify(value);
+}
+
+const isData = (value: unknown): value is { readonly values: ArrayLike<number> } =>
+  typeof value === "object" && value !== null && "values" in value;

@@ -74,7 +74,9 @@ function visiblePairs(
 ): Tensor<Shape, "bool"> | undefined {
   if (!causal) return mask;
   const [queries, keys] = [q.shape.at(-2)!, k.shape.at(-2)!];
-  const last = add(expandDims(iota([queries]), -1), sizeOf(subDims(keys, queries), "i32"));
+  const more = subDims(keys, queries);
+  const position = expandDims(iota([queries]), -1);
+  const last = more === 0 ? position : add(position, sizeOf(more, "i32"));
   const before = lessEqual(expandDims(iota([keys]), 0), last) as Tensor<Shape, "bool">;
   return mask ? and(before, mask) : before;
 }

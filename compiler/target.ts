@@ -24,9 +24,11 @@ export interface Target {
   readonly row: {
     /** Whole rows per lane where rows are plenty (lane = row); 0: the lanes of a workgroup share one row. */
     readonly rowsPerLane: number;
+    /** Items (vec4s) of a row that each of the lanes sharing it should get: fewer lanes share a short row. */
+    readonly perLane: number;
     /** vec4s of a row that a lane may keep in registers between passes. */
     readonly keep: number;
-    /** vec4s handled per turn of a row loop. */
+    /** vec4 accesses per turn of a row loop. */
     readonly unroll: number;
   };
   readonly contraction: {
@@ -70,7 +72,7 @@ export const testTarget: Target = {
   features: { f16: false, subgroups: false },
   lanes: { map: 4, row: 4, contraction: 4 },
   mapPerLane: 2,
-  row: { rowsPerLane: 0, keep: 0, unroll: 1 },
+  row: { rowsPerLane: 0, perLane: 1, keep: 0, unroll: 1 },
   contraction: { shape: "register", tile: [2, 4], depth: 1, grid: [2, 2], splitK: false, staged: false },
   parallel: 4,
   statements: 120,
@@ -83,7 +85,7 @@ export const softwareTarget: Target = {
   name: "software",
   lanes: { map: 8, row: 8, contraction: 8 },
   mapPerLane: 256,
-  row: { rowsPerLane: 1, keep: 0, unroll: 2 },
+  row: { rowsPerLane: 1, perLane: 1, keep: 0, unroll: 4 },
   contraction: { shape: "register", tile: [4, 8], depth: 4, grid: [1, 8], splitK: false, staged: false },
   parallel: 4,
   statements: 600,
@@ -95,7 +97,7 @@ export const gpuTarget: Target = {
   name: "gpu",
   lanes: { map: 256, row: 128, contraction: 64 },
   mapPerLane: 1,
-  row: { rowsPerLane: 0, keep: 8, unroll: 1 },
+  row: { rowsPerLane: 0, perLane: 2, keep: 8, unroll: 1 },
   contraction: { shape: "register", tile: [4, 8], depth: 4, grid: [8, 8], splitK: true, staged: true },
   parallel: 256,
   statements: 2000,

@@ -1,0 +1,113 @@
+/** Where a lane stands: its row, its part of the row, its chunk; and the loop over its elements. */
+
+import type { IrBuilder } from "../../kernel/build.ts";
+import type { Instr } from "../../kernel/ir.ts";
+import type { Value, Var } from "../../kernel/value.ts";
+import type { RowShape } from "./shape.ts";
+import type { RowSpace } from "./space.ts";
+
+export interface Place {
+  /** Row, or vector of rows. */
+  readonly row: Instr;
+  /** Which of the lanes that share the row. */
+  readonly part: Instr;
+  readonly chunk: Instr;
+  /** Is there such a row? A literal where all lanes have one. */
+  readonly exists: Instr;
+}
+
+export function placeOf(b: IrBuilder, shape: RowShape): Place {
+  const { lanes, across, places, chunks } = shape;
+  const yes = b.literal("bool", 1);
+  if (shape.along === "columns") {
+    // Units of work are numbered rows first, so that adjacent lanes read adjacent memory and none idles.
+    const unit = b.add(b.mul(b.group, lanes), b.lane);
+    const all = places * chunks;
+    return {
+      row: chunks === 1 ? unit : b.rem(unit, places),
+      part: b.int(0),
+      chunk: chunks === 1 ? b.int(0) : b.div(unit, places),
+      exists: all % lanes === 0 ? yes : b.lt(unit, all),
+    };
+  }
+  const perGroup = lanes / across;
+  const group = chunks === 1 ? b.group : b.div(b.group, chunks);
+  const within = across === 1 ? b.lane : b.div(b.lane, across);
+  const row = perGroup === 1 ? group : b.add(b.mul(group, perGroup), within);
+  return {
+    row,
+    part: across === 1 ? b.int(0) : perGroup === 1 ? b.lane : b.rem(b.lane, across),
+    chunk: chunks === 1 ? b.int(0) : b.rem(b.group, chunks),
+    exists: places % perGroup === 0 ? yes : b.lt(row, places),
+  };
+}
+
+/** What variables are at a row-major position, the last one counted in items. */
+export function decode(b: IrBuilder, vars: readonly Var[], position: Instr, item: number): [Value, Instr][] {
+  const out: [Value, Instr][] = [];
+  let rest = position;
+  for (let axis = vars.length - 1; axis >= 0; axis--) {
+    const v = vars[axis]!;
+    const last = axis === vars.length - 1;
+    const size = last ? v.extent / item : v.extent;
+    const own = axis === 0 ? rest : b.rem(rest, size);
+    out.push([v, last ? b.mul(own, item) : own]);
+    if (axis > 0) rest = b.div(rest, size);
+  }
+  return out;
+}
+
+/** What the outer variables are in a row. */
+export const outerBindings = (b: IrBuilder, space: RowSpace, shape: RowShape, row: Instr): [Value, Instr][] =>
+  decode(b, space.outer, row, shape.along === "columns" ? shape.width : 1);
+
+/** What the row variables are at an element. */
+export const rowBindings = (b: IrBuilder, space: RowSpace, element: Instr): [Value, Instr][] =>
+  decode(b, space.row, element, 1);
+
+/**
+ * Visits a lane's share of the elements: items in turns of `unroll`, then items one by one, then the elements that are
+ * left of a row whose length is no multiple of the vector, one by one.
+ *
+ * @param visit Gets the elements at which the items of a turn begin, and their width.
+ */
+export function sweep(
+  b: IrBuilder,
+  shape: RowShape,
+  place: Place,
+  unroll: number,
+  visit: (elements: readonly Instr[], width: 1 | 4) => void,
+): void {
+  const { item, across, length, chunks, chunk } = shape;
+  const whole = length - length % item;
+  const turn = across * item;
+  const start = chunks === 1 ? b.int(0) : b.mul(place.chunk, chunk);
+  const end = chunks === 1 ? b.int(whole) : b.min(b.add(start, chunk), whole);
+  const offset = b.mul(place.part, item);
+  const many = unrolled(shape, unroll);
+  const step = turn * many;
+  const exact = whole % step === 0 && (chunks === 1 || chunk % step === 0);
+  const mainEnd = exact ? end : b.add(start, b.mul(b.div(b.sub(end, start), step), step));
+  const items = (at: Instr) => Array.from({ length: many }, (_, q) => b.add(b.add(at, offset), q * turn));
+  if (many > 1 || exact) {
+    if (chunks === 1 && whole === step) visit(items(start), shape.width);
+    else b.for(start, mainEnd, step, (at) => visit(items(at), shape.width));
+  }
+  if (!exact) {
+    const from = b.add(many > 1 ? mainEnd : start, offset);
+    b.for(from, end, turn, (at) => visit([at], shape.width));
+  }
+  if (whole < length) {
+    const last = chunks === 1
+      ? b.int(length)
+      : b.select(b.binary("eq", place.chunk, b.int(chunks - 1)), b.int(length), b.int(whole));
+    b.for(b.add(b.int(whole), place.part), last, across, (at) => visit([at], 1));
+  }
+}
+
+/** Items per turn: as many as asked for, fewer where that leaves no remainder, 1 where the row is short. */
+function unrolled(shape: RowShape, wanted: number): number {
+  const items = Math.floor(shape.chunk / shape.item);
+  for (let many = wanted; many > 1; many--) if (items % (shape.across * many) === 0) return many;
+  return items >= 4 * shape.across * wanted ? wanted : 1;
+}

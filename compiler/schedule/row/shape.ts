@@ -1,0 +1,118 @@
+/**
+ * Who works on which part of which row: numbers only, all from the target (SCHEDULES §9).
+ *
+ * Two ways to lay lanes over rows × elements:
+ *
+ *     along rows      four elements of the row are one vector; `across` lanes share a row and combine at the end of each
+ *                     pass. One lane per row (`across` 1) where rows are plenty and the target likes it.
+ *     along columns   the row's elements are far apart in memory and its neighbors adjacent (a sum over the first axis):
+ *                     four rows are one vector, a lane has four rows to itself and nothing is combined.
+ *
+ * Where both leave the machine idle, rows are cut into chunks (split.ts).
+ */
+
+import type { Value, Var } from "../../kernel/value.ts";
+import { walk } from "../../kernel/value.ts";
+import { isContiguous } from "../../kernel/lower.ts";
+import type { Target } from "../../target.ts";
+import { rowCount, rowLength, type RowSpace } from "./space.ts";
+
+export interface RowShape {
+  readonly along: "rows" | "columns";
+  /** Elements of a vector, and the variable along which they lie. */
+  readonly width: 1 | 4;
+  readonly vector: Var | undefined;
+  readonly lanes: number;
+  /** Lanes that share a row; they are adjacent. */
+  readonly across: number;
+  /** Rows, or vectors of rows (along columns). */
+  readonly places: number;
+  /** Elements of a row, and how many of them are one item of a lane. */
+  readonly length: number;
+  readonly item: number;
+  /** Workgroups that share a row's elements, and elements for each; 1 chunk: the whole row. */
+  readonly chunks: number;
+  readonly chunk: number;
+  readonly groups: number;
+}
+
+export const powerOfTwo = (atLeast: number): number => 2 ** Math.ceil(Math.log2(Math.max(1, atLeast)));
+
+/** The shape for a kernel that keeps rows whole. */
+export function wholeShape(space: RowSpace, target: Target): RowShape {
+  const along = memoryDirection(space);
+  const width = widthAlong(space, along);
+  const vector = (along === "rows" ? space.row : space.outer).at(-1);
+  const rows = rowCount(space);
+  const length = rowLength(space);
+  const places = along === "columns" ? rows / width : rows;
+  const item = along === "columns" ? 1 : width;
+  const lanesPerRow = along === "columns" ? 1 : across(places, Math.ceil(length / item), target);
+  const lanes = Math.min(target.lanes.row, powerOfTwo(places * lanesPerRow));
+  return {
+    along,
+    width,
+    vector,
+    lanes,
+    across: lanesPerRow,
+    places,
+    length,
+    item,
+    chunks: 1,
+    chunk: length,
+    groups: Math.ceil(places / (lanes / lanesPerRow)),
+  };
+}
+
+/** Lanes that share a row. */
+function across(rows: number, items: number, target: Target): number {
+  const { row, lanes, parallel } = target;
+  if (row.rowsPerLane > 0 && rows >= lanes.row * parallel) return 1;
+  return Math.min(lanes.row, powerOfTwo(items / row.perLane));
+}
+
+/** Along which axes the loads that depend on the row lie next to each other in memory. */
+function memoryDirection(space: RowSpace): "rows" | "columns" {
+  const inner = space.row.at(-1)!;
+  const outer = space.outer.at(-1);
+  if (!outer) return "rows";
+  let [rows, columns] = [0, 0];
+  walk(space.roots.map((r) => r.value), (value) => {
+    if (value.kind !== "load" || !space.row.some((v) => value.free.has(v))) return;
+    if (strideOf(value.index, inner) === 1) rows++;
+    if (strideOf(value.index, outer) === 1) columns++;
+  });
+  return columns > rows ? "columns" : "rows";
+}
+
+/** The distance in memory of neighbors along a variable; undefined where it is not one number. */
+function strideOf(index: Value, along: Var): number | undefined {
+  if (index === along) return 1;
+  if (!index.free.has(along)) return 0;
+  if (index.kind !== "linear") return undefined;
+  let stride = 0;
+  for (const { atom, coefficient } of index.terms) {
+    if (atom === along) stride = coefficient;
+    else if (atom.free.has(along)) return undefined;
+  }
+  return stride;
+}
+
+/** 4 where some load and every store are vectors along the axis. */
+function widthAlong(space: RowSpace, direction: "rows" | "columns"): 1 | 4 {
+  const axes = direction === "rows" ? space.row : space.outer;
+  const along = axes.at(-1)!;
+  // A single row axis may end in a ragged vector; anything else must come in fours.
+  const ragged = direction === "rows" && axes.length === 1;
+  if (along.extent < 4 || (along.extent % 4 !== 0 && !ragged)) return 1;
+  const stored = direction === "rows" ? space.roots.filter((r) => r.full) : space.roots;
+  if (!stored.every((r) => isContiguous(r.index, along) && r.buffer.size >= 4)) return 1;
+  let vectors = 0;
+  let others = 0;
+  walk(space.roots.map((r) => r.value), (value) => {
+    if (value.kind !== "load" || !value.free.has(along)) return;
+    if (isContiguous(value.index, along) && value.buffer.size % 4 === 0) vectors++;
+    else others++;
+  });
+  return vectors > 0 || (others === 0 && stored.length > 0) ? 4 : 1;
+}

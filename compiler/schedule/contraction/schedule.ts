@@ -8,18 +8,23 @@
  *     operand.ts    one side, evaluated by fours along the axis in which it is contiguous
  *     product.ts    what combines the sides, and what becomes of the sums
  *     register.ts   the loop nest with the sums in registers
+ *     panel.ts      the loop nest with B in private memory
  */
 
+import type { BuiltKernel } from "../../kernel/build.ts";
 import type { Target } from "../../target.ts";
 import type { LoweredGroup, Scheduled } from "../group.ts";
-import { contractionOf } from "./problem.ts";
+import { type Contraction, contractionOf } from "./problem.ts";
+import { flattenSummed, panelKernel } from "./panel.ts";
 import { registerKernel } from "./register.ts";
-import { registerTiling } from "./tiling.ts";
+import { panelTiling, registerTiling } from "./tiling.ts";
 
 export function scheduleContraction(group: LoweredGroup, target: Target): Scheduled {
   const c = contractionOf(group);
   if ("refused" in c) return c;
-  const built = registerKernel(c, registerTiling(c, target));
+  const built = target.contraction.shape === "panel"
+    ? panel(c, target)
+    : registerKernel(c, registerTiling(c, target));
   return [{
     ...built,
     groups: built.kernel.groups,
@@ -28,4 +33,9 @@ export function scheduleContraction(group: LoweredGroup, target: Target): Schedu
     scratch: [],
     schedule: "contraction",
   }];
+}
+
+function panel(given: Contraction, target: Target): BuiltKernel {
+  const c = flattenSummed(given);
+  return panelKernel(c, panelTiling(c, target));
 }

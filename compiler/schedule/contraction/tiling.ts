@@ -66,3 +66,34 @@ export function registerTiling(c: Contraction, target: Target): Tiling {
   while (depth > 1 && perStep * depth > target.statements) depth = Math.ceil(depth / 2);
   return { shape: "register", grid, rows, rowWidth, columns, depth };
 }
+
+/** The largest depth near the wanted one that leaves no rest, else the wanted one. */
+function panelDepth(extent: number, wanted: number): number {
+  if (extent <= wanted + wanted / 2) return extent;
+  for (let depth = wanted + wanted / 4; depth >= wanted / 2; depth -= 4) {
+    if (extent % depth === 0) return depth;
+  }
+  return wanted;
+}
+
+/** @param c With one summed variable. */
+export function panelTiling(c: Contraction, target: Target): Tiling {
+  const { tile, depth, grid } = target.contraction;
+  const lanes = grid[0] * grid[1];
+  const columnUnits = extentOf(c.columns) / c.width;
+  const columns = fit(c.width === 4 ? tile[1] / 4 : Math.min(4, tile[1]), columnUnits, lanes);
+  const columnTiles = Math.ceil(columnUnits / (lanes * columns)) * extentOf(c.batch);
+  // Long loops over rows pay for filling the panel; but every worker wants a workgroup.
+  const share = Math.ceil(extentOf(c.rows) * columnTiles / target.parallel);
+  const rows = Math.max(1, Math.min(tile[0], extentOf(c.rows), share));
+  const balanced = Math.ceil(extentOf(c.rows) / Math.ceil(extentOf(c.rows) / rows));
+  const summed = extentOf(c.reduce.vars);
+  return {
+    shape: "panel",
+    grid: [1, lanes],
+    rows: balanced,
+    rowWidth: 1,
+    columns,
+    depth: panelDepth(summed, depth),
+  };
+}

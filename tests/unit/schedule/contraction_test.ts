@@ -9,7 +9,12 @@ const oneLane: Target = {
   lanes: { map: 1, row: 1, contraction: 1 },
   contraction: { ...testTarget.contraction, tile: [4, 8], depth: 4, grid: [1, 1] },
 };
-const targets: readonly Target[] = [testTarget, softwareTarget, gpuTarget, oneLane];
+const panel: Target = {
+  ...testTarget,
+  name: "panel",
+  contraction: { ...testTarget.contraction, shape: "panel", tile: [4, 8], depth: 4, grid: [1, 4] },
+};
+const targets: readonly Target[] = [testTarget, softwareTarget, gpuTarget, oneLane, panel];
 
 type Order = "normal" | "transposed";
 const orders: readonly Order[] = ["normal", "transposed"];

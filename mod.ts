@@ -1,0 +1,58 @@
+/**
+ * Weft: typed graphs in TypeScript, compiled to fused WGSL.
+ *
+ * A model is a function of tensors, traced once. Its shapes are checked by the type checker where they are literal, and
+ * when the graph is made in any case.
+ *
+ * @example A model and its training step
+ * ```ts
+ * import { adam, crossEntropy, input, linear, model, relu, trainStep } from "@weft/weft";
+ *
+ * const mlp = model({ x: input(["batch", 784], "f32"), y: input(["batch"], "i32") }, ({ x, y }) => {
+ *   const hidden = linear(784, 128), out = linear(128, 10);
+ *   const logits = out(relu(hidden(x)));
+ *   return { logits, loss: crossEntropy(logits, y) };
+ * });
+ * const step = trainStep(mlp.only("loss"), adam({ rate: 1e-3 }));
+ * ```
+ *
+ * @module
+ */
+
+// Models: what a user writes.
+export { input, type Inputs, type InputSpec, type SizesOf } from "./compiler/model/input.ts";
+export { checkpoint, Model, model, named, type Outputs } from "./compiler/model/model.ts";
+export { parameter, setState, state } from "./compiler/model/states.ts";
+export { showType, Tensor, type TensorType } from "./compiler/graph/node.ts";
+export type { Dim, Shape, Sizes } from "./compiler/graph/dim.ts";
+export type { DType, StoredArray } from "./compiler/graph/dtype.ts";
+export type { Initializer } from "./compiler/graph/graph.ts";
+export { CompileError, RunError, ShapeError, WeftError } from "./compiler/errors.ts";
+
+// What a model is made of: ops, functions over them, layers and their initializers.
+export * from "./ops/mod.ts";
+export { linear } from "./ops/nn/linear.ts";
+export * as init from "./ops/nn/init.ts";
+export * as nn from "./ops/nn/layers.ts";
+
+// Training.
+export { gradient } from "./compiler/autodiff/gradient.ts";
+export { adam, type AdamOptions, adamW, type AdamWOptions } from "./ops/optim/adam.ts";
+export {
+  clipByGlobalNorm,
+  globalNorm,
+  type Optimizer,
+  type OptimizerOptions,
+  type Schedule,
+} from "./ops/optim/optimizer.ts";
+export {
+  warmupConstant,
+  warmupCosine,
+  type WarmupCosineOptions,
+  warmupLinear,
+} from "./ops/optim/schedules.ts";
+export { sgd, type SgdOptions } from "./ops/optim/sgd.ts";
+export { trainStep, type TrainStepOptions } from "./ops/optim/train_step.ts";
+
+// Looking into it.
+export { printGraph } from "./compiler/graph/print.ts";

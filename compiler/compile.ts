@@ -3,6 +3,7 @@
  * and each result can be verified, printed and timed (`Trace`).
  */
 
+import { CompileError } from "./errors.ts";
 import type { Sizes } from "./graph/dim.ts";
 import { bindSizes } from "./graph/bind.ts";
 import type { Graph } from "./graph/graph.ts";
@@ -10,6 +11,7 @@ import { verifyGraph } from "./graph/verify.ts";
 import type { Cover } from "./fuse/group.ts";
 import { isProgramNode, labelOf } from "./fuse/group.ts";
 import { greedy } from "./fuse/greedy.ts";
+import { classify, isRefused } from "./fuse/legal.ts";
 import { lowerGroup } from "./fuse/lower_group.ts";
 import { type FusionPolicy, unfused } from "./fuse/policy.ts";
 import { type CostModel, defaultCostModel } from "./fuse/worthwhile.ts";
@@ -66,13 +68,16 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
     packing.order.flatMap((group) => {
       if (isPacked(group)) {
         const label = `${labelOf(graph, group.members[0]!)}, ${group.members.length} times`;
-        return scheduleGroup({ ...group.lowered, label }, target).kernels;
+        return scheduleGroup({ ...group.lowered, label }, target, "map").kernels;
       }
       const label = labelOf(graph, group);
       if (isProgramNode(group.roots[0]!.node)) return planProgram(group, placement.storage, target, label);
       const lowered = lowerGroup(group, placement.storage, label);
       const filled = lowered.roots.filter((r) => !r.shape.includes(0));
-      return filled.length === 0 ? [] : scheduleGroup({ ...lowered, roots: filled }, target).kernels;
+      if (filled.length === 0) return [];
+      const verdict = classify(lowered, target.limits.storageBuffers);
+      if (isRefused(verdict)) throw new CompileError(`fuse: "${label}" cannot be one kernel: it ${verdict.refused}`);
+      return scheduleGroup({ ...lowered, roots: filled }, target, verdict.kind).kernels;
     }));
   // Last: addresses need every buffer, scratch of the schedules included.
   const { program, lifetimes } = trace.stage("assemble", () =>

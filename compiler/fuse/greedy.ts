@@ -123,6 +123,7 @@ function decide(
   const nodeBytes = bytesOfNode(node);
   let repeated = 0;
   let moreLoads = 0;
+  let prologue = false;
   for (const g of into) {
     if (isProgramNode(g.root)) {
       if (!trivial(node)) return no(`${g.root.op.name} reads its inputs many times: only views are computed in place`);
@@ -148,6 +149,7 @@ function decide(
     if (verdict.main && made.some((v) => v !== verdict.main)) {
       const inside = below([verdict.main.body]);
       if (made.some((v) => inside.has(v))) {
+        prologue = true;
         const depth = verdict.main.vars.reduce((n, v) => n * v.extent, 1);
         repeated += flops * (space * depth / cost.tileColumns - size);
       }
@@ -162,6 +164,9 @@ function decide(
     if (reduces(node)) {
       const contraction = into.some((g) => accepted.get(g)?.kind === "contraction");
       if (contraction) return no(`a contraction would be computed ${into.length} times`);
+    }
+    if (prologue && scalarsOf(node)) {
+      return no("the reductions it is made of must be stored if this is not, and contractions would repeat it");
     }
     if (anchored(node, users)) {
       return no(`its operand must be stored if this is not, and is as large: one write instead of ${into.length} repeats`);
@@ -187,8 +192,26 @@ function decide(
   };
 }
 
-/** Does the op itself sum over something? */
-const reduces = (node: Node): boolean => node.op.terms !== undefined;
+/** Is the node computed elementwise from reductions smaller than itself (a softmax, a norm)? */
+function scalarsOf(node: Node): boolean {
+  const size = elements(node);
+  const seen = new Set<Node>();
+  const stack = node.inputs.map((t) => t.node);
+  for (let n = stack.pop(); n; n = stack.pop()) {
+    if (seen.has(n) || isLeaf(n) || isProgramNode(n)) continue;
+    seen.add(n);
+    if (reduces(n)) {
+      if (elements(n) < size) return true;
+      continue;
+    }
+    stack.push(...n.inputs.map((t) => t.node));
+  }
+  return false;
+}
+
+/** Does the op itself reduce: sum over terms, or give fewer elements than it reads? */
+const reduces = (node: Node): boolean =>
+  node.op.terms !== undefined || (!node.op.view && node.inputs.some((t) => elements(t.node) > elements(node)));
 
 /**
  * Is the node the end of a chain, used by nobody else, that starts at a contraction or reduction of its own size? Then

@@ -13,10 +13,10 @@
 import { childrenOf, type Load, type Reduce, type Value, type Var, walk } from "../kernel/value.ts";
 import type { LoweredGroup } from "../schedule/group.ts";
 
-export type Shape = "map" | "row" | "contraction";
+export type Kind = "map" | "row" | "contraction";
 
 export interface Accepted {
-  readonly kind: Shape;
+  readonly kind: Kind;
   /** Names the iteration space: groups with equal ones may become one kernel with several results. */
   readonly space: string;
   readonly loads: ReadonlySet<string>;

@@ -5,22 +5,24 @@
 
 import type { Group } from "../fuse/group.ts";
 import { loadsOf } from "../fuse/group.ts";
+import type { Join } from "./join.ts";
 
 /** For each group, the groups that must run before it. */
 export type Edges = ReadonlyMap<Group, ReadonlySet<Group>>;
 
-/** Producers of what each group loads. */
-export function dataEdges(groups: readonly Group[]): Map<Group, Set<Group>> {
+/** Producers of what each group loads; of a joined tensor, the producers of its parts. */
+export function dataEdges(groups: readonly Group[], joins: readonly Join[] = []): Map<Group, Set<Group>> {
   const home = new Map<string, Group>();
   for (const g of groups) for (const root of g.roots) home.set(root.key, g);
-  return new Map(groups.map((g) => {
-    const before = new Set<Group>();
-    for (const t of loadsOf(g)) {
-      const producer = home.get(t.key);
-      if (producer && producer !== g) before.add(producer);
-    }
-    return [g, before];
-  }));
+  const parts = new Map(joins.map((j) => [j.result.key, j.parts.map((p) => p.tensor.key)]));
+  const producers = (key: string): Group[] => {
+    const own = home.get(key);
+    return own ? [own] : (parts.get(key) ?? []).flatMap(producers);
+  };
+  return new Map(groups.map((g) => [
+    g,
+    new Set(loadsOf(g).flatMap((t) => producers(t.key)).filter((p) => p !== g)),
+  ]));
 }
 
 /** Must `a` run before `b`, directly or not? */

@@ -1,6 +1,7 @@
 /**
  * Where every stored tensor lives, before anything has an address: which buffer, and whose memory it shares.
  *
+ *   slice of     tensors that are only joined are born inside the result (join.ts)
  *   same place   a state's new value is written over the old one, where that is sound; else it is a temporary, copied
  *                at the end of the run
  *   its own      everything else: a dense buffer
@@ -18,6 +19,7 @@ import { type Group, isLargeConstant, isProgramNode, loadsOf } from "../fuse/gro
 import { concrete, denseStorage, lowerGroup, type Storage } from "../fuse/lower_group.ts";
 import { classify, isRefused } from "../fuse/legal.ts";
 import { type Value, walk } from "../kernel/value.ts";
+import { findJoins } from "./join.ts";
 import { dataEdges, precedes, topological } from "./order.ts";
 
 export type BufferRole = "input" | "state" | "constant" | "temporary" | "output";
@@ -64,15 +66,30 @@ export function placeTensors(graph: Graph, groups: readonly Group[]): Placement 
     else if (node.op.name === "state") own(leaf, "state", `state:${node.attrs.path}`);
     else if (isLargeConstant(node)) own(leaf, "constant");
   }
+  const wanted = new Set(graph.writes.map((w) => w.value.key));
   const outputs = new Set(Object.values(graph.outputs).map((t) => t.key));
   for (const group of groups) {
     for (const root of group.roots) own(root, outputs.has(root.key) ? "output" : "temporary");
   }
 
-  const edges = dataEdges(groups);
+  const joins = findJoins(
+    groups,
+    (t) => buffers.get(t.key)?.role === "temporary" && !wanted.has(t.key),
+    (t) => !wanted.has(t.key),
+  );
+  for (const { parts } of joins) {
+    for (const { tensor, storage } of parts) {
+      buffers.delete(tensor.key);
+      storages.set(tensor.key, storage);
+    }
+  }
+  const joined = new Set(joins.map((j) => j.group));
+  const running = groups.filter((g) => !joined.has(g));
+
+  const edges = dataEdges(running, joins);
   for (const { state, value } of graph.writes) {
-    const writer = groups.find((g) => g.roots.some((r) => r.key === value.key))!;
-    const readers = groups.filter((g) => g !== writer && loadsOf(g).some((t) => t.key === state.key));
+    const writer = running.find((g) => g.roots.some((r) => r.key === value.key))!;
+    const readers = running.filter((g) => g !== writer && loadsOf(g).some((t) => t.key === state.key));
     const late = readers.find((r) => precedes(writer, r, edges));
     const because = late
       ? "a kernel that needs the new value also reads the old one"
@@ -86,7 +103,7 @@ export function placeTensors(graph: Graph, groups: readonly Group[]): Placement 
     } else copies.push({ from: storages.get(value.key)!.buffer.name, to: target.buffer.name, because });
   }
   return {
-    order: topological(groups, edges),
+    order: topological(running, edges),
     buffers,
     copies,
     storage(tensor) {

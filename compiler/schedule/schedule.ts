@@ -7,7 +7,9 @@ import { InternalError } from "../errors.ts";
 import type { Target } from "../target.ts";
 import { scheduleContraction } from "./contraction/schedule.ts";
 import { isRefusal, type LoweredGroup, type ScheduledKernel } from "./group.ts";
+import type { Kind } from "../fuse/legal.ts";
 import { scheduleMap } from "./map.ts";
+import { scheduleRow } from "./row/row.ts";
 
 export interface ScheduleResult {
   readonly kernels: readonly ScheduledKernel[];
@@ -15,17 +17,22 @@ export interface ScheduleResult {
   readonly refusals: readonly string[];
 }
 
-const schedules = [
-  ["contraction", scheduleContraction],
-  ["map", scheduleMap],
-] as const;
+const schedules = { contraction: scheduleContraction, row: scheduleRow, map: scheduleMap } as const;
 
-export function scheduleGroup(group: LoweredGroup, target: Target): ScheduleResult {
+/**
+ * @param kind What fusion took the group for: its schedule is asked first, the map schedule last.
+ */
+export function scheduleGroup(group: LoweredGroup, target: Target, kind: Kind): ScheduleResult {
   const refusals: string[] = [];
-  for (const [name, schedule] of schedules) {
-    const result = schedule(group, target);
+  for (const name of kind === "map" ? ["map"] as const : [kind, "map"] as const) {
+    const result = schedules[name](group, target);
     if (!isRefusal(result)) return { kernels: result, refusals };
     refusals.push(`${name}: ${result.refused}`);
+  }
+  // Results of different shapes that no schedule takes together: one kernel each, computing shared work again.
+  if (group.roots.length > 1) {
+    const apart = group.roots.map((root) => scheduleGroup({ ...group, roots: [root] }, target, kind));
+    return { kernels: apart.flatMap((r) => r.kernels), refusals: [...refusals, ...apart.flatMap((r) => r.refusals)] };
   }
   throw new InternalError("schedule", `no schedule takes "${group.label}": ${refusals.join("; ")}`);
 }

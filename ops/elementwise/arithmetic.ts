@@ -4,6 +4,7 @@ import type { DType } from "../../compiler/graph/dtype.ts";
 import type { Shape } from "../../compiler/graph/dim.ts";
 import type { Tensor } from "../../compiler/graph/node.ts";
 import { isFiniteValue } from "../../compiler/kernel/numerics.ts";
+import type { Broadcast, First, Second } from "../../compiler/model/shape_types.ts";
 import { binary, unary } from "./apply.ts";
 import { elementwise, numeric } from "./define.ts";
 
@@ -127,43 +128,35 @@ export const signOp = elementwise({
 });
 
 /** a + b, with broadcasting. One side may be a number. */
-export function add<S extends Shape, D extends DType>(
-  a: Tensor<S, D>,
-  b: Tensor<Shape, D> | number,
-): Tensor<S, D>;
-export function add<S extends Shape, D extends DType>(a: number, b: Tensor<S, D>): Tensor<S, D>;
-export function add(a: Tensor | number, b: Tensor | number): Tensor {
-  return binary(addOp, a, b);
+export function add<A extends Shape = readonly [], D extends DType = never, B extends Shape = readonly [], E extends DType = never>(
+  a: First<A, D>,
+  b: Second<"add", A, D, B, E>,
+): Tensor<Broadcast<A, B>, D | E> {
+  return binary(addOp, a, b) as Tensor<Broadcast<A, B>, D | E>;
 }
 
 /** a − b, with broadcasting. One side may be a number. */
-export function sub<S extends Shape, D extends DType>(
-  a: Tensor<S, D>,
-  b: Tensor<Shape, D> | number,
-): Tensor<S, D>;
-export function sub<S extends Shape, D extends DType>(a: number, b: Tensor<S, D>): Tensor<S, D>;
-export function sub(a: Tensor | number, b: Tensor | number): Tensor {
-  return binary(subOp, a, b);
+export function sub<A extends Shape = readonly [], D extends DType = never, B extends Shape = readonly [], E extends DType = never>(
+  a: First<A, D>,
+  b: Second<"sub", A, D, B, E>,
+): Tensor<Broadcast<A, B>, D | E> {
+  return binary(subOp, a, b) as Tensor<Broadcast<A, B>, D | E>;
 }
 
 /** a · b element by element, with broadcasting. One side may be a number. */
-export function mul<S extends Shape, D extends DType>(
-  a: Tensor<S, D>,
-  b: Tensor<Shape, D> | number,
-): Tensor<S, D>;
-export function mul<S extends Shape, D extends DType>(a: number, b: Tensor<S, D>): Tensor<S, D>;
-export function mul(a: Tensor | number, b: Tensor | number): Tensor {
-  return binary(mulOp, a, b);
+export function mul<A extends Shape = readonly [], D extends DType = never, B extends Shape = readonly [], E extends DType = never>(
+  a: First<A, D>,
+  b: Second<"mul", A, D, B, E>,
+): Tensor<Broadcast<A, B>, D | E> {
+  return binary(mulOp, a, b) as Tensor<Broadcast<A, B>, D | E>;
 }
 
 /** a / b, with broadcasting. Integers truncate, and x / 0 = x (SEMANTICS §7). One side may be a number. */
-export function div<S extends Shape, D extends DType>(
-  a: Tensor<S, D>,
-  b: Tensor<Shape, D> | number,
-): Tensor<S, D>;
-export function div<S extends Shape, D extends DType>(a: number, b: Tensor<S, D>): Tensor<S, D>;
-export function div(a: Tensor | number, b: Tensor | number): Tensor {
-  return binary(divOp, a, b);
+export function div<A extends Shape = readonly [], D extends DType = never, B extends Shape = readonly [], E extends DType = never>(
+  a: First<A, D>,
+  b: Second<"div", A, D, B, E>,
+): Tensor<Broadcast<A, B>, D | E> {
+  return binary(divOp, a, b) as Tensor<Broadcast<A, B>, D | E>;
 }
 
 /** −a. */

@@ -65,7 +65,7 @@ export const log2Op = elementwise({
   gradient: ({ g, x: [x] }) => [div(g, mul(x!, Math.LN2))],
   domain: [{ lo: 0.1, hi: 5 }],
   special: [[0], [1], [8], [0.125], [0.999], [1.18e-38], [-1], [Infinity], [-Infinity], [NaN]],
-  ulp: 2,
+  ulp: 3,
 });
 
 export const log1pOp = elementwise({
@@ -77,7 +77,7 @@ export const log1pOp = elementwise({
   gradient: ({ g, x: [x] }) => [div(g, add(x!, 1))],
   domain: [{ lo: -0.8, hi: 4 }],
   special: [[0], [1e-7], [-1e-7], [-0.99], [-1], [-2], [3e38], [Infinity], [-Infinity], [NaN]],
-  ulp: 2,
+  ulp: 3,
 });
 
 export const sqrtOp = elementwise({

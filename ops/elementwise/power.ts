@@ -59,7 +59,7 @@ export const powOp = elementwise({
     [NaN, 2],
     [2, NaN],
   ],
-  ulp: 16,
+  ulp: 8,
 });
 
 /**

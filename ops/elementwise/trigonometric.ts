@@ -18,7 +18,7 @@ export const sinOp = elementwise({
   gradient: ({ g, x: [x] }) => [mul(g, cos(x!))],
   domain: [{ lo: -7, hi: 7 }],
   special: [[0], [-0], [100], [-1000.5], [3.1415927], [Infinity], [-Infinity], [NaN]],
-  ulp: 2,
+  ulp: 3,
 });
 
 export const cosOp = elementwise({
@@ -30,7 +30,7 @@ export const cosOp = elementwise({
   gradient: ({ g, x: [x] }) => [neg(mul(g, sin(x!)))],
   domain: [{ lo: -7, hi: 7 }],
   special: [[0], [-0], [100], [-1000.5], [3.1415927], [Infinity], [-Infinity], [NaN]],
-  ulp: 2,
+  ulp: 3,
 });
 
 export const tanOp = elementwise({
@@ -110,12 +110,12 @@ export const atan2Op = elementwise({
   ulp: 5,
 });
 
-/** sin x, right to 2 ULP for |x| ≤ 12,867; NaN at ±∞. */
+/** sin x, right to 3 ULP for |x| ≤ 12,867; NaN at ±∞. */
 export function sin<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
   return unary(sinOp, x);
 }
 
-/** cos x, right to 2 ULP for |x| ≤ 12,867; NaN at ±∞. */
+/** cos x, right to 3 ULP for |x| ≤ 12,867; NaN at ±∞. */
 export function cos<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
   return unary(cosOp, x);
 }

@@ -6,11 +6,12 @@
  * below 0.35 ULP of eʳ − 1. The driver may fuse or not fuse multiply and add; nothing here relies on (a + b) − b.
  */
 
-import type { Operand, Value, Values } from "../value.ts";
+import type { Value, Values } from "../value.ts";
 import { keepNaN } from "./bits.ts";
 import { polynomial } from "./polynomial.ts";
 
 const log2e = 1.4426950408889634;
+const ln2 = 0.6931471805599453;
 /** ln 2 in a part of 9 bits and a rest. */
 const ln2High = 0.693359375;
 const ln2Low = -2.12194440e-4;
@@ -27,7 +28,7 @@ function reduce(k: Values, x: Value, low?: Value): { n: Value; r: Value } {
   return { n: k.cast("i32", n), r: low ? k.add(r, low) : r };
 }
 
-/** eʳ − 1 for |r| ≤ 0.4. */
+/** eʳ − 1 for |r| ≤ 0.45. */
 const expm1Small = (k: Values, r: Value): Value => k.add(r, k.mul(k.mul(r, r), polynomial(k, r, tail)));
 
 /** p · 2ⁿ by adding n to the exponent; right where p and the result are normal. */
@@ -41,7 +42,7 @@ const powerOfTwo = (k: Values, n: Value): Value =>
 /**
  * e^(x + low) · 2^shift where the result is a normal number; anything elsewhere.
  *
- * @param low A correction, |low| ≤ 0.06.
+ * @param low A correction, |low| ≤ 0.09.
  */
 export function expUnguarded(k: Values, x: Value, low?: Value, shift = 0): Value {
   const { n, r } = reduce(k, x, low);
@@ -50,7 +51,6 @@ export function expUnguarded(k: Values, x: Value, low?: Value, shift = 0): Value
 
 /** eˣ · 2^shift: ∞ above the range, 0 below it (also where the result would be subnormal), NaN for NaN. */
 export function expScaled(k: Values, x: Value, shift: number): Value {
-  const ln2 = 0.6931471805599453;
   const inside = expUnguarded(k, x, undefined, shift);
   const low = k.select(k.lt(x, underflow - shift * ln2), 0, inside);
   return keepNaN(k, x, k.select(k.lt(overflow - shift * ln2, x), Infinity, low));
@@ -59,10 +59,17 @@ export function expScaled(k: Values, x: Value, shift: number): Value {
 /** eˣ, within 1.2 ULP. The built-in of WGSL may be off by 3 + 2·|x| ULP, and by more on some adapters. */
 export const exp = (k: Values, x: Value): Value => expScaled(k, x, 0);
 
+/** 2^(high + low) where the result is a normal number, for a high of few bits and |low| ≤ 0.1; anything elsewhere. */
+export function exp2Unguarded(k: Values, high: Value, low: Value): Value {
+  const n = k.unary("round", k.add(high, low));
+  const r = k.mul(k.add(k.sub(high, n), low), ln2);
+  return scaleByPower(k, k.add(expm1Small(k, r), 1), k.cast("i32", n));
+}
+
 /** 2ˣ, within 1.2 ULP; exact where x is integral. */
 export function exp2(k: Values, x: Value): Value {
   const n = k.unary("round", x);
-  const r = k.mul(k.sub(x, n), 0.6931471805599453);
+  const r = k.mul(k.sub(x, n), ln2);
   const inside = scaleByPower(k, k.add(expm1Small(k, r), 1), k.cast("i32", n));
   const low = k.select(k.lt(x, -126), 0, inside);
   return keepNaN(k, x, k.select(k.le(128, x), Infinity, low));
@@ -82,6 +89,3 @@ export function expm1(k: Values, x: Value): Value {
   const low = k.select(k.lt(x, -18), -1, expm1Unguarded(k, x));
   return keepNaN(k, x, k.select(k.lt(overflow, x), Infinity, low));
 }
-
-/** A number as a value of type f32. */
-export const float = (k: Values, x: Operand): Value => typeof x === "number" ? k.const(x) : x;

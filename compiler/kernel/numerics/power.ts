@@ -1,9 +1,9 @@
 import type { Value, Values } from "../value.ts";
-import { isFiniteValue, isInf, isNaNValue } from "./bits.ts";
-import { exp2 } from "./exponential.ts";
-import { log2 } from "./logarithm.ts";
+import { highHalf, isFiniteValue, isInf, isNaNValue } from "./bits.ts";
+import { exp2Unguarded } from "./exponential.ts";
+import { log2, log2Split } from "./logarithm.ts";
 
-/** xⁿ for an integer n by repeated squaring: about log₂ n rounding errors of half an ULP each, more for large n. */
+/** xⁿ for an integer n by repeated squaring: an error of |n| / 2 ULP at most, and 1 more for a negative n. */
 export function integerPower(k: Values, x: Value, n: number): Value {
   if (n < 0) return k.div(1, integerPower(k, x, -n));
   let result: Value | undefined;
@@ -16,29 +16,45 @@ export function integerPower(k: Values, x: Value, n: number): Value {
 }
 
 /** Exponents up to here are products where they are constants. */
-const longestProduct = 64;
+const longestProduct = 16;
 
 /**
- * xʸ: products for constant integers, roots for ±½, else 2^(y·log₂|x|) with the sign worked out.
+ * xʸ for x ≥ 0, within 8 ULP: 2^(y·log₂ x) with the logarithm in two parts and the product in exact and small ones,
+ * because the exponential multiplies an error of its argument by up to 88.
+ */
+function positivePower(k: Values, x: Value, y: Value): Value {
+  const { high, low } = log2Split(k, x);
+  const highFront = highHalf(k, high);
+  const yFront = highHalf(k, y);
+  const exact = k.mul(yFront, highFront);
+  const small = k.add(
+    k.mul(yFront, k.sub(high, highFront)),
+    k.add(k.mul(k.sub(y, yFront), high), k.mul(y, low)),
+  );
+  const inside = exp2Unguarded(k, exact, small);
+  // Decides where the result leaves the range, and is NaN where x or y is.
+  const rough = k.mul(y, log2(k, x));
+  const bounded = k.select(k.lt(rough, -126), 0, k.select(k.le(128, rough), Infinity, inside));
+  return k.select(isNaNValue(k, rough), rough, bounded);
+}
+
+/**
+ * xʸ: products for small constant integers, the root for ½, else `positivePower` of |x| with the sign worked out.
  *
- * x⁰ = 1 and 1ʸ = 1 for all x and y, also NaN; a negative x has a power only for integral y; the built-in is undefined for
- * x ≤ 0. The error is that of the product, or 2 + 2·|y·log₂ x| ULP.
+ * x⁰ = 1 and 1ʸ = 1 for all x and y, also NaN; a negative x has a power only for integral y. The built-in is undefined
+ * for x ≤ 0. ±∞ as an exponent counts as an even integer, and (−∞)ʸ = ∞ʸ for y that is not integral.
  */
 export function pow(k: Values, x: Value, y: Value): Value {
   if (y.kind === "const") {
     if (Number.isInteger(y.value) && Math.abs(y.value) <= longestProduct) return integerPower(k, x, y.value);
     if (y.value === 0.5) return k.unary("sqrt", k.select(isInf(k, x), Infinity, x));
   }
-  const size = k.unary("abs", x);
-  const power = exp2(k, k.mul(y, log2(k, size)));
-  const half = k.mul(y, 0.5);
+  const power = positivePower(k, k.unary("abs", x), y);
   const integral = k.eq(k.unary("trunc", y), y);
+  const half = k.mul(y, 0.5);
   const odd = k.and(integral, k.binary("ne", k.unary("trunc", half), half));
   const signed = k.select(odd, k.unary("neg", power), power);
-  // ±∞ counts as an even integer; a root of −∞ is one of ∞.
-  const rooted = k.select(k.or(integral, k.not(isFiniteValue(k, x))), signed, NaN);
-  const value = k.select(k.lt(x, 0), rooted, power);
+  const ofNegative = k.select(k.or(integral, k.not(isFiniteValue(k, x))), signed, NaN);
   const one = k.or(k.eq(y, 0), k.or(k.eq(x, 1), k.and(k.eq(x, -1), isInf(k, y))));
-  const nan = k.select(isNaNValue(k, x), x, k.select(isNaNValue(k, y), y, value));
-  return k.select(one, k.const(1), nan);
+  return k.select(one, k.const(1), k.select(k.lt(x, 0), ofNegative, power));
 }

@@ -50,13 +50,13 @@ function turned(k: Values, x: Value, quarters: number): Value {
   return orNaN(k, x, k.select(bit(k, turn, 2), k.unary("neg", value), value));
 }
 
-/** sin x, within 1.5 ULP for |x| ≤ 12,867. */
+/** sin x, within 2.5 ULP for |x| ≤ 12,867. */
 export const sin = (k: Values, x: Value): Value => turned(k, x, 0);
 
-/** cos x, within 1.5 ULP for |x| ≤ 12,867. */
+/** cos x, within 2.5 ULP for |x| ≤ 12,867. */
 export const cos = (k: Values, x: Value): Value => turned(k, x, 1);
 
-/** tan x = sin r / cos r or −cos r / sin r, within 3.5 ULP for |x| ≤ 12,867. */
+/** tan x = sin r / cos r or −cos r / sin r, within 4 ULP for |x| ≤ 12,867. */
 export function tan(k: Values, x: Value): Value {
   const { n, sin, cos } = reduce(k, x);
   const odd = bit(k, n, 1);

@@ -1,77 +1,90 @@
-/**
- * Sorting along an axis: stable, NaN last.
- *
- * Everything follows from one op, the *rank* of each element: how many come before it. A sort puts each element where
- * its rank says, which is `scatterAdd` along the axis, whose gradient is known; keeping the first k is the same with
- * fewer places. Ranks are counted pair by pair, so the work grows with the square of the axis.
- */
+/** Sorting along an axis: stable, NaN last. How it is done is in `sort_program.ts`. */
 
-import type { DType } from "../../compiler/graph/dtype.ts";
-import type { Dim, Shape } from "../../compiler/graph/dim.ts";
 import { ShapeError } from "../../compiler/errors.ts";
-import { showShape } from "../../compiler/graph/dim.ts";
-import { apply } from "../../compiler/graph/build.ts";
+import { type DType, hostArray } from "../../compiler/graph/dtype.ts";
+import { type Dim, type Shape, showShape } from "../../compiler/graph/dim.ts";
+import { apply, applyAll } from "../../compiler/graph/build.ts";
 import type { Tensor } from "../../compiler/graph/node.ts";
+import type { Op } from "../../compiler/graph/op.ts";
 import { defineOp } from "../define_op.ts";
-import { cast } from "../elementwise/convert.ts";
-import { iota } from "../leaves.ts";
 import { axisOf } from "../views/axis.ts";
 import { permute } from "../views/permute.ts";
-import { scatterAddAlongAxis } from "./scatter_add.ts";
-import { sortKey } from "./sort_key.ts";
+import { scatterAddOp } from "./scatter_add.ts";
+import { type SortAttrs, sortProgram } from "./sort_program.ts";
 
-/** For each element, how many elements of its row (the last axis) come before it; equal ones in their own order. */
-export const rankOp = defineOp<{ descending: boolean }>({
-  name: "rank",
-  infer: ([x]) => [{ shape: x!.shape, dtype: "i32" }],
-  gradient: () => [null],
-  reference([x], { descending }, { inputs }) {
+const special = [NaN, 1, -0, 0, Infinity, -Infinity, NaN, 1, -2];
+
+/** The first `count` elements of each row (the last axis) in order, and their indices. */
+export const sortOp: Op<SortAttrs> = defineOp<SortAttrs>({
+  name: "sort",
+  infer([x], { count }) {
+    const shape = [...x!.shape.slice(0, -1), count];
+    return [{ shape, dtype: x!.dtype }, { shape, dtype: "i32" }];
+  },
+  gradient({ inputs: [x], outputs: [, indices], cotangents: [g] }) {
+    if (!g) return [null];
+    const axis = x!.shape.length - 1;
+    return [apply(scatterAddOp, [g, indices!], { axis, batch: axis, size: x!.shape[axis]! })];
+  },
+  reference([x], { descending, count }, { inputs, outputs }) {
     const n = inputs[0]!.shape.at(-1)!;
-    const out = new Int32Array(x!.length);
-    for (let start = 0; start < x!.length; start += n) {
-      const row = Array.from(x!.subarray(start, start + n));
-      const sorted = row.map((_, i) => i).sort((a, b) => {
-        const nan = Number(Number.isNaN(row[a])) - Number(Number.isNaN(row[b]));
-        if (nan !== 0 || Number.isNaN(row[a])) return nan || a - b;
-        const order = row[a]! < row[b]! ? -1 : row[a]! > row[b]! ? 1 : 0;
-        return (descending ? -order : order) || a - b;
+    const kept = count as number;
+    const rows = n === 0 ? 0 : x!.length / n;
+    const elements = hostArray(outputs[0]!.dtype, rows * kept);
+    const indices = new Int32Array(rows * kept);
+    for (let row = 0; row < rows; row++) {
+      const own = Array.from(x!.subarray(row * n, (row + 1) * n));
+      const order = own.map((_, i) => i).sort((a, b) => before(own[a]!, own[b]!, descending) || a - b);
+      order.slice(0, kept).forEach((i, place) => {
+        elements[row * kept + place] = own[i]!;
+        indices[row * kept + place] = i;
       });
-      sorted.forEach((i, rank) => out[start + i] = rank);
     }
-    return [out];
+    return [elements, indices];
   },
-  lower(k, [x], at, { attrs: { descending } }) {
-    const i = at.at(-1)!;
-    const own = sortKey(k, x!.at(at), descending);
-    return k.reduce("sum", [x!.shape.at(-1)!], at, ([j]) => {
-      const other = sortKey(k, x!.at([...at.slice(0, -1), j!]), descending);
-      const before = k.or(k.lt(other, own), k.and(k.eq(other, own), k.lt(j!, i)));
-      return k.cast("i32", before);
-    });
-  },
+  lower: sortProgram,
+  dims: ["count"],
   jumps: true,
   samples: [
-    { inputs: [{ shape: [9] }], attrs: { descending: false } },
-    { inputs: [{ shape: [3, 7] }], attrs: { descending: true } },
+    { inputs: [{ shape: [9] }], attrs: { descending: false, count: 9 } },
+    { inputs: [{ shape: [2, 3, 7] }], attrs: { descending: true, count: 4 } },
     {
-      inputs: [{ shape: [9], values: [NaN, 1, -0, 0, Infinity, -Infinity, NaN, 1, -2] }],
-      attrs: { descending: false },
+      inputs: [{ shape: [9], values: special }],
+      attrs: { descending: false, count: 9 },
       note: "special values",
     },
     {
-      inputs: [{ shape: [9], values: [NaN, 1, -0, 0, Infinity, -Infinity, NaN, 1, -2] }],
-      attrs: { descending: true },
-      note: "special values, descending",
+      inputs: [{ shape: [9], values: special }],
+      attrs: { descending: true, count: 9 },
+      note: "special values",
     },
-    { inputs: [{ shape: [2, 8], dtype: "i32", lo: -3, hi: 3 }], attrs: { descending: false }, note: "ties" },
+    {
+      inputs: [{ shape: [2, 8], dtype: "i32", lo: -3, hi: 3 }],
+      attrs: { descending: false, count: 8 },
+      note: "ties",
+    },
+    {
+      inputs: [{ shape: [4], dtype: "i32", values: [0x7fffffff, -0x80000000, 0, 0x7fffffff] }],
+      attrs: { descending: true, count: 4 },
+      note: "bounds",
+    },
     {
       inputs: [{ shape: [4], dtype: "u32", values: [0xffffffff, 0, 0x80000000, 7] }],
-      attrs: { descending: false },
+      attrs: { descending: false, count: 3 },
     },
-    { inputs: [{ shape: [5], dtype: "bool" }], attrs: { descending: true } },
-    { inputs: [{ shape: [2, 1] }], attrs: { descending: false } },
+    { inputs: [{ shape: [5], dtype: "bool" }], attrs: { descending: true, count: 5 } },
+    { inputs: [{ shape: [3, 1] }], attrs: { descending: false, count: 1 } },
+    { inputs: [{ shape: [2, 16], dtype: "f16" }], attrs: { descending: false, count: 1 } },
   ],
 });
+
+/** Negative: a comes before b; 0: neither. */
+function before(a: number, b: number, descending: boolean): number {
+  const nan = Number(Number.isNaN(a)) - Number(Number.isNaN(b));
+  if (nan !== 0) return nan;
+  const order = a < b ? -1 : a > b ? 1 : 0;
+  return descending ? -order : order;
+}
 
 export interface SortOptions {
   /** Default: the last. */
@@ -85,8 +98,7 @@ export function sort<S extends Shape, D extends DType>(
   x: Tensor<S, D>,
   { axis = -1, descending = false }: SortOptions = {},
 ): Tensor<S, D> {
-  const at = axisOf("sort", axis, x.shape);
-  return placed(x, rank(x, at, descending), at, x.shape[at]!) as Tensor<Shape, D> as Tensor<S, D>;
+  return ordered("sort", x, axis, descending).elements as Tensor as Tensor<S, D>;
 }
 
 /** The indices that sort an axis: equal elements keep their order. */
@@ -94,8 +106,7 @@ export function argsort<S extends Shape>(
   x: Tensor<S>,
   { axis = -1, descending = false }: SortOptions = {},
 ): Tensor<S, "i32"> {
-  const at = axisOf("argsort", axis, x.shape);
-  return placed(iota(x.shape, at), rank(x, at, descending), at, x.shape[at]!) as Tensor<S, "i32">;
+  return ordered("argsort", x, axis, descending).indices as Tensor as Tensor<S, "i32">;
 }
 
 /**
@@ -116,22 +127,18 @@ export function topK<D extends DType>(
       `topK: axis ${at} of ${showShape(x.shape)} has ${size} elements; k = ${k} must be 1 to ${size}`,
     );
   }
-  const ranks = rank(x, at, !smallest);
-  return {
-    values: placed(x, ranks, at, k) as Tensor<Shape, D>,
-    indices: placed(iota(x.shape, at), ranks, at, k) as Tensor<Shape, "i32">,
-  };
+  const { elements, indices } = ordered("topK", x, at, !smallest, k);
+  return { values: elements as Tensor<Shape, D>, indices: indices as Tensor<Shape, "i32"> };
 }
 
-function rank(x: Tensor, axis: number, descending: boolean): Tensor<Shape, "i32"> {
+function ordered(op: string, x: Tensor, axis: number, descending: boolean, count?: Dim) {
+  const at = axisOf(op, axis, x.shape);
   // The axis goes last and back: swapping two axes is its own inverse.
   const swap = [...x.shape.keys()];
-  [swap[axis], swap[x.shape.length - 1]] = [x.shape.length - 1, axis];
-  return permute(apply(rankOp, [permute(x, swap)], { descending }), swap) as Tensor<Shape, "i32">;
-}
-
-/** Each element at its rank; ranks from `size` on are left out. */
-function placed(x: Tensor, ranks: Tensor<Shape, "i32">, axis: number, size: Dim): Tensor {
-  if (x.dtype === "bool") return cast(placed(cast(x, "i32"), ranks, axis, size), "bool");
-  return scatterAddAlongAxis(x, ranks, { axis, size });
+  [swap[at], swap[x.shape.length - 1]] = [x.shape.length - 1, at];
+  const [elements, indices] = applyAll(sortOp, [permute(x, swap)], {
+    descending,
+    count: count ?? x.shape[at]!,
+  });
+  return { elements: permute(elements!, swap), indices: permute(indices!, swap) };
 }

@@ -1,0 +1,214 @@
+/**
+ * The loop nest that attention and both its gradients share. A lane owns a few rows of one matrix and meets the rows of
+ * another, a block at a time:
+ *
+ *     keep         own rows, read once, live in lane arrays
+ *     dots         scores[r, s] = Σ_e own[r, e] · other[s, e], for each own row r and each row s of the block
+ *     accumulate   sum[r, :] += weight[r, s] · other[s, :]
+ *
+ * A row is handled in chunks of the head axis, vec4s where its size allows. Which loops are unrolled is the tile's
+ * business: indices that are literals make registers of lane arrays, others make private memory of them.
+ *
+ * In `dots` an own row meets the whole of another row before the next own row does. The other order holds one sum per
+ * own row across the chunks, and a driver that runs out of registers spills every one of them.
+ */
+
+import type { IrBuilder } from "../../kernel/build.ts";
+import type { ArrayDecl, Instr } from "../../kernel/ir.ts";
+import { wide } from "../../kernel/ir.ts";
+import type { Evaluator } from "../../kernel/lower.ts";
+import { bindings, evaluate, type Matrix } from "./problem.ts";
+import type { AttentionTile } from "./tile.ts";
+
+/** Rows of a matrix in a lane array: row r, chunk c is element r · chunks + c. */
+export interface Kept {
+  readonly array: ArrayDecl;
+  readonly chunks: number;
+  readonly width: 1 | 4;
+}
+
+export const widthOf = (m: Pick<Matrix, "size">): 1 | 4 => m.size > 0 && m.size % 4 === 0 ? 4 : 1;
+
+/** Own rows and rows of the other matrix that are multiplied with each other. */
+export interface Product {
+  readonly own: Kept;
+  readonly other: Matrix;
+  /** rows × block numbers. */
+  readonly scores: ArrayDecl;
+}
+
+/** The components of a vector made one; a scalar is itself. */
+export function folded(b: IrBuilder, x: Instr, join: (p: Instr, q: Instr) => Instr): Instr {
+  if (x.type.width === 1) return x;
+  return join(join(b.component(x, 0), b.component(x, 1)), join(b.component(x, 2), b.component(x, 3)));
+}
+
+export class LaneRows {
+  constructor(readonly b: IrBuilder, readonly ev: Evaluator, readonly tile: AttentionTile) {}
+
+  /** Runs `f` for 0 … count − 1, as a loop or one after the other. */
+  each(count: number, unrolled: boolean, f: (i: Instr) => void): void {
+    const { b } = this;
+    if (unrolled || count === 1) { for (let i = 0; i < count; i++) f(b.int(i)); }
+    else b.for(b.int(0), b.int(count), 1, f);
+  }
+
+  /** One chunk of a row. */
+  chunk(m: Matrix, row: Instr, c: Instr): Instr {
+    const width = widthOf(m);
+    const at = bindings([m.row, row] as const, [m.along, this.b.mul(c, width)] as const);
+    return this.ev.with(at, () => evaluate(this.ev, m.value, width, m.along));
+  }
+
+  /** The place of row r, chunk c. */
+  place({ chunks }: Kept, r: Instr, c: Instr): Instr {
+    return this.b.add(this.b.mul(r, chunks), c);
+  }
+
+  #array(m: Matrix): Kept {
+    const width = widthOf(m);
+    const chunks = Math.max(1, m.size / width);
+    const { rows, unrollFill } = this.tile;
+    return { array: this.b.array("lane", wide("f32", width), rows * chunks, !unrollFill), chunks, width };
+  }
+
+  /** Loads the lane's own rows; `row` gives the index of row r. */
+  keep(m: Matrix, row: (r: Instr) => Instr): Kept {
+    const kept = this.#array(m);
+    if (m.size > 0) this.fill(kept, (r, c) => this.chunk(m, row(r), c));
+    return kept;
+  }
+
+  /** Sums of the shape of own rows of the matrix, not set yet. */
+  sums(m: Matrix): Kept {
+    return this.#array(m);
+  }
+
+  clear(sums: Kept): void {
+    this.fill(sums, () => this.b.widen(this.b.literal("f32", 0), sums.width));
+  }
+
+  fill(kept: Kept, value: (r: Instr, c: Instr) => Instr): void {
+    this.eachElement(kept, (r, c) => this.b.set(kept.array, this.place(kept, r, c), value(r, c)));
+  }
+
+  /** Visits all chunks of all own rows. */
+  eachElement({ chunks }: Kept, f: (r: Instr, c: Instr) => void): void {
+    const { rows, unrollFill } = this.tile;
+    this.each(rows, unrollFill, (r) => this.each(chunks, unrollFill, (c) => f(r, c)));
+  }
+
+  scores(): ArrayDecl {
+    const { rows, block, unrollBlock } = this.tile;
+    return this.b.array("lane", wide("f32", 1), rows * block, !unrollBlock && block > 1);
+  }
+
+  scorePlace(r: Instr | number, s: Instr): Instr {
+    const { b } = this;
+    return b.add(b.mul(typeof r === "number" ? b.int(r) : r, this.tile.block), s);
+  }
+
+  /** The sum of a vector's components. */
+  sum(x: Instr): Instr {
+    return folded(this.b, x, (p, q) => this.b.add(p, q));
+  }
+
+  /** All scores of a block; `row` gives the index of the block's row s. */
+  dots(products: readonly Product[], row: (s: Instr) => Instr): void {
+    const { b } = this;
+    const { rows, block, unrollBlock, unrollHead } = this.tile;
+    this.each(block, unrollBlock, (s) => {
+      const at = row(s);
+      for (const { own, other, scores } of products) {
+        if (unrollHead) {
+          const chunks = Array.from({ length: own.chunks }, (_, c) => this.chunk(other, at, b.int(c)));
+          for (let r = 0; r < rows; r++) {
+            const terms = chunks.map((y, c) => b.mul(b.read(own.array, r * own.chunks + c), y));
+            const total = terms.reduce((sum, term) => b.add(sum, term));
+            b.set(scores, this.scorePlace(r, s), this.sum(total));
+          }
+        } else {
+          const sums = b.array("lane", wide("f32", own.width), rows);
+          const zero = b.widen(b.literal("f32", 0), own.width);
+          for (let r = 0; r < rows; r++) b.set(sums, r, zero);
+          this.each(other.size === 0 ? 0 : own.chunks, false, (c) => {
+            const y = this.chunk(other, at, c);
+            for (let r = 0; r < rows; r++) {
+              const x = b.read(own.array, this.place(own, b.int(r), c));
+              b.set(sums, r, b.add(b.read(sums, r), b.mul(x, y)));
+            }
+          });
+          for (let r = 0; r < rows; r++) b.set(scores, this.scorePlace(r, s), this.sum(b.read(sums, r)));
+        }
+      }
+    });
+  }
+
+  /**
+   * sum[r, :] = sum[r, :] · scale[r] + Σ_s weight[r, s] · other[s, :] over a block in which no pair is masked.
+   *
+   * @param scale One factor per own row; left out: 1.
+   */
+  accumulate(
+    sum: Kept,
+    other: Matrix,
+    weights: ArrayDecl,
+    row: (s: Instr) => Instr,
+    scale?: readonly Instr[],
+  ): void {
+    const { b } = this;
+    const { rows, block, unrollSums } = this.tile;
+    if (other.size === 0) return;
+    const at = Array.from({ length: block }, (_, s) => row(b.int(s)));
+    this.each(sum.chunks, unrollSums, (c) => {
+      const ys = at.map((index) => this.chunk(other, index, c));
+      for (let r = 0; r < rows; r++) {
+        const place = this.place(sum, b.int(r), c);
+        let total = b.read(sum.array, place);
+        if (scale) total = b.mul(total, scale[r]!);
+        ys.forEach((y, s) => total = b.add(total, b.mul(b.read(weights, r * block + s), y)));
+        b.set(sum.array, place, total);
+      }
+    });
+  }
+
+  /**
+   * The same where pairs may be masked: their weight is negative in `marks`, and they are left out, whatever stands in
+   * the other row. Meant for the few blocks that a mask cuts through, so it is compact and not fast.
+   */
+  accumulateUnmasked(
+    sum: Kept,
+    other: Matrix,
+    weights: ArrayDecl,
+    marks: ArrayDecl,
+    row: (s: Instr) => Instr,
+    scale?: readonly Instr[],
+  ): void {
+    const { b } = this;
+    const { rows, block, unrollBlock, unrollSums } = this.tile;
+    if (other.size === 0) return;
+    if (scale) {
+      this.each(sum.chunks, unrollSums, (c) => {
+        for (let r = 0; r < rows; r++) {
+          const place = this.place(sum, b.int(r), c);
+          b.set(sum.array, place, b.mul(b.read(sum.array, place), scale[r]!));
+        }
+      });
+    }
+    this.each(block, unrollBlock, (s) => {
+      const at = row(s);
+      const own = Array.from({ length: rows }, (_, r) => {
+        const place = this.scorePlace(r, s);
+        return { weight: b.read(weights, place), masked: b.lt(b.read(marks, place), b.literal("f32", 0)) };
+      });
+      this.each(sum.chunks, unrollSums, (c) => {
+        const y = this.chunk(other, at, c);
+        own.forEach(({ weight, masked }, r) => {
+          const place = this.place(sum, b.int(r), c);
+          const total = b.read(sum.array, place);
+          b.set(sum.array, place, b.select(masked, total, b.add(total, b.mul(weight, y))));
+        });
+      });
+    });
+  }
+}

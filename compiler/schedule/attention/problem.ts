@@ -1,0 +1,130 @@
+/**
+ * Attention as values: what a score is, and the matrices whose rows meet.
+ *
+ *     s[i, j] = scale · Σ_e q[i, e] · k[j, e] + mask[i, j]        −∞ where the pair is masked
+ *     P[i, j] = exp(s[i, j] − max_j s) / Σ_j …                    0 where the pair is masked
+ *     O[i, f] = Σ_j P[i, j] · v[j, f]                             masked pairs are left out, not multiplied by 0
+ *
+ * A pair is masked exactly if its score is −∞, whatever made it so: causality, a boolean mask, an additive −∞. So there
+ * is one test, and no second opinion. A row without a pair is 0, its log-sum-exp −∞ (SEMANTICS §8).
+ *
+ * Sums are placed by the kernels: in the values made here a *hole* stands for each, a load that is always bound.
+ */
+
+import type { Instr } from "../../kernel/ir.ts";
+import type { Evaluator } from "../../kernel/lower.ts";
+import type { Reader, Value, Values, Var } from "../../kernel/value.ts";
+
+export interface AttentionInputs {
+  /** [..., T, D]; the last leading axis counts heads. */
+  readonly q: Reader;
+  /** [..., S, D]; as many heads as q, or a divisor of that. */
+  readonly k: Reader;
+  /** [..., S, Dv] */
+  readonly v: Reader;
+  /** Added to the scores (a float type) or choosing them (bool); broadcasts to [..., T, S]. */
+  readonly mask: Reader | undefined;
+  /** Query i sees keys up to i + (keys − queries): with as many of both, up to its own. */
+  readonly causal: boolean;
+  readonly scale: number;
+}
+
+/** A matrix read row by row: `value` is its element at (row, along). */
+export interface Matrix {
+  readonly row: Value;
+  readonly along: Value;
+  /** Elements of a row. */
+  readonly size: number;
+  readonly value: Value;
+}
+
+export const roundUp = (n: number, step: number): number => Math.ceil(n / step) * step;
+
+export class AttentionProblem {
+  /** Leading axes of q: batches, then heads. */
+  readonly lead: readonly Value[];
+  readonly leadShape: readonly number[];
+  /** Queries, keys, and how many query heads share a key head. */
+  readonly queries: number;
+  readonly keys: number;
+  readonly grouped: number;
+  readonly query: Matrix;
+  readonly key: Matrix;
+  readonly value: Matrix;
+  /** The variables of a pair. Their extents are padded to whole blocks; a pair outside counts as masked. */
+  readonly i: Value;
+  readonly j: Value;
+  /** The hole for Σ_e q·k, and the score made of it. */
+  readonly dot: Value;
+  readonly score: Value;
+  /** Can a pair be masked at all? */
+  readonly masks: boolean;
+  readonly #taken: Value[] = [];
+
+  /**
+   * @param queryBlock Queries are handled in blocks of this many; likewise keys.
+   */
+  constructor(readonly k: Values, readonly inputs: AttentionInputs, queryBlock: number, keyBlock: number) {
+    const { q, k: key, v, mask, causal, scale } = inputs;
+    this.leadShape = q.shape.slice(0, -2);
+    this.lead = this.leadShape.map((extent) => this.variable(extent));
+    this.queries = q.shape.at(-2)!;
+    this.keys = key.shape.at(-2)!;
+    this.grouped = this.lead.length === 0 ? 1 : this.leadShape.at(-1)! / key.shape.at(-3)!;
+    const keyLead = this.lead.map((x, a) => a === this.lead.length - 1 ? k.idiv(x, this.grouped) : x);
+    this.query = this.matrix(q, this.lead);
+    this.key = this.matrix(key, keyLead);
+    this.value = this.matrix(v, keyLead);
+    this.i = this.variable(roundUp(this.queries, queryBlock));
+    this.j = this.variable(roundUp(this.keys, keyBlock));
+    this.dot = this.hole("dot", [this.i, this.j]);
+    let score = k.mul(this.dot, scale);
+    let visible: Value = k.and(k.lt(this.j, this.keys), k.lt(this.i, this.queries));
+    if (causal) visible = k.and(visible, k.le(this.j, k.iadd(this.i, this.keys - this.queries)));
+    if (mask) {
+      const x = mask.at(broadcastIndex(k, mask.shape, [...this.lead, this.i, this.j]));
+      if (mask.dtype === "bool") visible = k.and(visible, x);
+      else score = k.add(score, x);
+    }
+    this.score = k.guard(visible, score, -Infinity);
+    this.masks = mask !== undefined || visible.kind !== "const";
+  }
+
+  /** A variable that nothing else here is. */
+  variable(extent: number): Value {
+    const v = this.k.fresh(Math.max(1, extent), this.#taken);
+    this.#taken.push(v);
+    return v;
+  }
+
+  /** The rows of a reader at leading indices. */
+  matrix(reader: Reader, lead: readonly Value[]): Matrix {
+    const [rows, size] = reader.shape.slice(-2) as [number, number];
+    const row = this.variable(rows);
+    const along = this.variable(size);
+    return { row, along, size, value: reader.at([...lead, row, along]) };
+  }
+
+  /** A value that a kernel computes and binds before anything made of it is evaluated. */
+  hole(name: string, at: readonly Value[]): Value {
+    const size = at.reduce((n, v) => n * (v.kind === "var" ? v.extent : 1), 1);
+    let index: Value = this.k.int(0);
+    for (const v of at) index = this.k.iadd(this.k.imul(index, v.kind === "var" ? v.extent : 1), v);
+    return this.k.load({ name: `attention.${name}`, dtype: "f32", size }, index);
+  }
+}
+
+/** Axes are aligned at the end; one of size 1 is read at 0. */
+function broadcastIndex(k: Values, shape: readonly number[], at: readonly Value[]): Value[] {
+  return shape.map((d, i) => d === 1 ? k.int(0) : at[i + at.length - shape.length]!);
+}
+
+/** Bindings for the evaluator: axes of size 1 are the constant 0 and need none. */
+export const bindings = <T>(...pairs: readonly (readonly [Value, T])[]): (readonly [Value, T])[] =>
+  pairs.filter(([v]) => v.kind !== "const");
+
+export const isVar = (v: Value): v is Var => v.kind === "var";
+
+/** The value at its bindings; at width 4 for four neighbors along a variable. */
+export const evaluate = (ev: Evaluator, value: Value, width: 1 | 4, along: Value): Instr =>
+  width === 4 && isVar(along) ? ev.eval(value, 4, along) : ev.eval(value);

@@ -11,6 +11,7 @@ import { JavaScriptEngine } from "./engines/javascript.ts";
 import { WebGpuEngine } from "./engines/webgpu.ts";
 import { Health } from "./engines/webgpu/health.ts";
 import { quirksOf } from "./quirks.ts";
+import type { QuirkProfile } from "./self_test.ts";
 import { brokenChecks } from "./setup/ensure_adapter.ts";
 import { cpuTarget, targetOf } from "./targets.ts";
 
@@ -34,11 +35,16 @@ export interface DeviceOptions {
   readonly device?: "auto" | "webgpu" | "cpu";
   /** Hears what is opened, as sentences. */
   readonly trace?: (message: string) => void;
+  /** Where adapters come from, in place of Deno's own `navigator.gpu`: Dawn, for one, from `npm:webgpu`. */
+  readonly gpu?: GPU;
+  /** What is known of the adapter, in place of what set-up remembered or a self-test of a second or two finds. */
+  readonly quirks?: QuirkProfile;
 }
 
-const HOW_TO_GET_ONE =
-  "For a GPU, install its Vulkan driver; `deno run -A runtime/setup/main.ts` checks what is there, " +
-  "and installs a software adapter where it can.";
+/** `NoAdapterError` brings its own. */
+const WHAT_TO_DO =
+  "Install a newer driver; `deno run -A runtime/setup/main.ts` tells what is wrong, and installs a " +
+  "software adapter where it can.";
 
 /**
  * Opens a device.
@@ -51,35 +57,40 @@ const HOW_TO_GET_ONE =
  * console.log(device.name, device.target.limits.storageBuffers);
  * ```
  */
-export async function openDevice({ device = "auto", trace }: DeviceOptions = {}): Promise<Device> {
+export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
+  const { device = "auto" } = options;
   if (device === "cpu") return new OpenDevice("cpu", cpuTarget, new JavaScriptEngine());
   try {
-    return await openWebGpu(device === "webgpu", trace);
+    return await openWebGpu(options);
   } catch (error) {
     if (!(error instanceof NoAdapterError || error instanceof RunError)) throw error;
     const because = error.message.split("\n")[0]!;
-    if (device === "webgpu") {
-      throw new RunError(`openDevice(): ${because} ${HOW_TO_GET_ONE}`, { cause: error });
-    }
-    console.warn(`Weft computes on the CPU, which is slow. ${because} ${HOW_TO_GET_ONE}`);
+    if (device === "webgpu") throw new RunError(`openDevice(): ${because}`, { cause: error });
+    console.warn(`Weft computes on the CPU, which is slow. ${because}`);
     return new OpenDevice("cpu", cpuTarget, new JavaScriptEngine());
   }
 }
 
 /** Opens the WebGPU adapter; an adapter that computes wrongly is refused, unless the user insists on it. */
-async function openWebGpu(insist: boolean, trace: DeviceOptions["trace"]): Promise<Device> {
+async function openWebGpu({ device, trace, gpu, quirks: known }: DeviceOptions): Promise<Device> {
+  const insist = device === "webgpu";
   const health = new Health();
-  const opened = await openAdapter({ onUncapturedError: (error) => health.report(error) });
+  const opened = await openAdapter({
+    ...(gpu === undefined ? {} : { gpu }),
+    onUncapturedError: (error) => health.report(error),
+  });
   try {
     const { adapter } = opened;
-    const quirks = await quirksOf(opened);
+    const quirks = known ?? await quirksOf(opened);
     // Loops that end early are the compiler's to avoid, by the target's bound; nothing avoids the others.
     const broken = brokenChecks(quirks);
     if (broken.length > 0) {
       const wrong = `The WebGPU adapter "${adapter.description}" computes wrongly: ` +
         `${broken.map((name) => `${name} (${quirks[name].saw})`).join(", ")}.`;
-      if (!insist || broken.some((name) => name !== "longLoops")) throw new RunError(wrong);
-      console.warn(`${wrong} Loops are kept short; a newer driver would be better.`);
+      if (!insist || broken.some((name) => name !== "longLoops")) {
+        throw new RunError(`${wrong} ${WHAT_TO_DO}`);
+      }
+      console.warn(`${wrong} Loops are kept short. ${WHAT_TO_DO}`);
     }
     const target = targetOf(adapter, quirks);
     const blockingMap = quirks.readBackWithoutAwait.ok;

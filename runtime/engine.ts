@@ -9,6 +9,7 @@
  */
 
 import { InternalError } from "../compiler/errors.ts";
+import { deviceBytes } from "../compiler/graph/dtype.ts";
 import type { Arena, Binding, Program } from "../compiler/program/program.ts";
 
 /** Bytes on a device, zero at first, owned by whoever allocated them. */
@@ -63,6 +64,9 @@ export interface Engine {
 
 /** Sizes of copies and bindings: whole 32-bit words, as WebGPU wants them. */
 export const wholeWords = (bytes: number): number => Math.ceil(bytes / 4) * 4;
+
+/** Bindings are rounded up to whole vec4s, as a kernel may declare its arrays; regions are 256 bytes apart. */
+export const wholeVectors = (bytes: number): number => Math.ceil(bytes / 16) * 16;
 
 /**
  * A range outside its memory is always a mistake of Weft's own, and one that WebGPU answers by ending the process
@@ -120,7 +124,12 @@ export function checkProgram(program: Program): void {
     if (groups > kernel.groups) {
       fail(`"${label}" dispatches ${groups} groups of a kernel for ${kernel.groups}`);
     }
-    for (const binding of bindings) checkBinding(binding, `"${label}"`);
+    kernel.buffers.forEach(({ name, dtype, size }, i) => {
+      const binding = bindings[i]!;
+      checkBinding(binding, `"${label}"`);
+      if (wholeVectors(binding.bytes) >= size * deviceBytes(dtype)) return;
+      fail(`"${label}" binds ${binding.bytes} bytes for "${name}", ${size} elements of ${dtype}`);
+    });
   }
   for (const { name, region } of [...program.inputs, ...program.outputs, ...program.state]) {
     if (region.bytes > 0) checkBinding(region, `"${name}"`);

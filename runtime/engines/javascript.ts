@@ -22,6 +22,7 @@ import {
   type Place,
   type Runner,
   type Transfer,
+  wholeVectors,
 } from "../engine.ts";
 import { turn } from "../turn.ts";
 
@@ -156,10 +157,9 @@ const VIEWS = {
   bool: Uint32Array,
 } as const satisfies Record<DType, unknown>;
 
-/** The kernel's buffer, rounded up to whole vec4s as on a GPU; regions are 256 bytes apart. */
 function viewOf(dtype: DType, binding: Binding, arenas: readonly Memory[]): HostView {
   const { memory, offset } = placeOf(binding, arenas);
-  const elements = Math.ceil(binding.bytes / 16) * 16 / deviceBytes(dtype);
+  const elements = wholeVectors(binding.bytes) / deviceBytes(dtype);
   return new VIEWS[dtype](host(memory).buffer, offset, elements);
 }
 

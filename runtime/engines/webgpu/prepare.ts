@@ -7,6 +7,7 @@
 import { emitWgsl, type WgslOptions } from "../../../compiler/emit/wgsl.ts";
 import { encodeUniforms, uniformWords } from "../../../compiler/emit/uniforms.ts";
 import type { Binding, Program } from "../../../compiler/program/program.ts";
+import { wholeVectors, wholeWords } from "../../engine.ts";
 import { turn } from "../../turn.ts";
 import { scoped } from "./health.ts";
 import type { GpuMemory } from "./memory.ts";
@@ -153,16 +154,9 @@ function makeUniforms(device: GPUDevice, program: Program): Uniforms {
   return { buffer, blocks };
 }
 
-/**
- * Rounded up to what a kernel's declaration may round its arrays up to, a vec4. Regions are 256 bytes apart, so this
- * never reaches another tensor.
- */
 function bufferEntry(index: number, binding: Binding, arenas: readonly GpuMemory[]): GPUBindGroupEntry {
   const { buffer } = arenas[binding.arena]!;
-  return {
-    binding: index,
-    resource: { buffer, offset: binding.offset, size: Math.ceil(binding.bytes / 16) * 16 },
-  };
+  return { binding: index, resource: { buffer, offset: binding.offset, size: wholeVectors(binding.bytes) } };
 }
 
 /** WebGPU doesn't copy within one buffer, so such a copy goes through another. */
@@ -174,7 +168,7 @@ function prepareCopy(
 ): readonly PreparedCopy[] {
   const source = { buffer: arenas[from.arena]!.buffer, offset: from.offset };
   const target = { buffer: arenas[to.arena]!.buffer, offset: to.offset };
-  const bytes = Math.ceil(from.bytes / 4) * 4;
+  const bytes = wholeWords(from.bytes);
   if (bytes === 0) return [];
   const between = (a: typeof source, b: typeof source): PreparedCopy => (
     { from: a.buffer, fromOffset: a.offset, to: b.buffer, toOffset: b.offset, bytes }

@@ -37,6 +37,22 @@ interface Batch {
   readonly parts: readonly { readonly request: Request; readonly at: number }[];
 }
 
+/** Requests that share a staging buffer, each at a multiple of 8. */
+function* packed(requests: readonly Request[]): Generator<Batch["parts"]> {
+  let parts: { request: Request; at: number }[] = [];
+  let end = 0;
+  for (const request of requests) {
+    if (parts.length > 0 && end + request.bytes > PACKED_BYTES) {
+      yield parts;
+      parts = [];
+      end = 0;
+    }
+    parts.push({ request, at: end });
+    end += Math.ceil(request.bytes / 8) * 8;
+  }
+  if (parts.length > 0) yield parts;
+}
+
 export class ReadBack {
   readonly #device: GPUDevice;
   readonly #health: Health;
@@ -63,29 +79,32 @@ export class ReadBack {
     });
   }
 
-  /** Copies what was requested so far. Costs nothing where nothing was. */
+  /** Copies what was requested so far. Costs nothing where nothing was; what fails, fails the reads and not the caller. */
   submit(): void {
     if (this.#requests.length === 0) return;
     const requests = this.#requests;
     this.#requests = [];
-    const encoder = this.#device.createCommandEncoder({ label: "read back" });
-    for (let first = 0; first < requests.length;) {
-      const parts: { request: Request; at: number }[] = [];
-      let bytes = 0;
-      while (first < requests.length) {
-        const request = requests[first]!;
-        if (parts.length > 0 && bytes + request.bytes > PACKED_BYTES) break;
-        parts.push({ request, at: bytes });
-        bytes += Math.ceil(request.bytes / 8) * 8;
-        first++;
+    const batches: Batch[] = [];
+    try {
+      const encoder = this.#device.createCommandEncoder({ label: "read back" });
+      for (const parts of packed(requests)) {
+        const last = parts.at(-1)!;
+        const bytes = last.at + last.request.bytes;
+        const staging = this.#take(bytes);
+        batches.push({ staging, bytes, parts });
+        for (const { request: { from, offset, bytes }, at } of parts) {
+          encoder.copyBufferToBuffer(from.buffer, offset, staging, at, bytes);
+        }
       }
-      const staging = this.#take(bytes);
-      for (const { request: { from, offset, bytes }, at } of parts) {
-        encoder.copyBufferToBuffer(from.buffer, offset, staging, at, bytes);
-      }
-      this.#batches.push({ staging, bytes, parts });
+      this.#device.queue.submit([encoder.finish()]);
+      this.#batches.push(...batches);
+    } catch (error) {
+      for (const { staging } of batches) this.#give(staging);
+      const total = requests.reduce((sum, { bytes }) => sum + bytes, 0);
+      const what =
+        `The device could not read back ${total} bytes; perhaps there is no room for them. Read less at a time.`;
+      for (const request of requests) request.reject(this.#reason(new RunError(what, { cause: error })));
     }
-    this.#device.queue.submit([encoder.finish()]);
   }
 
   /** Waits for all that was submitted: inside the call where the engine's `mapAsync` does, else not at all. */

@@ -12,6 +12,7 @@
 
 import type { Dim, Shape } from "../graph/dim.ts";
 import type { DType } from "../graph/dtype.ts";
+import type { Tensor } from "../graph/node.ts";
 
 /** Whether a shape's rank is unknown. */
 type Unranked<S extends Shape> = number extends S["length"] ? true : false;
@@ -53,24 +54,34 @@ type Broadcasts<A extends Shape, B extends Shape> = A extends readonly [...infer
   : true
   : true;
 
-type BroadcastsAtAll<A extends Shape, B extends Shape> = Unranked<A> extends true ? true
-  : Unranked<B> extends true ? true
-  : Broadcasts<A, B>;
+type Stretch<Op extends string, A extends Shape, B extends Shape> = Unranked<A> extends true ? unknown
+  : Unranked<B> extends true ? unknown
+  : Broadcasts<A, B> extends true ? unknown
+  : `${Op}: shapes ${Show<A>} and ${Show<B>} do not broadcast`;
 
-/** Whether the second operand of an elementwise op fits the first. */
-export type Fits<Op extends string, A extends Shape, D extends DType, B extends Shape, E extends DType> =
-  BroadcastsAtAll<A, B> extends true ? SameDType<Op, D, E>
-    : `${Op}: shapes ${Show<A>} and ${Show<B>} do not broadcast`;
+/**
+ * Whether the second operand of an elementwise op fits the first. Equal shapes are decided at once: that is cheap, and
+ * holds in generic code too, where A and B are one type parameter.
+ */
+export type Fits<Op extends string, A extends Shape, B extends Shape> = [B] extends [A] ? unknown
+  : Stretch<Op, A, B>;
 
 /** Whether two operands have one dtype. A number has none (`never`) and takes the other's. */
-export type SameDType<Op extends string, D extends DType, E extends DType> = [D] extends [never] ? unknown
-  : [E] extends [never] ? unknown
-  : [E] extends [D] ? unknown
+export type SameDType<Op extends string, D extends DType, E extends DType> = [E] extends [D] ? unknown
+  : [D] extends [never] ? unknown
   : [D] extends [E] ? unknown
   : `${Op}: operands are ${D} and ${E}; use cast`;
 
-/** The dtype of an op on a tensor and a number (`never`), or on two tensors. */
-export type Common<D extends DType, E extends DType> = [D] extends [never] ? E : D;
+/** The result of an elementwise op. Its operands decide, never what is expected of it. */
+export type Both<A extends Shape, B extends Shape> = Broadcast<NoInfer<A>, NoInfer<B>>;
+
+/** First operand of an elementwise op: a number is a scalar without a dtype. */
+export type First<A extends Shape, D extends DType> = Tensor<A, D> | number;
+
+/** Second operand: it fits the first, or the message says why not. */
+export type Second<Op extends string, A extends Shape, D extends DType, B extends Shape, E extends DType> =
+  | (Tensor<B, E> & Fits<Op, A, B> & SameDType<Op, D, E>)
+  | number;
 
 // ── Products ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

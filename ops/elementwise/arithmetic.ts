@@ -4,7 +4,7 @@ import type { DType } from "../../compiler/graph/dtype.ts";
 import type { Shape } from "../../compiler/graph/dim.ts";
 import type { Tensor } from "../../compiler/graph/node.ts";
 import { isFiniteValue } from "../../compiler/kernel/numerics.ts";
-import type { Broadcast, First, Second } from "../../compiler/model/shape_types.ts";
+import type { Both, First, Second } from "../../compiler/model/shape_types.ts";
 import { binary, unary } from "./apply.ts";
 import { elementwise, numeric } from "./define.ts";
 
@@ -128,35 +128,55 @@ export const signOp = elementwise({
 });
 
 /** a + b, with broadcasting. One side may be a number. */
-export function add<A extends Shape = readonly [], D extends DType = never, B extends Shape = readonly [], E extends DType = never>(
+export function add<
+  A extends Shape = readonly [],
+  D extends DType = never,
+  B extends Shape = readonly [],
+  E extends DType = never,
+>(
   a: First<A, D>,
   b: Second<"add", A, D, B, E>,
-): Tensor<Broadcast<A, B>, D | E> {
-  return binary(addOp, a, b) as Tensor<Broadcast<A, B>, D | E>;
+): Tensor<Both<A, B>, D | E> {
+  return binary(addOp, a, b) as Tensor<Both<A, B>, D | E>;
 }
 
 /** a − b, with broadcasting. One side may be a number. */
-export function sub<A extends Shape = readonly [], D extends DType = never, B extends Shape = readonly [], E extends DType = never>(
+export function sub<
+  A extends Shape = readonly [],
+  D extends DType = never,
+  B extends Shape = readonly [],
+  E extends DType = never,
+>(
   a: First<A, D>,
   b: Second<"sub", A, D, B, E>,
-): Tensor<Broadcast<A, B>, D | E> {
-  return binary(subOp, a, b) as Tensor<Broadcast<A, B>, D | E>;
+): Tensor<Both<A, B>, D | E> {
+  return binary(subOp, a, b) as Tensor<Both<A, B>, D | E>;
 }
 
 /** a · b element by element, with broadcasting. One side may be a number. */
-export function mul<A extends Shape = readonly [], D extends DType = never, B extends Shape = readonly [], E extends DType = never>(
+export function mul<
+  A extends Shape = readonly [],
+  D extends DType = never,
+  B extends Shape = readonly [],
+  E extends DType = never,
+>(
   a: First<A, D>,
   b: Second<"mul", A, D, B, E>,
-): Tensor<Broadcast<A, B>, D | E> {
-  return binary(mulOp, a, b) as Tensor<Broadcast<A, B>, D | E>;
+): Tensor<Both<A, B>, D | E> {
+  return binary(mulOp, a, b) as Tensor<Both<A, B>, D | E>;
 }
 
 /** a / b, with broadcasting. Integers truncate, and x / 0 = x (SEMANTICS §7). One side may be a number. */
-export function div<A extends Shape = readonly [], D extends DType = never, B extends Shape = readonly [], E extends DType = never>(
+export function div<
+  A extends Shape = readonly [],
+  D extends DType = never,
+  B extends Shape = readonly [],
+  E extends DType = never,
+>(
   a: First<A, D>,
   b: Second<"div", A, D, B, E>,
-): Tensor<Broadcast<A, B>, D | E> {
-  return binary(divOp, a, b) as Tensor<Broadcast<A, B>, D | E>;
+): Tensor<Both<A, B>, D | E> {
+  return binary(divOp, a, b) as Tensor<Both<A, B>, D | E>;
 }
 
 /** −a. */

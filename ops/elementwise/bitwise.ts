@@ -3,6 +3,7 @@
 import type { DType } from "../../compiler/graph/dtype.ts";
 import type { Shape } from "../../compiler/graph/dim.ts";
 import type { Tensor } from "../../compiler/graph/node.ts";
+import type { Both, Second } from "../../compiler/model/shape_types.ts";
 import { binary, unary } from "./apply.ts";
 import { elementwise, integers } from "./define.ts";
 
@@ -88,27 +89,42 @@ export const shiftRightUnsignedOp = elementwise({
 });
 
 /** The bits that both have; integers, with broadcasting. */
-export function bitAnd<S extends Shape, D extends DType>(
-  a: Tensor<S, D>,
-  b: Tensor<Shape, D> | number,
-): Tensor<S, D> {
-  return binary(bitAndOp, a, b) as Tensor<Shape, D> as Tensor<S, D>;
+export function bitAnd<
+  A extends Shape,
+  D extends DType,
+  B extends Shape = readonly [],
+  E extends DType = never,
+>(
+  a: Tensor<A, D>,
+  b: Second<"bitAnd", A, D, B, E>,
+): Tensor<Both<A, B>, D> {
+  return binary(bitAndOp, a, b) as Tensor<Both<A, B>, D>;
 }
 
 /** The bits that either has; integers, with broadcasting. */
-export function bitOr<S extends Shape, D extends DType>(
-  a: Tensor<S, D>,
-  b: Tensor<Shape, D> | number,
-): Tensor<S, D> {
-  return binary(bitOrOp, a, b) as Tensor<Shape, D> as Tensor<S, D>;
+export function bitOr<
+  A extends Shape,
+  D extends DType,
+  B extends Shape = readonly [],
+  E extends DType = never,
+>(
+  a: Tensor<A, D>,
+  b: Second<"bitOr", A, D, B, E>,
+): Tensor<Both<A, B>, D> {
+  return binary(bitOrOp, a, b) as Tensor<Both<A, B>, D>;
 }
 
 /** The bits that one of them has; integers, with broadcasting. */
-export function bitXor<S extends Shape, D extends DType>(
-  a: Tensor<S, D>,
-  b: Tensor<Shape, D> | number,
-): Tensor<S, D> {
-  return binary(bitXorOp, a, b) as Tensor<Shape, D> as Tensor<S, D>;
+export function bitXor<
+  A extends Shape,
+  D extends DType,
+  B extends Shape = readonly [],
+  E extends DType = never,
+>(
+  a: Tensor<A, D>,
+  b: Second<"bitXor", A, D, B, E>,
+): Tensor<Both<A, B>, D> {
+  return binary(bitXorOp, a, b) as Tensor<Both<A, B>, D>;
 }
 
 /** All bits flipped. */
@@ -117,20 +133,27 @@ export function bitNot<S extends Shape, D extends DType>(a: Tensor<S, D>): Tenso
 }
 
 /** a · 2ᵇ, wrapped; b counts mod 32. */
-export function shiftLeft<S extends Shape, D extends DType>(
-  a: Tensor<S, D>,
-  b: Tensor<Shape, D> | number,
-): Tensor<S, D> {
-  return binary(shiftLeftOp, a, b) as Tensor<Shape, D> as Tensor<S, D>;
+export function shiftLeft<
+  A extends Shape,
+  D extends DType,
+  B extends Shape = readonly [],
+  E extends DType = never,
+>(
+  a: Tensor<A, D>,
+  b: Second<"shiftLeft", A, D, B, E>,
+): Tensor<Both<A, B>, D> {
+  return binary(shiftLeftOp, a, b) as Tensor<Both<A, B>, D>;
 }
 
 /** a shifted to the right by b mod 32: with its sign for i32, with zeros for u32. */
-export function shiftRight<S extends Shape, D extends DType>(
-  a: Tensor<S, D>,
-  b: Tensor<Shape, D> | number,
-): Tensor<S, D> {
-  return binary(a.dtype === "u32" ? shiftRightUnsignedOp : shiftRightOp, a, b) as Tensor<Shape, D> as Tensor<
-    S,
-    D
-  >;
+export function shiftRight<
+  A extends Shape,
+  D extends DType,
+  B extends Shape = readonly [],
+  E extends DType = never,
+>(
+  a: Tensor<A, D>,
+  b: Second<"shiftRight", A, D, B, E>,
+): Tensor<Both<A, B>, D> {
+  return binary(a.dtype === "u32" ? shiftRightUnsignedOp : shiftRightOp, a, b) as Tensor<Both<A, B>, D>;
 }

@@ -7,6 +7,7 @@ import type { Shape } from "../../compiler/graph/dim.ts";
 import type { Tensor } from "../../compiler/graph/node.ts";
 import type { Value, Values } from "../../compiler/kernel/value.ts";
 import { isNaNValue } from "../../compiler/kernel/numerics.ts";
+import type { Both, First, Second } from "../../compiler/model/shape_types.ts";
 import { binary } from "./apply.ts";
 import { elementwise, type ElementwiseOp, numeric } from "./define.ts";
 
@@ -52,61 +53,79 @@ export const lessEqualOp = comparison(
 );
 
 /** a = b, with broadcasting. One side may be a number. */
-export function equal<S extends Shape, D extends DType>(
-  a: Tensor<S, D>,
-  b: Tensor<Shape, D> | number,
-): Tensor<S, "bool">;
-export function equal<S extends Shape, D extends DType>(a: number, b: Tensor<S, D>): Tensor<S, "bool">;
-export function equal(a: Tensor | number, b: Tensor | number): Tensor {
-  return binary(equalOp, a, b);
+export function equal<
+  A extends Shape = readonly [],
+  D extends DType = never,
+  B extends Shape = readonly [],
+  E extends DType = never,
+>(
+  a: First<A, D>,
+  b: Second<"equal", A, D, B, E>,
+): Tensor<Both<A, B>, "bool"> {
+  return binary(equalOp, a, b) as Tensor<Both<A, B>, "bool">;
 }
 
 /** a ≠ b (true where one is NaN), with broadcasting. One side may be a number. */
-export function notEqual<S extends Shape, D extends DType>(
-  a: Tensor<S, D>,
-  b: Tensor<Shape, D> | number,
-): Tensor<S, "bool">;
-export function notEqual<S extends Shape, D extends DType>(a: number, b: Tensor<S, D>): Tensor<S, "bool">;
-export function notEqual(a: Tensor | number, b: Tensor | number): Tensor {
-  return binary(notEqualOp, a, b);
+export function notEqual<
+  A extends Shape = readonly [],
+  D extends DType = never,
+  B extends Shape = readonly [],
+  E extends DType = never,
+>(
+  a: First<A, D>,
+  b: Second<"notEqual", A, D, B, E>,
+): Tensor<Both<A, B>, "bool"> {
+  return binary(notEqualOp, a, b) as Tensor<Both<A, B>, "bool">;
 }
 
 /** a < b, with broadcasting. One side may be a number. */
-export function less<S extends Shape, D extends DType>(
-  a: Tensor<S, D>,
-  b: Tensor<Shape, D> | number,
-): Tensor<S, "bool">;
-export function less<S extends Shape, D extends DType>(a: number, b: Tensor<S, D>): Tensor<S, "bool">;
-export function less(a: Tensor | number, b: Tensor | number): Tensor {
-  return binary(lessOp, a, b);
+export function less<
+  A extends Shape = readonly [],
+  D extends DType = never,
+  B extends Shape = readonly [],
+  E extends DType = never,
+>(
+  a: First<A, D>,
+  b: Second<"less", A, D, B, E>,
+): Tensor<Both<A, B>, "bool"> {
+  return binary(lessOp, a, b) as Tensor<Both<A, B>, "bool">;
 }
 
 /** a ≤ b, with broadcasting. One side may be a number. */
-export function lessEqual<S extends Shape, D extends DType>(
-  a: Tensor<S, D>,
-  b: Tensor<Shape, D> | number,
-): Tensor<S, "bool">;
-export function lessEqual<S extends Shape, D extends DType>(a: number, b: Tensor<S, D>): Tensor<S, "bool">;
-export function lessEqual(a: Tensor | number, b: Tensor | number): Tensor {
-  return binary(lessEqualOp, a, b);
+export function lessEqual<
+  A extends Shape = readonly [],
+  D extends DType = never,
+  B extends Shape = readonly [],
+  E extends DType = never,
+>(
+  a: First<A, D>,
+  b: Second<"lessEqual", A, D, B, E>,
+): Tensor<Both<A, B>, "bool"> {
+  return binary(lessEqualOp, a, b) as Tensor<Both<A, B>, "bool">;
 }
 
 /** a > b, with broadcasting. One side may be a number. */
-export function greater<S extends Shape, D extends DType>(
-  a: Tensor<S, D>,
-  b: Tensor<Shape, D> | number,
-): Tensor<S, "bool">;
-export function greater<S extends Shape, D extends DType>(a: number, b: Tensor<S, D>): Tensor<S, "bool">;
-export function greater(a: Tensor | number, b: Tensor | number): Tensor {
-  return binary(lessOp, b, a);
+export function greater<
+  A extends Shape = readonly [],
+  D extends DType = never,
+  B extends Shape = readonly [],
+  E extends DType = never,
+>(
+  a: First<A, D>,
+  b: Second<"greater", A, D, B, E>,
+): Tensor<Both<A, B>, "bool"> {
+  return binary(lessOp, b, a) as Tensor<Both<A, B>, "bool">;
 }
 
 /** a ≥ b, with broadcasting. One side may be a number. */
-export function greaterEqual<S extends Shape, D extends DType>(
-  a: Tensor<S, D>,
-  b: Tensor<Shape, D> | number,
-): Tensor<S, "bool">;
-export function greaterEqual<S extends Shape, D extends DType>(a: number, b: Tensor<S, D>): Tensor<S, "bool">;
-export function greaterEqual(a: Tensor | number, b: Tensor | number): Tensor {
-  return binary(lessEqualOp, b, a);
+export function greaterEqual<
+  A extends Shape = readonly [],
+  D extends DType = never,
+  B extends Shape = readonly [],
+  E extends DType = never,
+>(
+  a: First<A, D>,
+  b: Second<"greaterEqual", A, D, B, E>,
+): Tensor<Both<A, B>, "bool"> {
+  return binary(lessEqualOp, b, a) as Tensor<Both<A, B>, "bool">;
 }

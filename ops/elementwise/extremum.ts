@@ -5,6 +5,7 @@ import type { Shape } from "../../compiler/graph/dim.ts";
 import type { Tensor } from "../../compiler/graph/node.ts";
 import { maxPropagating, minPropagating } from "../../compiler/kernel/numerics.ts";
 import { full } from "../leaves.ts";
+import type { Both, First, Second } from "../../compiler/model/shape_types.ts";
 import { binary } from "./apply.ts";
 import { mul } from "./arithmetic.ts";
 import { equal, less } from "./comparison.ts";
@@ -48,21 +49,27 @@ export const minimumOp = elementwise({
 });
 
 /** The larger of both, with broadcasting; NaN if either is. One side may be a number. */
-export function maximum<S extends Shape, D extends DType>(
-  a: Tensor<S, D>,
-  b: Tensor<Shape, D> | number,
-): Tensor<S, D>;
-export function maximum<S extends Shape, D extends DType>(a: number, b: Tensor<S, D>): Tensor<S, D>;
-export function maximum(a: Tensor | number, b: Tensor | number): Tensor {
-  return binary(maximumOp, a, b);
+export function maximum<
+  A extends Shape = readonly [],
+  D extends DType = never,
+  B extends Shape = readonly [],
+  E extends DType = never,
+>(
+  a: First<A, D>,
+  b: Second<"maximum", A, D, B, E>,
+): Tensor<Both<A, B>, D | E> {
+  return binary(maximumOp, a, b) as Tensor<Both<A, B>, D | E>;
 }
 
 /** The smaller of both, with broadcasting; NaN if either is. One side may be a number. */
-export function minimum<S extends Shape, D extends DType>(
-  a: Tensor<S, D>,
-  b: Tensor<Shape, D> | number,
-): Tensor<S, D>;
-export function minimum<S extends Shape, D extends DType>(a: number, b: Tensor<S, D>): Tensor<S, D>;
-export function minimum(a: Tensor | number, b: Tensor | number): Tensor {
-  return binary(minimumOp, a, b);
+export function minimum<
+  A extends Shape = readonly [],
+  D extends DType = never,
+  B extends Shape = readonly [],
+  E extends DType = never,
+>(
+  a: First<A, D>,
+  b: Second<"minimum", A, D, B, E>,
+): Tensor<Both<A, B>, D | E> {
+  return binary(minimumOp, a, b) as Tensor<Both<A, B>, D | E>;
 }

@@ -2,6 +2,7 @@
 
 import type { Shape } from "../../compiler/graph/dim.ts";
 import type { Tensor } from "../../compiler/graph/node.ts";
+import type { Both, Second } from "../../compiler/model/shape_types.ts";
 import { binary, unary } from "./apply.ts";
 import { elementwise } from "./define.ts";
 
@@ -48,27 +49,27 @@ export const notOp = elementwise({
 });
 
 /** a and b, on bool, with broadcasting. */
-export function and<S extends Shape>(
-  a: Tensor<S, "bool">,
-  b: Tensor<Shape, "bool"> | number,
-): Tensor<S, "bool"> {
-  return binary(andOp, a, b) as Tensor<Shape, "bool"> as Tensor<S, "bool">;
+export function and<A extends Shape, B extends Shape = readonly []>(
+  a: Tensor<A, "bool">,
+  b: Second<"and", A, "bool", B, "bool">,
+): Tensor<Both<A, B>, "bool"> {
+  return binary(andOp, a, b) as Tensor<Both<A, B>, "bool">;
 }
 
 /** a or b, on bool, with broadcasting. */
-export function or<S extends Shape>(
-  a: Tensor<S, "bool">,
-  b: Tensor<Shape, "bool"> | number,
-): Tensor<S, "bool"> {
-  return binary(orOp, a, b) as Tensor<Shape, "bool"> as Tensor<S, "bool">;
+export function or<A extends Shape, B extends Shape = readonly []>(
+  a: Tensor<A, "bool">,
+  b: Second<"or", A, "bool", B, "bool">,
+): Tensor<Both<A, B>, "bool"> {
+  return binary(orOp, a, b) as Tensor<Both<A, B>, "bool">;
 }
 
 /** Exactly one of a, b, on bool, with broadcasting. */
-export function xor<S extends Shape>(
-  a: Tensor<S, "bool">,
-  b: Tensor<Shape, "bool"> | number,
-): Tensor<S, "bool"> {
-  return binary(xorOp, a, b) as Tensor<Shape, "bool"> as Tensor<S, "bool">;
+export function xor<A extends Shape, B extends Shape = readonly []>(
+  a: Tensor<A, "bool">,
+  b: Second<"xor", A, "bool", B, "bool">,
+): Tensor<Both<A, B>, "bool"> {
+  return binary(xorOp, a, b) as Tensor<Both<A, B>, "bool">;
 }
 
 /** Not a, on bool. */

@@ -88,7 +88,7 @@ function integerPower<S extends Shape, D extends DType>(x: Tensor<S, D>, y: Tens
   let result: Tensor<S, D> | undefined;
   let base = x;
   for (let rest = y; rest > 0; rest = Math.floor(rest / 2)) {
-    if (rest % 2 === 1) result = result ? mul(result, base) : base;
+    if (rest % 2 === 1) result = result ? mul(result, base) as Tensor<S, D> : base;
     if (rest > 1) base = square(base);
   }
   return result ?? full(x.shape, 1, x.dtype);

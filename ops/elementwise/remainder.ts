@@ -4,6 +4,7 @@ import type { DType } from "../../compiler/graph/dtype.ts";
 import type { Shape } from "../../compiler/graph/dim.ts";
 import type { Tensor } from "../../compiler/graph/node.ts";
 import * as numerics from "../../compiler/kernel/numerics.ts";
+import type { Both, First, Second } from "../../compiler/model/shape_types.ts";
 import { binary } from "./apply.ts";
 import { div, mul, neg } from "./arithmetic.ts";
 import { elementwise, numeric } from "./define.ts";
@@ -75,31 +76,40 @@ export const floorDivOp = elementwise({
 });
 
 /** a − b·trunc(a / b), with broadcasting: the sign of a. By 0: 0 for integers, NaN for floats. One side may be a number. */
-export function rem<S extends Shape, D extends DType>(
-  a: Tensor<S, D>,
-  b: Tensor<Shape, D> | number,
-): Tensor<S, D>;
-export function rem<S extends Shape, D extends DType>(a: number, b: Tensor<S, D>): Tensor<S, D>;
-export function rem(a: Tensor | number, b: Tensor | number): Tensor {
-  return binary(remOp, a, b);
+export function rem<
+  A extends Shape = readonly [],
+  D extends DType = never,
+  B extends Shape = readonly [],
+  E extends DType = never,
+>(
+  a: First<A, D>,
+  b: Second<"rem", A, D, B, E>,
+): Tensor<Both<A, B>, D | E> {
+  return binary(remOp, a, b) as Tensor<Both<A, B>, D | E>;
 }
 
 /** a − b·floor(a / b), with broadcasting: the sign of b. By 0: 0 for integers, NaN for floats. One side may be a number. */
-export function floorMod<S extends Shape, D extends DType>(
-  a: Tensor<S, D>,
-  b: Tensor<Shape, D> | number,
-): Tensor<S, D>;
-export function floorMod<S extends Shape, D extends DType>(a: number, b: Tensor<S, D>): Tensor<S, D>;
-export function floorMod(a: Tensor | number, b: Tensor | number): Tensor {
-  return binary(floorModOp, a, b);
+export function floorMod<
+  A extends Shape = readonly [],
+  D extends DType = never,
+  B extends Shape = readonly [],
+  E extends DType = never,
+>(
+  a: First<A, D>,
+  b: Second<"floorMod", A, D, B, E>,
+): Tensor<Both<A, B>, D | E> {
+  return binary(floorModOp, a, b) as Tensor<Both<A, B>, D | E>;
 }
 
 /** floor(a / b), with broadcasting; x / 0 = x for integers. One side may be a number. */
-export function floorDiv<S extends Shape, D extends DType>(
-  a: Tensor<S, D>,
-  b: Tensor<Shape, D> | number,
-): Tensor<S, D>;
-export function floorDiv<S extends Shape, D extends DType>(a: number, b: Tensor<S, D>): Tensor<S, D>;
-export function floorDiv(a: Tensor | number, b: Tensor | number): Tensor {
-  return binary(floorDivOp, a, b);
+export function floorDiv<
+  A extends Shape = readonly [],
+  D extends DType = never,
+  B extends Shape = readonly [],
+  E extends DType = never,
+>(
+  a: First<A, D>,
+  b: Second<"floorDiv", A, D, B, E>,
+): Tensor<Both<A, B>, D | E> {
+  return binary(floorDivOp, a, b) as Tensor<Both<A, B>, D | E>;
 }

@@ -6,6 +6,7 @@ import type { Shape } from "../../compiler/graph/dim.ts";
 import { showType, Tensor } from "../../compiler/graph/node.ts";
 import { apply } from "../../compiler/graph/build.ts";
 import { maxPropagating, minPropagating } from "../../compiler/kernel/numerics.ts";
+import type { Both, Fits, Second } from "../../compiler/model/shape_types.ts";
 import { broadcastShapes, sameDType } from "../broadcast.ts";
 import { full, scalar } from "../leaves.ts";
 import { broadcastTo } from "../views/broadcast.ts";
@@ -79,30 +80,40 @@ const zeros = (like: Tensor): Tensor => full(like.shape, 0, like.dtype);
  *
  * @throws ShapeError when the condition is not bool or a and b differ in dtype.
  */
-export function where<S extends Shape, D extends DType>(
-  condition: Tensor<Shape, "bool">,
-  a: Tensor<S, D>,
-  b: Tensor<Shape, D> | number,
-): Tensor<S, D>;
-export function where<S extends Shape, D extends DType>(
-  condition: Tensor<Shape, "bool">,
-  a: number,
-  b: Tensor<S, D>,
-): Tensor<S, D>;
-export function where(condition: Tensor<Shape, "bool">, a: Tensor | number, b: Tensor | number): Tensor {
-  return stretched("where", whereOp, [condition, a, b], 1);
+export function where<
+  C extends Shape,
+  A extends Shape = readonly [],
+  D extends DType = never,
+  B extends Shape = readonly [],
+  E extends DType = never,
+>(
+  condition: Tensor<C, "bool">,
+  a: (Tensor<A, D> & Fits<"where", C, A>) | number,
+  b: Second<"where", A, D, B, E> & (Fits<"where", C, B> | number),
+): Tensor<Both<C, Both<A, B>>, D | E> {
+  return stretched("where", whereOp, [condition, a, b], 1) as Tensor<Both<C, Both<A, B>>, D | E>;
 }
 
 /**
  * min(max(x, lo), hi), with broadcasting; the bounds may be numbers. NaN stays NaN. The gradient passes at the bounds.
  */
-export function clamp<S extends Shape, D extends DType>(
+export function clamp<
+  S extends Shape,
+  D extends DType,
+  L extends Shape = readonly [],
+  H extends Shape = readonly [],
+>(
   x: Tensor<S, D>,
-  lo: Tensor<Shape, D> | number,
-  hi: Tensor<Shape, D> | number,
-): Tensor<S, D> {
-  return stretched("clamp", clampOp, [x, lo, hi], 0) as Tensor<S, D>;
+  lo: Bound<S, D, L>,
+  hi: Bound<S, D, H>,
+): Tensor<Both<S, Both<L, H>>, D> {
+  return stretched("clamp", clampOp, [x, lo, hi], 0) as Tensor<Both<S, Both<L, H>>, D>;
 }
+
+/** A bound may be a number; a tensor has the dtype of what is clamped. */
+type Bound<S extends Shape, D extends DType, B extends Shape> =
+  | (Tensor<B, NoInfer<D>> & Fits<"clamp", S, B>)
+  | number;
 
 /** Operands from `first` on have one dtype, which numbers take; all stretch to one shape. */
 function stretched(

@@ -4,6 +4,7 @@ import type { DType } from "../../compiler/graph/dtype.ts";
 import type { Shape } from "../../compiler/graph/dim.ts";
 import type { Tensor } from "../../compiler/graph/node.ts";
 import * as numerics from "../../compiler/kernel/numerics.ts";
+import type { Both, First, Second } from "../../compiler/model/shape_types.ts";
 import { binary, unary } from "./apply.ts";
 import { add, div, mul, neg, square, sub } from "./arithmetic.ts";
 import { elementwise, floats } from "./define.ts";
@@ -141,11 +142,14 @@ export function atan<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<
 }
 
 /** The angle of the point (x, y) in [−π, π], with broadcasting; 0 at the origin. One side may be a number. */
-export function atan2<S extends Shape, D extends DType>(
-  y: Tensor<S, D>,
-  x: Tensor<Shape, D> | number,
-): Tensor<S, D>;
-export function atan2<S extends Shape, D extends DType>(y: number, x: Tensor<S, D>): Tensor<S, D>;
-export function atan2(y: Tensor | number, x: Tensor | number): Tensor {
-  return binary(atan2Op, y, x);
+export function atan2<
+  A extends Shape = readonly [],
+  D extends DType = never,
+  B extends Shape = readonly [],
+  E extends DType = never,
+>(
+  y: First<A, D>,
+  x: Second<"atan2", A, D, B, E>,
+): Tensor<Both<A, B>, D | E> {
+  return binary(atan2Op, y, x) as Tensor<Both<A, B>, D | E>;
 }

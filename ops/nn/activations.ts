@@ -98,14 +98,14 @@ export function softplus<S extends Shape, D extends DType>(x: Tensor<S, D>): Ten
 
 /** x above 0, slope · x below and at 0. */
 export function leakyRelu<S extends Shape, D extends DType>(x: Tensor<S, D>, slope = 0.01): Tensor<S, D> {
-  return where(greater(x, 0), x, mul(x, slope));
+  return where(greater(x, 0), x, mul(x, slope)) as Tensor<S, D>;
 }
 
 /** x above 0, alpha · (eˣ − 1) below. */
 export function elu<S extends Shape, D extends DType>(x: Tensor<S, D>, alpha = 1): Tensor<S, D> {
   const positive = greater(x, 0);
   // The exponential of a large x would be ∞, and ∞ times the zero that `where` sends it is NaN.
-  return where(positive, x, mul(expm1(where(positive, 0, x)), alpha));
+  return where(positive, x, mul(expm1(where(positive, 0, x)), alpha)) as Tensor<S, D>;
 }
 
 /** elu with the constants that keep mean 0 and variance 1 through layers (Klambauer et al., 2017). */
@@ -115,7 +115,7 @@ export function selu<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<
 
 /** x · tanh(softplus(x)) (Misra, 2019). */
 export function mish<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
-  return mul(x, tanh(softplus(x)));
+  return mul(x, tanh(softplus(x))) as Tensor<S, D>;
 }
 
 /** clamp(x + 3, 0, 6) / 6. */
@@ -125,5 +125,5 @@ export function hardSigmoid<S extends Shape, D extends DType>(x: Tensor<S, D>): 
 
 /** x · hardSigmoid(x). */
 export function hardSwish<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
-  return mul(x, hardSigmoid(x));
+  return mul(x, hardSigmoid(x)) as Tensor<S, D>;
 }

@@ -55,7 +55,7 @@ export function normal<const S extends Shape>(
   const pairs = randomBits([...shape, 2], options);
   const word = (i: number) => fraction(sliceAxis(pairs, -1, i) as Tensor<S, "u32">);
   const radius = sqrt(mul(log1p(neg(word(0))), -2));
-  const z = mul(radius, sin(mul(sub(word(1), 0.5), Math.PI)));
+  const z = mul(radius, sin(mul(sub(word(1), 0.5), Math.PI))) as Tensor<S, "f32">;
   const scaled = deviation === 1 ? z : mul(z, deviation);
   return mean === 0 ? scaled : add(scaled, mean);
 }

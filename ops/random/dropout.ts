@@ -25,5 +25,8 @@ export function dropout<S extends Shape, D extends DType>(
     throw new ShapeError(`dropout: the rate ${rate} must be at least 0 and less than 1`);
   }
   if (rate === 0) return x;
-  return where(bernoulli(1 - rate, x.shape, options), mul(x, 1 / (1 - rate)), 0);
+  return where(bernoulli(1 - rate, x.shape, options), mul(x, 1 / (1 - rate)), 0) as Tensor<
+    Shape,
+    D
+  > as Tensor<S, D>;
 }

@@ -31,7 +31,8 @@ import { lowerGroup } from "./lower_group.ts";
 import { splitToLimit } from "./split.ts";
 import { mergeGroups } from "./merge.ts";
 import type { FusionOptions } from "./policy.ts";
-import { below, bytesOfNode, type CostModel, elements, flopsOf } from "./worthwhile.ts";
+import { OwnWorks } from "./own_work.ts";
+import { below, bytesOfNode, type CostModel, elements, elementsOf } from "./worthwhile.ts";
 
 /** A group being grown: one stored node and what it computes for it. */
 interface Growing {
@@ -40,6 +41,7 @@ interface Growing {
   readonly nodes: Set<Node>;
   /** Only writes states. */
   readonly update: boolean;
+  /** What legal.ts last said; elementwise nodes that came since change nothing about it. */
   accepted: Accepted | undefined;
 }
 
@@ -52,6 +54,7 @@ export function greedy(graph: Graph, options: FusionOptions): Cover {
   /** The groups that compute a node. */
   const homes = new Map<Node, Set<Growing>>();
   const decisions: Decision[] = [];
+  const works = new OwnWorks();
 
   const store = (node: Node) => {
     const roots = storedResults(node, users, wanted);
@@ -75,11 +78,11 @@ export function greedy(graph: Graph, options: FusionOptions): Cover {
     if (results.length === 0) continue;
     const must = results.some((t) => wanted.has(t.key)) ? "it is an output" : isProgramNode(node) ? "it is a program" : "";
     const refusal = must === "" ? undefined : must;
-    const decision = refusal === undefined ? decide(node, [...into], users, cost, limits.storageBuffers) : undefined;
+    const decision = refusal === undefined ? decide(node, [...into], users, cost, limits.storageBuffers, works) : undefined;
     if (decision?.fuse) {
       for (const g of into) {
         g.nodes.add(node);
-        g.accepted = decision.accepted.get(g);
+        g.accepted = decision.accepted.get(g) ?? g.accepted;
       }
       homes.set(node, into);
     } else store(node);
@@ -107,8 +110,12 @@ interface Verdict {
   readonly accepted: ReadonlyMap<Growing, Accepted>;
 }
 
-const trivial = (node: Node): boolean =>
-  node.op.view === true || node.op.name === "constant" || node.op.name === "sizeOf" || node.op.name === "iota";
+/** No work: indices, or numbers known while compiling. */
+const trivial = (node: Node): boolean => node.op.view === true || isFree(node);
+
+/** No inputs and no work: cannot make a group illegal. */
+const isFree = (node: Node): boolean =>
+  node.op.name === "constant" || node.op.name === "sizeOf" || node.op.name === "iota";
 
 function decide(
   node: Node,
@@ -116,6 +123,7 @@ function decide(
   users: ReadonlyMap<Node, readonly Node[]>,
   cost: CostModel,
   storageBuffers: number,
+  works: OwnWorks,
 ): Verdict {
   const accepted = new Map<Growing, Accepted>();
   const no = (because: string, bytes = 0, flops = 0): Verdict => ({ fuse: false, because, bytes, flops, accepted });
@@ -133,27 +141,34 @@ function decide(
       return no("updates of states stay plain maps, so that those of all parameters are packed into one kernel");
     }
     const nodes = new Set(g.nodes).add(node);
-    const group = lowerGroup({ roots: g.roots, nodes });
-    const verdict = classify(group, Infinity);
-    if (isRefused(verdict)) return no(verdict.refused);
     // What comes before this node in the graph is not decided yet and may still be computed in place.
     const certain = loadsOf({ nodes }).filter((t) => isLeaf(t.node) || t.node.id > node.id).length + g.roots.length;
     if (certain > storageBuffers) {
       return no(`needs ${certain} storage buffers, and the limit is ${storageBuffers}`);
     }
-    accepted.set(g, verdict);
-    if (trivial(node)) continue;
-    const made = group.reader.made.get(node) ?? [];
-    const flops = made.reduce((n, v) => Math.max(n, flopsOf(v)), 0);
-    const space = group.roots.reduce((n, r) => Math.max(n, r.shape.reduce((p, d) => p * d, 1)), 1);
-    if (verdict.main && made.some((v) => v !== verdict.main)) {
-      const inside = below([verdict.main.body]);
-      if (made.some((v) => inside.has(v))) {
-        prologue = true;
-        const depth = verdict.main.vars.reduce((n, v) => n * v.extent, 1);
-        repeated += flops * (space * depth / cost.tileColumns - size);
-      }
-    } else if (verdict.kind === "map" && space > size) repeated += flops * (space - size);
+    const known = g.accepted;
+    if (isFree(node) && known) continue;
+    const work = works.of(node);
+    const space = g.roots.reduce((n, t) => Math.max(n, elementsOf(t)), 1);
+    if (known && known.kind !== "contraction" && work.elementwise) {
+      accepted.set(g, known);
+      if (known.kind === "map" && space > size) repeated += work.flops * (space - size);
+    } else {
+      const group = lowerGroup({ roots: g.roots, nodes });
+      const verdict = classify(group, Infinity);
+      if (isRefused(verdict)) return no(verdict.refused);
+      accepted.set(g, verdict);
+      if (trivial(node)) continue;
+      const made = group.reader.made.get(node) ?? [];
+      if (verdict.main && made.some((v) => v !== verdict.main)) {
+        const inside = below([verdict.main.body]);
+        if (made.some((v) => inside.has(v))) {
+          prologue = true;
+          const depth = verdict.main.vars.reduce((n, v) => n * v.extent, 1);
+          repeated += work.flops * (space * depth / cost.tileColumns - size);
+        }
+      } else if (verdict.kind === "map" && space > size) repeated += work.flops * (space - size);
+    }
     // What the group would load more, and the node's own load less.
     const before = new Set(loadsOf(g).map((t) => t.node));
     for (const input of node.inputs) {

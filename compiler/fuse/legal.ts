@@ -171,7 +171,9 @@ function isColumn(reduce: Reduce): boolean {
   let row = 0;
   let column = 0;
   walk([reduce.body], (v) => {
-    if (v.kind !== "load") return;
+    // A row's own scalar says nothing about the direction.
+    if (v.kind !== "load" || !reduce.vars.some((x) => v.free.has(x))) return;
+    if (![...reduce.free].some((x) => v.free.has(x))) return;
     const fastest = unitStride(v);
     if (!fastest) return;
     if (reduce.vars.includes(fastest)) row++;

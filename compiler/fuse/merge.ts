@@ -6,12 +6,13 @@
  */
 
 import type { Graph } from "../graph/graph.ts";
-import type { Node } from "../graph/node.ts";
+import type { Node, Tensor } from "../graph/node.ts";
 import { deviceBytes } from "../graph/dtype.ts";
 import { type Cover, type Decision, type Group, isProgramNode, loadsOf } from "./group.ts";
 import { classify, isRefused } from "./legal.ts";
-import { concrete, lowerGroup } from "./lower_group.ts";
+import { lowerGroup } from "./lower_group.ts";
 import type { FusionOptions } from "./policy.ts";
+import { elementsOf } from "./worthwhile.ts";
 
 interface Live {
   roots: Group["roots"];
@@ -31,15 +32,21 @@ export function mergeGroups(graph: Graph, cover: Cover, { limits }: FusionOption
     dead: false,
   }));
   const decisions: Decision[] = [...cover.decisions];
+  /** Pairs that were refused, as they were then. */
+  const refused = new Map<Live, Map<Live, number>>();
+  const size = (a: Live, b: Live) => a.nodes.size + b.nodes.size;
   let changed = true;
   while (changed) {
     changed = false;
     const home = homes(live);
     for (const { a, b, bytes } of candidates(live, home)) {
-      if (a.dead || b.dead) continue;
+      if (a.dead || b.dead || refused.get(a)?.get(b) === size(a, b)) continue;
       const into = a.roots[0]!.node;
       const node = b.roots[0]!.node;
-      const note = (fuse: boolean, because: string) => decisions.push({ fuse, node, into, because, bytes, flops: 0 });
+      const note = (fuse: boolean, because: string) => {
+        decisions.push({ fuse, node, into, because, bytes, flops: 0 });
+        if (!fuse) refused.set(a, (refused.get(a) ?? new Map<Live, number>()).set(b, size(a, b)));
+      };
       if (connected(a, b, home) || connected(b, a, home)) {
         note(false, "a third kernel needs the result of one and feeds the other");
         continue;
@@ -102,13 +109,18 @@ function candidates(live: readonly Live[], home: ReadonlyMap<string, Live>): { a
       }
     }
   }
-  return [...pairs.values()].sort((x, y) => y.bytes - x.bytes);
+  // A few shared numbers (a learning rate) are no reason: a quarter of the smaller one's traffic is.
+  return [...pairs.values()].filter((p) => p.bytes * 4 >= Math.min(traffic(p.a), traffic(p.b))).sort((x, y) => y.bytes - x.bytes);
 }
+
+const bytesOf = (t: Tensor): number => elementsOf(t) * deviceBytes(t.dtype);
+
+const traffic = (g: Live): number => [...loadsOf(g), ...g.roots].reduce((n, t) => n + bytesOf(t), 0);
 
 function bytesOfKey(key: string, a: Live, b: Live, home: ReadonlyMap<string, Live>): number {
   const tensor = home.get(key)?.roots.find((t) => t.key === key) ??
     [...loadsOf(a), ...loadsOf(b)].find((t) => t.key === key)!;
-  return concrete(tensor).shape.reduce((n, d) => n * d, 1) * deviceBytes(tensor.dtype);
+  return bytesOf(tensor);
 }
 
 /** Kinds that one kernel can serve: equal spaces, or a map as long as a row. */

@@ -5,7 +5,7 @@
  * more in every further group, and inside a contraction once per tile column; and each group loads the operands.
  */
 
-import type { Node } from "../graph/node.ts";
+import type { Node, Tensor } from "../graph/node.ts";
 import { resultsOf } from "../graph/graph.ts";
 import { deviceBytes } from "../graph/dtype.ts";
 import { childrenOf, type Value, walk } from "../kernel/value.ts";
@@ -50,11 +50,12 @@ export function flopsOf(value: Value, below: ReadonlySet<Value> = new Set()): nu
   return flops;
 }
 
-export const elements = (node: Node): number =>
-  resultsOf(node).reduce((n, t) => n + concrete(t).shape.reduce((p, d) => p * d, 1), 0);
+export const elementsOf = (tensor: Tensor): number => concrete(tensor).shape.reduce((n, d) => n * d, 1);
+
+export const elements = (node: Node): number => resultsOf(node).reduce((n, t) => n + elementsOf(t), 0);
 
 export const bytesOfNode = (node: Node): number =>
-  resultsOf(node).reduce((n, t) => n + concrete(t).shape.reduce((p, d) => p * d, 1) * deviceBytes(t.dtype), 0);
+  resultsOf(node).reduce((n, t) => n + elementsOf(t) * deviceBytes(t.dtype), 0);
 
 /** Every value below (and with) the given ones. */
 export function below(values: readonly Value[]): Set<Value> {

@@ -1,0 +1,42 @@
+/**
+ * What one node does by itself, read off its own value: is every input read at the very index of the result, and how
+ * many operations is that?
+ *
+ * An elementwise node changes no index and adds no loop, so computing it in place of a load keeps a legal group legal:
+ * the question whether a group may grow is asked in full only for the other nodes.
+ */
+
+import { resultsOf } from "../graph/graph.ts";
+import type { Node } from "../graph/node.ts";
+import { walk } from "../kernel/value.ts";
+import { lowerGroup } from "./lower_group.ts";
+import { flopsOf } from "./worthwhile.ts";
+
+export interface OwnWork {
+  readonly elementwise: boolean;
+  /** Operations per element of the result; a load counts as eight. */
+  readonly flops: number;
+}
+
+export class OwnWorks {
+  readonly #known = new Map<Node, OwnWork>();
+
+  of(node: Node): OwnWork {
+    let work = this.#known.get(node);
+    if (!work) this.#known.set(node, work = ownWork(node));
+    return work;
+  }
+}
+
+function ownWork(node: Node): OwnWork {
+  const { roots } = lowerGroup({ roots: resultsOf(node), nodes: new Set([node]) });
+  let elementwise = roots.length === 1;
+  const root = roots[0]!;
+  walk([root.value], (v) => {
+    if (v.kind === "load" && v.index !== root.index) elementwise = false;
+    if (v.kind === "reduce" || v.kind === "prefix") elementwise = false;
+    // An op that looks at its own position (a mask) is elementwise as well; one that computes with it may not be.
+    if (v.kind === "load" && v.index.kind === "const" && root.index.kind !== "const") elementwise = false;
+  });
+  return { elementwise, flops: Math.max(...roots.map((r) => flopsOf(r.value))) };
+}

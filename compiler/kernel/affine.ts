@@ -93,7 +93,7 @@ export function upperBound(form: Affine, context: Context, enough = -Infinity): 
 }
 
 export const lowerBound = (form: Affine, context: Context, enough = Infinity): number =>
-  -upperBound(scale(form, -1), context, -enough);
+  0 - upperBound(scale(form, -1), context, -enough);
 
 /** What the atoms' ranges alone say, rounded down to the next value the form can take. */
 function plainBound(form: Affine, context: Context): number {

@@ -63,6 +63,8 @@ export class Ranges {
   readonly #definitions = new Map<string, Definition>();
   readonly #numbers = new Map<Instr, number>();
   readonly #loops = new Map<LoopVar, LoopBounds>();
+  /** Atoms that are being found out about. */
+  readonly #open = new Set<string>();
   #scope: Scope;
 
   constructor(kernel: Kernel) {
@@ -273,16 +275,20 @@ export class Ranges {
 
   // ---- atoms ----------------------------------------------------------------------------------------------------
 
-  /** What is known of an atom here. While that is being found out, only what its type says. */
+  /** What is known of an atom here. While that is being found out, in any scope, only what its type says. */
   #atom(name: string, known: Map<string, AtomFacts>): AtomFacts {
     const found = known.get(name);
     if (found) return found;
     const definition = this.#definitions.get(name)!;
-    const scalar = definition.kind === "value" ? definition.instr.type.scalar : "i32";
-    known.set(name, { ...domainOf(scalar), multiple: 1, facts: [] });
+    if (this.#open.has(name)) {
+      const scalar = definition.kind === "value" ? definition.instr.type.scalar : "i32";
+      return { ...domainOf(scalar), multiple: 1, facts: [] };
+    }
+    this.#open.add(name);
     const facts = definition.kind === "quotient"
       ? this.#quotientFacts(variable(name), definition.of, definition.divisor)
       : this.#valueFacts(variable(name), definition.instr, definition.component);
+    this.#open.delete(name);
     known.set(name, facts);
     return facts;
   }
@@ -327,11 +333,7 @@ export class Ranges {
           this.assuming(
             instr.condition,
             holds,
-            () => ({
-              ...this.range(value, component),
-              multiple: this.multiple(value),
-              dead: this.isUnreachable(),
-            }),
+            () => ({ ...this.#lattice(this.#exact(value, component)), dead: this.isUnreachable() }),
             component,
           );
         const arms = [arm(instr.then, true), arm(instr.otherwise, false)].filter(({ dead }) => !dead);

@@ -24,7 +24,7 @@ export const maximumOp = elementwise({
   name: "maximum",
   arity: 2,
   dtypes: numeric,
-  number: Math.max,
+  number: (a, b) => Math.max(a!, b!),
   lower: (k, a, b) => maxPropagating(k, a!, b!),
   gradient({ g, x: [a, b] }) {
     const ties = equal(a!, b!);
@@ -38,7 +38,7 @@ export const minimumOp = elementwise({
   name: "minimum",
   arity: 2,
   dtypes: numeric,
-  number: Math.min,
+  number: (a, b) => Math.min(a!, b!),
   lower: (k, a, b) => minPropagating(k, a!, b!),
   gradient({ g, x: [a, b] }) {
     const ties = equal(a!, b!);

@@ -5,7 +5,7 @@ import type { DType } from "../../compiler/graph/dtype.ts";
 import { addDims, type Dim, mulDims, type Shape, showShape } from "../../compiler/graph/dim.ts";
 import { apply } from "../../compiler/graph/build.ts";
 import type { Tensor } from "../../compiler/graph/node.ts";
-import type { Value } from "../../compiler/kernel/value.ts";
+import { type Value, valueType } from "../../compiler/kernel/value.ts";
 import { defineOp } from "../define_op.ts";
 import { type ConstantData, constantData } from "../leaves.ts";
 import { extend } from "./pad_extend.ts";
@@ -57,6 +57,7 @@ export const padOp = defineOp<Pad>({
     return [gatherBy(x!, inputs[0]!, outputs[0]!, source, fill.values[0]!)];
   },
   lower(k, [x], at, { attrs: { low, between, fill } }) {
+    if (x!.shape.includes(0)) return k.const(fill.values[0]!, valueType(x!.dtype));
     let inside: Value = k.const(true, "bool");
     const from = at.map((i, a) => {
       const shifted = k.iadd(i, -(low[a] as number));
@@ -89,6 +90,11 @@ export const padOp = defineOp<Pad>({
     {
       inputs: [{ shape: [2, 2], dtype: "bool" }],
       attrs: { low: [0, 1], high: [1, 0], between: [0, 0], fill: constantData("bool", [1]) },
+    },
+    {
+      inputs: [{ shape: [0, 2] }],
+      attrs: { low: [1, 0], high: [2, 0], between: [0, 0], fill: constantData("f32", [3]) },
+      note: "nothing inside",
     },
   ],
 });

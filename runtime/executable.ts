@@ -37,8 +37,8 @@ export interface Executable<I extends Signature = Signature, O extends Signature
 
 export interface LoadProgramOptions {
   /**
-   * The state's first values: a function that gives them by path, or the state of another program on the device, of
-   * which everything that both have is copied. Zeros where nothing is given.
+   * The state's first values: a function that gives them by path, or the state of another program on the device, which
+   * must have all parameters; what else both have is copied too. Zeros where nothing is given.
    */
   readonly state?: InitialState | State;
 }
@@ -72,6 +72,7 @@ export async function load<I extends Signature = Signature, O extends Signature 
   checkProgram(program);
   const { engine } = device;
   const memories: Memory[] = [];
+  let runner: Runner | undefined;
   try {
     for (const { name, bytes, role } of program.arenas) memories.push(engine.allocate(bytes, role, name));
     const ring = new ResultRing(engine, program, memories);
@@ -81,13 +82,14 @@ export async function load<I extends Signature = Signature, O extends Signature 
       if (region.bytes === 0) continue;
       engine.write({ memory: memories[region.arena]!, offset: region.offset }, paddedToWords(data));
     }
-    const runner = await engine.load(program, memories);
+    runner = await engine.load(program, memories);
     const loaded = new LoadedProgram<I, O>(program, engine, runner, ring, memories);
     if (typeof state === "function") loaded.state.initialize(state);
-    else if (state !== undefined) loaded.state.copyFrom(state);
+    else if (state !== undefined) loaded.state.initializeFrom(state);
     return loaded;
   } catch (error) {
     for (const memory of memories) memory.destroy();
+    runner?.dispose();
     throw error;
   }
 }

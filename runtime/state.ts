@@ -95,6 +95,23 @@ export class ProgramState implements State {
     for (const [slot, array] of values) if (array !== undefined) this.#writeSlot(slot, array);
   }
 
+  /** The same from another program. A parameter that it lacks would silently be zero, so that is an error. */
+  initializeFrom(other: State): void {
+    const theirs = new Set(other.names);
+    const lacking = [...this.#slots.values()].filter(({ name, role }) =>
+      role === "parameter" && !theirs.has(name)
+    );
+    if (lacking.length > 0) {
+      throw new RunError(
+        `The state that the program is to start from lacks its parameters ${
+          listed(lacking.map(({ name }) => name))
+        }. ` +
+          `Give a function of first values, then use \`state.copyFrom()\` for what both have.`,
+      );
+    }
+    this.copyFrom(other);
+  }
+
   copyFrom(other: State): number {
     this.#assertOpen();
     if (!(other instanceof ProgramState)) {

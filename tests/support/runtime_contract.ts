@@ -328,6 +328,11 @@ export const RUNTIME_CONTRACT: Readonly<Record<string, ContractTest>> = {
     assert.equal(await second.run(by(0)).count.item(), 17);
   },
 
+  "load() refuses to start from a state that lacks parameters": async (device) => {
+    using first = await loadCounter(device);
+    await rejects(load(swap(), device, { state: first.state }), /lacks its parameters "a", "b"/);
+  },
+
   "load() refuses an initial state that doesn't fit": async (device) => {
     await rejects(
       load(swap(), device, { state: () => new Float32Array(2) }),

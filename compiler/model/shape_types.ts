@@ -159,6 +159,18 @@ export type Transposed<S extends Shape> = S extends readonly [...infer L extends
   ? readonly [...L, N, M]
   : Shape;
 
+/** The shape with an axis of size 1 more, where X is the first or the last axis of the result. */
+export type Expanded<S extends Shape, X> = number extends X ? Shape
+  : X extends 0 ? readonly [1, ...S]
+  : X extends -1 ? readonly [...S, 1]
+  : Shape;
+
+/** Rows of a table T, picked by ids of shape I. */
+export type Rows<T extends Shape, I extends Shape> = Unranked<T> extends true ? Shape
+  : Unranked<I> extends true ? Shape
+  : T extends readonly [unknown, ...infer F extends Shape] ? readonly [...I, ...F]
+  : Shape;
+
 /** A target of reshape: -1 is worked out when the graph is made. */
 export type Reshaped<T extends Shape> = { readonly [I in keyof T]: T[I] extends -1 ? number : T[I] };
 

@@ -16,6 +16,7 @@ import { type Shape, showShape } from "../../compiler/graph/dim.ts";
 import { apply } from "../../compiler/graph/build.ts";
 import { showType, type Tensor, type TensorType } from "../../compiler/graph/node.ts";
 import type { Op } from "../../compiler/graph/op.ts";
+import type { Rows } from "../../compiler/model/shape_types.ts";
 import { defineOp } from "../define_op.ts";
 import { axisOf } from "../views/axis.ts";
 import { permute } from "../views/permute.ts";
@@ -160,11 +161,11 @@ export function checkAlong(op: string, x: Tensor, indices: Tensor, axis: number)
 }
 
 /** The rows of a table [rows, …] named by ids of any shape: a token embedding. */
-export function embedding<D extends DType>(
-  table: Tensor<Shape, D>,
-  ids: Tensor<Shape, "i32">,
-): Tensor<Shape, D> {
+export function embedding<T extends Shape, D extends DType, I extends Shape>(
+  table: Tensor<T, D>,
+  ids: Tensor<I, "i32">,
+): Tensor<Rows<T, I>, D> {
   if (table.shape.length < 1) throw new ShapeError("embedding: the table is a scalar; it must have rows");
   checkIndices("embedding", ids);
-  return gather(table, ids, 0);
+  return gather(table, ids, 0) as Tensor<Rows<T, I>, D>;
 }

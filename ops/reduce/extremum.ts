@@ -8,6 +8,7 @@ import { ShapeError } from "../../compiler/errors.ts";
 import type { Tensor } from "../../compiler/graph/node.ts";
 import type { Op, Sample } from "../../compiler/graph/op.ts";
 import type { ReduceKind } from "../../compiler/kernel/value.ts";
+import type { Axes, Reduced } from "../../compiler/model/shape_types.ts";
 import { cast } from "../elementwise/convert.ts";
 import { div } from "../elementwise/arithmetic.ts";
 import { equal } from "../elementwise/comparison.ts";
@@ -97,12 +98,17 @@ export const minOp = extremum("min", ["min", "minFast"]);
  * @param axes One axis, several, or (by default) all; negative from the end.
  * @param options `keepDims`: reduced axes stay with size 1.
  */
-export function max<D extends DType>(
-  x: Tensor<Shape, D>,
-  axes?: number | readonly number[],
-  options: ReduceOptions = {},
-): Tensor<Shape, D> {
-  return reduced(maxOp, x, axes, options);
+export function max<
+  S extends Shape,
+  D extends DType,
+  const X extends Axes = undefined,
+  K extends boolean | undefined = undefined,
+>(
+  x: Tensor<S, D>,
+  axes?: X,
+  options: ReduceOptions<K> = {},
+): Tensor<Reduced<S, X, K>, D> {
+  return reduced(maxOp, x, axes, options) as Tensor<Reduced<S, X, K>, D>;
 }
 
 /**
@@ -111,20 +117,25 @@ export function max<D extends DType>(
  * @param axes One axis, several, or (by default) all; negative from the end.
  * @param options `keepDims`: reduced axes stay with size 1.
  */
-export function min<D extends DType>(
-  x: Tensor<Shape, D>,
-  axes?: number | readonly number[],
-  options: ReduceOptions = {},
-): Tensor<Shape, D> {
-  return reduced(minOp, x, axes, options);
+export function min<
+  S extends Shape,
+  D extends DType,
+  const X extends Axes = undefined,
+  K extends boolean | undefined = undefined,
+>(
+  x: Tensor<S, D>,
+  axes?: X,
+  options: ReduceOptions<K> = {},
+): Tensor<Reduced<S, X, K>, D> {
+  return reduced(minOp, x, axes, options) as Tensor<Reduced<S, X, K>, D>;
 }
 
 /** As `max` with axes kept, for callers whose own result is NaN wherever an element is (x − maxFast x is). */
-export function maxFast<D extends DType>(
-  x: Tensor<Shape, D>,
-  axes?: number | readonly number[],
-): Tensor<Shape, D> {
-  return reduced(maxOp, x, axes, { keepDims: true }, true);
+export function maxFast<S extends Shape, D extends DType, const X extends Axes = undefined>(
+  x: Tensor<S, D>,
+  axes?: X,
+): Tensor<Reduced<S, X, true>, D> {
+  return reduced(maxOp, x, axes, { keepDims: true }, true) as Tensor<Reduced<S, X, true>, D>;
 }
 
 function reduced<D extends DType>(

@@ -2,6 +2,7 @@ import { ShapeError } from "../../compiler/errors.ts";
 import { type DType, isFloat } from "../../compiler/graph/dtype.ts";
 import { elementsOf, type Shape } from "../../compiler/graph/dim.ts";
 import type { Tensor } from "../../compiler/graph/node.ts";
+import type { Axes, Reduced } from "../../compiler/model/shape_types.ts";
 import { div } from "../elementwise/arithmetic.ts";
 import { sizeOf } from "../leaves.ts";
 import { axesOf } from "../views/axis.ts";
@@ -15,15 +16,20 @@ import { sum } from "./sum.ts";
  * @param options `keepDims`: reduced axes stay with size 1.
  * @throws ShapeError for integers and bool.
  */
-export function mean<D extends DType>(
-  x: Tensor<Shape, D>,
-  axes?: number | readonly number[],
-  options: ReduceOptions = {},
-): Tensor<Shape, D> {
+export function mean<
+  S extends Shape,
+  D extends DType,
+  const X extends Axes = undefined,
+  K extends boolean | undefined = undefined,
+>(
+  x: Tensor<S, D>,
+  axes?: X,
+  options: ReduceOptions<K> = {},
+): Tensor<Reduced<S, X, K>, D> {
   if (!isFloat(x.dtype)) {
     throw new ShapeError(`mean: of ${x.dtype}, whose quotients are no ${x.dtype}; use cast(x, "f32") first`);
   }
   const list = axesOf("mean", axes, x.shape);
   const count = sizeOf(elementsOf(list.map((axis) => x.shape[axis]!)), x.dtype);
-  return div(sum(x, list, options), count as Tensor as Tensor<Shape, D>);
+  return div(sum(x as Tensor, list, options), count) as Tensor as Tensor<Reduced<S, X, K>, D>;
 }

@@ -4,6 +4,7 @@ import { ShapeError } from "../../compiler/errors.ts";
 import type { DType } from "../../compiler/graph/dtype.ts";
 import { type Shape, showShape } from "../../compiler/graph/dim.ts";
 import type { Tensor } from "../../compiler/graph/node.ts";
+import type { Expanded } from "../../compiler/model/shape_types.ts";
 import { axesOf } from "./axis.ts";
 import { reshape } from "./reshape.ts";
 
@@ -12,15 +13,16 @@ import { reshape } from "./reshape.ts";
  *
  * @param axes Where they are in the result; negative from its end.
  */
-export function expandDims<D extends DType>(
-  x: Tensor<Shape, D>,
-  axes: number | readonly number[],
-): Tensor<Shape, D> {
-  const added = typeof axes === "number" ? [axes] : axes;
+export function expandDims<S extends Shape, D extends DType, const X extends number | readonly number[]>(
+  x: Tensor<S, D>,
+  axes: X,
+): Tensor<Expanded<S, X>, D> {
+  const added: readonly number[] = typeof axes === "number" ? [axes] : axes;
   const rank = x.shape.length + added.length;
   const list = axesOf("expandDims", added, new Array<number>(rank).fill(1));
   let kept = 0;
-  return reshape(x, Array.from({ length: rank }, (_, a) => list.includes(a) ? 1 : x.shape[kept++]!));
+  const shape = Array.from({ length: rank }, (_, a) => list.includes(a) ? 1 : x.shape[kept++]!);
+  return reshape(x, shape) as Tensor as Tensor<Expanded<S, X>, D>;
 }
 
 /**

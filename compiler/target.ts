@@ -34,7 +34,7 @@ export interface Target {
   readonly contraction: {
     /** `panel`: B in a private array, A broadcast, C in memory (peers' ceilings); `register`: an accumulator tile. */
     readonly shape: "panel" | "register";
-    /** Rows and columns per lane; columns a multiple of 4. */
+    /** Rows and columns per lane, or of a panel the rows of a workgroup; columns a multiple of 4. */
     readonly tile: readonly [number, number];
     /** Steps of k per turn (and depth of a panel). */
     readonly depth: number;
@@ -86,7 +86,7 @@ export const softwareTarget: Target = {
   lanes: { map: 8, row: 8, contraction: 8 },
   mapPerLane: 256,
   row: { rowsPerLane: 1, perLane: 1, keep: 0, unroll: 4 },
-  contraction: { shape: "register", tile: [4, 8], depth: 4, grid: [1, 8], splitK: false, staged: false },
+  contraction: { shape: "panel", tile: [256, 16], depth: 16, grid: [1, 8], splitK: false, staged: false },
   parallel: 4,
   statements: 600,
 };

@@ -8,8 +8,8 @@
  *     for the rows: results from the sums, stored
  *
  * B is read once per workgroup, A is one uniform load for all lanes, and the inner body is straight-line multiply-adds,
- * few enough to compile quickly. Sums lie in private memory, at slots that only their lane touches; where one chunk holds
- * all of k they need none. A chunk that k does not fill is peeled.
+ * few enough to compile quickly. Between chunks the sums lie in memory (sums.ts); where one chunk holds all of k they need
+ * none. A chunk that k does not fill is peeled.
  */
 
 import { type BuiltKernel, IrBuilder } from "../../kernel/build.ts";
@@ -17,13 +17,14 @@ import type { ArrayDecl, Instr } from "../../kernel/ir.ts";
 import { wide } from "../../kernel/ir.ts";
 import { Evaluator } from "../../kernel/lower.ts";
 import { identityOf, stepOf } from "../../kernel/reducers.ts";
-import type { Value, Var } from "../../kernel/value.ts";
+import type { BufferRef, Value, Var } from "../../kernel/value.ts";
 import { alongOf, Operand, Steps } from "./operand.ts";
 import { decode, FreshVars, layPlaces, type Places, tileExtents, tilesOf } from "./places.ts";
 import { type Contraction, extentOf } from "./problem.ts";
 import { productAt, storeResults, type Tile } from "./product.ts";
 import { takenBy } from "./register.ts";
 import { cutSides } from "./sides.ts";
+import { type Slot, sumsOf } from "./sums.ts";
 import type { Tiling } from "./tiling.ts";
 
 /** The same contraction over one summed variable, which the others are decoded from. */
@@ -50,12 +51,16 @@ export const panelGroups = (c: Contraction, { grid, rows, columns }: Tiling): nu
   extentOf(c.batch) * Math.ceil(extentOf(c.rows) / rows) * tilesOf(c.columns, c.width, grid[1], columns);
 
 /** @param c With one summed variable. */
-export function panelKernel(c: Contraction, tiling: Tiling): BuiltKernel {
+export function panelKernel(
+  c: Contraction,
+  tiling: Tiling,
+): BuiltKernel & { readonly scratch: readonly BufferRef[] } {
   const b = new IrBuilder(tiling.grid[1]);
   const ev = new Evaluator(c.k, b);
   const fresh = new FreshVars(c.k, takenBy(c));
-  b.phase(() => new Panel(c, tiling, ev, fresh).write());
-  return b.finish(panelGroups(c, tiling));
+  let scratch: readonly BufferRef[] = [];
+  b.phase(() => scratch = new Panel(c, tiling, ev, fresh).write());
+  return { ...b.finish(panelGroups(c, tiling)), scratch };
 }
 
 class Panel {
@@ -69,9 +74,11 @@ class Panel {
   readonly #row: readonly Value[];
   readonly #firstRow: Instr;
   readonly #rowCount: Instr;
+  readonly #groups: number;
 
   constructor(c: Contraction, tiling: Tiling, ev: Evaluator, fresh: FreshVars) {
     [this.#c, this.#ev, this.#fresh, this.#tiling] = [c, ev, fresh, tiling];
+    this.#groups = panelGroups(c, tiling);
     const { b } = ev;
     const rowExtent = extentOf(c.rows);
     const rowTiles = Math.ceil(rowExtent / tiling.rows);
@@ -87,8 +94,9 @@ class Panel {
     this.#rowCount = rowExtent % tiling.rows === 0 ? b.int(tiling.rows) : b.min(left, tiling.rows);
   }
 
-  write(): void {
-    const { depth, rows, columns } = this.#tiling;
+  /** Writes the loops; returns the scratch buffers they need. */
+  write(): readonly BufferRef[] {
+    const { depth, columns } = this.#tiling;
     const { b } = this.#ev;
     const extent = this.#summed.extent;
     const chunks = Math.floor(extent / depth);
@@ -102,28 +110,31 @@ class Panel {
           panel.forColumns(tile, () => zero, (column, sum) => storeResults(tile, firstRow, column, sum));
         });
       });
-      return;
+      return [];
     }
-    const sums = b.array("lane", wide(body.type, this.#c.width), rows * columns, true);
-    b.for(b.int(0), b.int(rows * columns), 1, (i) => b.set(sums, i, zero));
-    const slot = (row: Instr, column: number) => b.add(b.mul(row, columns), column);
+    const sums = sumsOf(this.#c, this.#tiling, this.#groups, b, this.#ev);
+    const load = ({ buffer, index }: Slot) => b.load(buffer, index, this.#c.width, true);
     const accumulate = (first: number, count: number, depth: number) =>
       this.#chunk(first, count, depth).open((panel) => {
         this.#forRows((row, tile) => {
+          const slots = Array.from({ length: columns }, (_, column) => sums.slot(tile, row, column));
           panel.forColumns(
             tile,
-            (column) => b.read(sums, slot(row, column)),
-            (column, sum) => b.set(sums, slot(row, column), sum),
+            (column) =>
+              first > 0 ? load(slots[column]!) : b.select(panel.isFirst, zero, load(slots[column]!)),
+            (column, sum) => b.store(slots[column]!.buffer, slots[column]!.index, sum),
           );
         });
       });
     accumulate(0, chunks, depth);
     if (rest > 0) accumulate(chunks * depth, 1, rest);
+    if (sums.done) return sums.scratch;
     this.#forRows((row, tile) => {
       for (let column = 0; column < columns; column++) {
-        storeResults(tile, firstRow, column, b.read(sums, slot(row, column)));
+        storeResults(tile, firstRow, column, load(sums.slot(tile, row, column)));
       }
     });
+    return sums.scratch;
   }
 
   #chunk(first: number, count: number, depth: number): Chunk {
@@ -177,15 +188,17 @@ class Chunk {
     const { c, ev, columns, depth } = this;
     const { b, k } = ev;
     const panels = c.b.map((side) => side.free.has(this.#summed) ? this.#panel(side) : undefined);
-    const body = () => {
+    const body = (isFirst: Instr) => {
       const start = k.affine([[this.#chunk, depth]], this.first);
       this.#fill(panels, start);
       const steps = new Steps(ev, this.fresh, this.#summed, start, depth);
-      f(new FilledChunk(c, ev, columns, steps, panels));
+      f(new FilledChunk(c, ev, columns, steps, panels, isFirst));
     };
     const chunk = this.#chunk;
-    if (chunk.kind !== "var") return body();
-    b.for(b.int(0), b.int(this.count), 1, (counter) => ev.with([[chunk, counter]], body));
+    if (chunk.kind !== "var") return body(b.literal("bool", 1));
+    b.for(b.int(0), b.int(this.count), 1, (counter) => {
+      ev.with([[chunk, counter]], () => body(b.binary("eq", counter, b.int(0))));
+    });
   }
 
   #panel(side: Value): ArrayDecl {
@@ -236,6 +249,8 @@ class FilledChunk {
     readonly columns: Places,
     readonly steps: Steps,
     readonly panels: readonly (ArrayDecl | undefined)[],
+    /** The chunk is the first of its loop: there are no sums yet. */
+    readonly isFirst: Instr,
   ) {}
 
   /** Column by column, so that few sums are alive at a time: from `start`, over the chunk, to `end`. */

@@ -13,7 +13,7 @@
 
 import type { BuiltKernel } from "../../kernel/build.ts";
 import type { Target } from "../../target.ts";
-import type { LoweredGroup, Scheduled } from "../group.ts";
+import type { LoweredGroup, Scheduled, ScheduledKernel } from "../group.ts";
 import { type Contraction, contractionOf } from "./problem.ts";
 import { flattenSummed, panelKernel } from "./panel.ts";
 import { registerKernel } from "./register.ts";
@@ -22,20 +22,24 @@ import { panelTiling, registerTiling } from "./tiling.ts";
 export function scheduleContraction(group: LoweredGroup, target: Target): Scheduled {
   const c = contractionOf(group);
   if ("refused" in c) return c;
-  const built = target.contraction.shape === "panel"
-    ? panel(c, target)
-    : registerKernel(c, registerTiling(c, target));
+  const built = target.contraction.shape === "panel" ? panel(c, target) : register(c, target);
   return [{
     ...built,
     groups: built.kernel.groups,
     label: group.label,
     split: false,
-    scratch: [],
     schedule: "contraction",
   }];
 }
 
-function panel(given: Contraction, target: Target): BuiltKernel {
+type Built = BuiltKernel & Pick<ScheduledKernel, "scratch">;
+
+const register = (c: Contraction, target: Target): Built => ({
+  ...registerKernel(c, registerTiling(c, target)),
+  scratch: [],
+});
+
+function panel(given: Contraction, target: Target): Built {
   const c = flattenSummed(given);
   return panelKernel(c, panelTiling(c, target));
 }

@@ -71,7 +71,9 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
         return scheduleGroup({ ...group.lowered, label }, target, "map").kernels;
       }
       const label = labelOf(graph, group);
-      if (isProgramNode(group.roots[0]!.node)) return planProgram(group, placement.storage, target, label);
+      if (isProgramNode(group.roots[0]!.node)) {
+        return planProgram(group, placement.storage, packing.slabs, target, label);
+      }
       const lowered = lowerGroup(group, placement.storage, label);
       const filled = lowered.roots.filter((r) => !r.shape.includes(0));
       if (filled.length === 0) return [];

@@ -36,8 +36,10 @@ export function classify(group: LoweredGroup, storageBuffers: number): Accepted 
   const reduces = new Set<Reduce>();
   const loads = new Set<string>();
   let prefixes = 0;
+  let guarded = false;
   walk(values, (v) => {
     if (v.kind === "reduce") reduces.add(v);
+    if (v.kind === "guard" && nestedIn(v.value).length > 0) guarded = true;
     if (v.kind === "prefix") prefixes++;
     if (v.kind === "load") loads.add(v.buffer.name);
   });
@@ -45,6 +47,9 @@ export function classify(group: LoweredGroup, storageBuffers: number): Accepted 
   const buffers = new Set([...loads, ...written]).size;
   if (buffers > storageBuffers) {
     return { refused: `needs ${buffers} storage buffers, and the limit is ${storageBuffers}` };
+  }
+  if (guarded) {
+    return { refused: "a reduction would be computed where a concat or pad does not even look at it" };
   }
   if (prefixes > 0 && (prefixes > 1 || reduces.size > 0 || group.roots.length > 1)) {
     return { refused: "a cumulative op has a kernel of its own" };

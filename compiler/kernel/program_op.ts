@@ -13,9 +13,20 @@ export interface Writer extends ConcreteType {
   at(index: readonly Value[]): Value;
 }
 
+/** Inputs that the memory plan has laid side by side: they can be read as one long vector. */
+export interface SideBySide {
+  readonly buffer: BufferRef;
+  /** Positions among the op's inputs. */
+  readonly inputs: readonly number[];
+  /** Elements that belong to the inputs, ascending and disjoint; what lies between belongs to nobody. */
+  readonly ranges: readonly { readonly begin: number; readonly end: number }[];
+}
+
 export interface ProgramSite<Attrs> {
   readonly attrs: Attrs;
   readonly inputs: readonly Reader[];
+  /** Slabs that hold nothing but inputs of this op; each input lies in one at most. */
+  readonly sideBySide: readonly SideBySide[];
   readonly outputs: readonly Writer[];
   /** The table that readers and writers make their values in. */
   readonly values: Values;

@@ -12,7 +12,7 @@ import { sqrt } from "../elementwise/exponential.ts";
 import { div } from "../elementwise/arithmetic.ts";
 import { minimum } from "../elementwise/extremum.ts";
 import { scalar } from "../leaves.ts";
-import { sum } from "../reduce/sum.ts";
+import { sumOfSquares } from "./sum_of_squares.ts";
 
 /** A number that all updates of a run share. */
 export type Scalar = Tensor<readonly [], "f32">;
@@ -58,8 +58,7 @@ export const rateAt = (rate: number | Schedule, step: Scalar): Scalar =>
 
 /** √(Σ Σ g²) over all elements of all tensors. */
 export function globalNorm(tensors: readonly Tensor[]): Scalar {
-  const squares = tensors.map((t) => sum(square(cast(t, "f32"))));
-  return sqrt(squares.reduce((a, b) => add(a, b), scalar(0, "f32") as Tensor)) as Scalar;
+  return sqrt(sumOfSquares(tensors.map((t) => cast(t, "f32"))));
 }
 
 /**

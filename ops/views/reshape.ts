@@ -28,7 +28,14 @@ export const reshapeOp = defineOp<{ shape: Shape }>({
   },
   gradient: ({ inputs: [x], cotangents: [g] }) => [g ? reshape(g, x!.shape) : null],
   reference: ([x]) => [x!.slice()],
-  lower: (k, [x], at, { outputs }) => x!.at(delinearize(k, linearize(k, at, outputs[0]!.shape), x!.shape)),
+  lower(k, [x], at, { outputs }) {
+    const { shape } = outputs[0]!;
+    const index = matchingAxes(x!.shape, shape).flatMap(({ from, to }) => {
+      const position = linearize(k, at.slice(...to), shape.slice(...to));
+      return delinearize(k, position, x!.shape.slice(...from));
+    });
+    return x!.at(index);
+  },
   dims: ["shape"],
   view: true,
   samples: [
@@ -38,6 +45,29 @@ export const reshapeOp = defineOp<{ shape: Shape }>({
     { inputs: [{ shape: [1] }], attrs: { shape: [] } },
   ],
 });
+
+/** A range of axes: the first, and the one behind the last. */
+type Axes = readonly [start: number, end: number];
+
+/**
+ * The shortest runs of axes, in order, that hold equal numbers of elements in both shapes. So an axis that a reshape
+ * leaves alone keeps its index as it is, also one that a guard allows to lie outside.
+ */
+export function matchingAxes(from: readonly number[], to: readonly number[]): { from: Axes; to: Axes }[] {
+  if (from.includes(0)) return [{ from: [0, from.length], to: [0, to.length] }];
+  const runs: { from: Axes; to: Axes }[] = [];
+  let [i, j] = [0, 0];
+  while (i < from.length || j < to.length) {
+    const start = [i, j] as const;
+    let [a, b] = [1, 1];
+    do {
+      if (j === to.length || (a <= b && i < from.length)) a *= from[i++]!;
+      else b *= to[j++]!;
+    } while (a !== b);
+    runs.push({ from: [start[0], i], to: [start[1], j] });
+  }
+  return runs;
+}
 
 /** The row-major position of an index. */
 export function linearize(k: Values, at: readonly Value[], shape: readonly number[]): Value {

@@ -1,14 +1,14 @@
-/** Evaluates small graphs on the host by the references of their ops, for tests of functions over ops. */
+/** Small graphs, built and evaluated on the spot, for tests of functions over ops. */
 
-import { GraphBuilder } from "../../../compiler/graph/build.ts";
-import { type DType, type HostArray, hostArray } from "../../../compiler/graph/dtype.ts";
-import type { Tensor } from "../../../compiler/graph/node.ts";
-import type { ConcreteType } from "../../../compiler/kernel/value.ts";
-import { apply } from "../../../compiler/graph/build.ts";
-import { inputOp } from "../../../ops/leaves.ts";
+import { apply, GraphBuilder } from "../../../compiler/graph/build.ts";
+import { type DType, hostArray } from "../../../compiler/graph/dtype.ts";
 import type { Shape } from "../../../compiler/graph/dim.ts";
+import type { Tensor } from "../../../compiler/graph/node.ts";
+import { inputOp } from "../../../ops/leaves.ts";
+import { evaluateGraph, nodesBelow } from "../../support/evaluate.ts";
 
-export type Feeds = Readonly<Record<string, readonly number[]>>;
+/** Contents of inputs by name, and of states by path. */
+export type Contents = Readonly<Record<string, readonly number[]>>;
 
 /** An input of the current graph. */
 export function feed<D extends DType = "f32">(
@@ -20,26 +20,16 @@ export function feed<D extends DType = "f32">(
 }
 
 /** Builds a graph and gives the elements of its results. */
-export function evaluate(build: () => readonly Tensor[], feeds: Feeds = {}): number[][] {
-  const known = new Map<string, HostArray>();
-  const valueOf = (t: Tensor): HostArray => {
-    const done = known.get(t.key);
-    if (done) return done;
-    const { op, attrs, inputs, types, id } = t.node;
-    const fed = feeds[attrs.name ?? attrs.path];
-    if (fed) {
-      const array = hostArray(t.dtype, fed.length);
-      array.set(fed);
-      return array;
-    }
-    const results = op.reference(inputs.map(valueOf), attrs, {
-      inputs: inputs.map((i) => ({ shape: i.shape, dtype: i.dtype }) as ConcreteType),
-      outputs: types as readonly ConcreteType[],
-    });
-    results.forEach((r, i) => known.set(`${id}.${i}`, r));
-    return known.get(t.key)!;
-  };
-  return new GraphBuilder().use(build).map((t) => [...valueOf(t)]);
+export function evaluate(build: () => readonly Tensor[], contents: Contents = {}): number[][] {
+  const outputs = graph(build);
+  const leaves = nodesBelow(outputs).filter((node) => node.op.name === "input" || node.op.name === "state");
+  const feeds = new Map(leaves.map((node) => {
+    const numbers = contents[node.attrs.name ?? node.attrs.path]!;
+    const array = hostArray(node.types[0]!.dtype, numbers.length);
+    array.set(numbers);
+    return [node, array] as const;
+  }));
+  return evaluateGraph(outputs, feeds).map((result) => [...result]);
 }
 
 /** 0, 1, 2, … */

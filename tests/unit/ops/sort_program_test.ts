@@ -49,6 +49,7 @@ function plan(
     values,
     target,
     label: "sort",
+    sideBySide: [],
     scratch(dtype, size) {
       const buffer: BufferRef = { name: `scratch${scratches++}`, dtype, size };
       buffers.set(buffer.name, view(dtype, size));

@@ -110,7 +110,7 @@ export const customGradientOp = defineOp<{ results: number; rule: CustomRule }>(
  * import { clamp, customGradient, input, model } from "@weft/weft";
  *
  * model({ x: input(["n"], "f32") }, ({ x }) => {
- *   const [y] = customGradient([x], ([x]) => [x!], ({ cotangents: [g] }) => [g && clamp(g, -1, 1)]);
+ *   const [y] = customGradient([x], ([x]) => [x!], ({ cotangents: [g] }) => [g ? clamp(g, -1, 1) : null]);
  *   return { y: y! };
  * });
  * ```

@@ -33,14 +33,14 @@ export function declarationsOf(builder: GraphBuilder): Declarations {
  * A tensor that the optimizer changes: weights, biases.
  *
  * @param name Its name within the scope; the path is the scope and the name.
- * @param init Its first contents, e.g. `zeros()` or `normal(0.02)`.
+ * @param init Its first contents, e.g. `init.zeros()` or `init.normal(0.02)`.
  * @throws ShapeError when the path is taken.
  * @example
  * ```ts
- * import { input, matmul, model, normal, parameter } from "@weft/weft";
+ * import { init, input, matmul, model, parameter } from "@weft/weft";
  *
  * model({ x: input(["batch", 3], "f32") }, ({ x }) => {
- *   const weight = parameter("weight", [3, 5], normal(0.02));
+ *   const weight = parameter("weight", [3, 5], init.normal(0.02));
  *   return { y: matmul(x, weight) };
  * });
  * ```
@@ -78,7 +78,9 @@ function declare(
     throw new ShapeError(`${role}: "${name}" is not a name; use letters, digits, "_", "-" and "."`);
   }
   if (typeof initializer !== "function") {
-    throw new ShapeError(`${role} "${name}": needs an initializer, such as zeros() or normal(0.02)`);
+    throw new ShapeError(
+      `${role} "${name}": needs an initializer, such as init.zeros() or init.normal(0.02)`,
+    );
   }
   const path = builder.scope === "" ? name : `${builder.scope}/${name}`;
   return declareAt(builder, { role, path, shape, dtype, initializer });
@@ -114,10 +116,10 @@ export function declareAt(
  * @throws ShapeError when `state` is none, when the types differ, or when it is written already.
  * @example A counter of runs
  * ```ts
- * import { add, input, model, setState, state, zeros } from "@weft/weft";
+ * import { add, init, input, model, setState, state } from "@weft/weft";
  *
  * model({ x: input([], "f32") }, ({ x }) => {
- *   const runs = state("runs", [], zeros(), "i32");
+ *   const runs = state("runs", [], init.zeros(), "i32");
  *   setState(runs, add(runs, 1));
  *   return { x, runs };
  * });

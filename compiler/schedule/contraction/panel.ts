@@ -210,34 +210,49 @@ class Chunk {
     );
   }
 
-  /** A loop of few statements; by fours where B is contiguous in k, and transposed. */
+  /** Loops of few statements; by fours where B is contiguous in k, and transposed. */
   #fill(panels: readonly (ArrayDecl | undefined)[], start: Value): void {
     const { c, ev, columns, depth } = this;
     const { b, k } = ev;
     const own = c.columns.at(-1);
     const byFours = depth % 4 === 0 && c.b.some((side) => alongOf([side], own, this.#summed, depth) === "k");
     const per = byFours ? 4 : 1;
-    const turn = this.fresh.of(depth / per);
-    const fill = (counter: Instr) => {
+    this.#loop(depth / per, (turn, counter) => {
       const steps = new Steps(ev, this.fresh, this.#summed, k.affine([[start, 1], [turn, per]]), per);
-      panels.forEach((panel, i) => {
-        if (!panel) return;
-        const along = alongOf([c.b[i]!], own, this.#summed, per) === "k"
-          ? "k"
-          : columns.width === 4
-          ? "own"
-          : "none";
-        const operand = new Operand(ev, c.b[i]!, columns, steps, along);
-        for (let step = 0; step < per; step++) {
-          for (let column = 0; column < columns.count; column++) {
-            const slot = b.add(b.mul(counter, per * columns.count), step * columns.count + column);
-            b.set(panel, slot, operand.vector(column, step));
+      const fill = (places: Places, place: number, column: Instr) =>
+        panels.forEach((panel, i) => {
+          if (!panel) return;
+          const best = alongOf([c.b[i]!], own, this.#summed, per) === "k" ? "k" : undefined;
+          const operand = new Operand(
+            ev,
+            c.b[i]!,
+            places,
+            steps,
+            best ?? (columns.width === 4 ? "own" : "none"),
+          );
+          for (let step = 0; step < per; step++) {
+            const slot = b.add(b.add(b.mul(counter, per * columns.count), step * columns.count), column);
+            b.set(panel, slot, operand.vector(place, step));
           }
-        }
-      });
-    };
-    if (turn.kind !== "var") return fill(b.int(0));
-    b.for(b.int(0), b.int(depth / per), 1, (counter) => ev.with([[turn, counter]], () => fill(counter)));
+        });
+      if (columns.only) {
+        const { only } = columns;
+        this.#loop(columns.count, (place, column) => fill(only(place), 0, column));
+      } else for (let p = 0; p < columns.count; p++) fill(columns, p, b.int(p));
+    });
+  }
+
+  /** A loop over a new variable. */
+  #loop(count: number, body: (variable: Value, counter: Instr) => void): void {
+    const { ev, fresh } = this;
+    const variable = fresh.of(count);
+    if (variable.kind !== "var") return body(variable, ev.b.int(0));
+    ev.b.for(
+      ev.b.int(0),
+      ev.b.int(count),
+      1,
+      (counter) => ev.with([[variable, counter]], () => body(variable, counter)),
+    );
   }
 }
 

@@ -39,6 +39,8 @@ export interface Places {
   at(place: number, component: Value): Bindings;
   /** Whether the place exists; undefined where all do. */
   inside(place: number): Instr | undefined;
+  /** The one place that a variable says; undefined where places are not affine. */
+  readonly only?: (place: Value) => Places;
 }
 
 /** The indices of a position in row-major order. */
@@ -102,11 +104,18 @@ export function layPlaces(
     const own = outer.map((v, i) => [v, bind(v.extent, tile[i]!)] as const);
     const t = bind(units / span, tile.at(-1)!);
     const l = bind(lanes, lane);
-    const at = (p: number, c: Value): Bindings => [
-      ...own,
-      [inner, k.affine([[t, span * width], [l, width], [c, 1]], p * lanes * width)],
-    ];
-    return { count, width, component, at, inside: () => undefined };
+    const only = (place: Value): Places => ({
+      count: 1,
+      width,
+      component,
+      at: (
+        _,
+        c,
+      ) => [...own, [inner, k.affine([[t, span * width], [l, width], [c, 1], [place, lanes * width]])]],
+      inside: () => undefined,
+    });
+    const at = (p: number, c: Value): Bindings => only(k.int(p)).at(0, c);
+    return { count, width, component, at, inside: () => undefined, only };
   }
   const total = extentOf(vars) / width;
   const ragged = total % span !== 0;

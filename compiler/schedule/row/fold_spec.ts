@@ -12,49 +12,45 @@ export interface PlainFold {
   readonly kind: "plain";
   readonly reduce: Reduce;
 }
-/** The largest x and Σ exp(x − largest), in one pass (Milakov and Gimelshein 2018). */
+/**
+ * The largest x and Σ exp(x − shift), in one pass: the state is the largest finite number seen and the sum relative to it
+ * (Milakov and Gimelshein 2018).
+ */
 export interface MaxSumExpFold {
   readonly kind: "maxSumExp";
   readonly max: Reduce;
-  readonly sum: Reduce;
   readonly x: Value;
+  /** exp(x − max) as a value: evaluated with other numbers in the place of x and max. */
+  readonly exponential: Value;
+  readonly sums: readonly ShiftedSum[];
 }
-/** Σ x, its mean, and Σ (x − mean)², in one pass without cancellation (Welford 1962; Chan, Golub, LeVeque 1979). */
+export interface ShiftedSum {
+  readonly reduce: Reduce;
+  /** What was subtracted: the maximum; or 0 in its place where it is infinite, as log-sum-exp does. */
+  readonly shift: "max" | "finite max";
+}
+/** Σ (x − mean)² without knowing the mean beforehand, and without cancellation (Chan, Golub, LeVeque 1979). */
 export interface MomentsFold {
   readonly kind: "moments";
-  readonly sum: Reduce;
-  readonly mean: Value;
   readonly squares: Reduce;
   readonly x: Value;
-  /** Elements per row. */
-  readonly count: number;
 }
 export type FoldSpec = PlainFold | MaxSumExpFold | MomentsFold;
 
-/** Reductions that are computed together, in the pass of the leader. */
-export interface Merge {
-  readonly rule: "maxSumExp" | "moments";
-  readonly leader: Reduce;
-  readonly followers: readonly Reduce[];
-  readonly fold: FoldSpec;
-}
-
 export const plainFold = (reduce: Reduce): PlainFold => ({ kind: "plain", reduce });
 
-/** The element values that a fold takes in. */
-export const partsOf = (
-  fold: FoldSpec,
-): readonly Value[] => [fold.kind === "plain" ? fold.reduce.body : fold.x];
+/** The element value that a fold takes in. */
+export const elementOf = (fold: FoldSpec): Value => fold.kind === "plain" ? fold.reduce.body : fold.x;
 
-/** The values that are known once the fold is complete. */
-export function resultsOf(fold: FoldSpec): readonly Value[] {
+/** The reductions that are known once the fold is complete. */
+export function resultsOf(fold: FoldSpec): readonly Reduce[] {
   switch (fold.kind) {
     case "plain":
       return [fold.reduce];
     case "maxSumExp":
-      return [fold.max, fold.sum];
+      return [fold.max, ...fold.sums.map((s) => s.reduce)];
     case "moments":
-      return [fold.sum, fold.mean, fold.squares];
+      return [fold.squares];
   }
 }
 

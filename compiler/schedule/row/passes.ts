@@ -7,7 +7,8 @@
  */
 
 import { childrenOf, type Load, type Reduce, type Value, type Var } from "../../kernel/value.ts";
-import { type FoldSpec, type Merge, partsOf, plainFold } from "./fold_spec.ts";
+import { elementOf, type FoldSpec, plainFold } from "./fold_spec.ts";
+import type { Merge } from "./merge.ts";
 import type { RowRoot, RowSpace } from "./space.ts";
 
 export interface Pass {
@@ -39,7 +40,7 @@ export function passesOf(space: RowSpace, merges: readonly Merge[]): Pass[] {
   const height = heights(merges);
   const merged = new Set(merges.flatMap((m) => [m.leader, ...m.followers]));
   const folds = [
-    ...merges.map((m) => ({ at: height(m.leader) - 1, fold: m.fold })),
+    ...merges.flatMap((m) => m.folds.map((fold) => ({ at: height(m.leader) - 1, fold }))),
     ...space.reductions.filter((r) => !merged.has(r)).map((r) => ({ at: height(r) - 1, fold: plainFold(r) })),
   ];
   const last = Math.max(...folds.map((f) => f.at), ...space.roots.map((r) => height(r.value)));
@@ -55,24 +56,9 @@ export function passesOf(space: RowSpace, merges: readonly Merge[]): Pass[] {
 
 /** Values that a pass evaluates for each element of the row. */
 export const elementsOf = (pass: Pass): Value[] => [
-  ...pass.folds.flatMap((f) => partsOf(f)),
+  ...pass.folds.map(elementOf),
   ...pass.full.map((r) => r.value),
 ];
-
-/** What a pass needs to have been finished before: the reductions and means that its values name directly. */
-export function neededBy(pass: Pass, finished: ReadonlyMap<Value, FoldSpec>): Set<FoldSpec> {
-  const needed = new Set<FoldSpec>();
-  const seen = new Set<Value>();
-  const go = (value: Value): void => {
-    if (seen.has(value)) return;
-    seen.add(value);
-    const fold = finished.get(value);
-    if (fold) needed.add(fold);
-    else childrenOf(value).forEach(go);
-  };
-  [...elementsOf(pass), ...[...pass.full, ...pass.perRow].flatMap((r) => [r.index, r.value])].forEach(go);
-  return needed;
-}
 
 /** Loads that the values make for each element of the row, those inside finished reductions not counted. */
 export function loadsPerElement(elements: readonly Value[], row: readonly Var[]): Load[] {

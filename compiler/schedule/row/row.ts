@@ -3,6 +3,7 @@
  * layer norm, cross-entropy with its gradient, sums over rows, columns or everything.
  *
  *     space.ts      is the group one row space? outer axes, row axes, one name for the row's index
+ *     merge.ts      dependent reductions that one pass can do together
  *     passes.ts     what is computed in which pass over the row
  *     shape.ts      lanes along rows or along columns, how many share a row
  *     writer.ts     the kernel
@@ -10,6 +11,7 @@
 
 import type { Target } from "../../target.ts";
 import type { LoweredGroup, Scheduled, ScheduledKernel } from "../group.ts";
+import { mergesOf } from "./merge.ts";
 import { passesOf } from "./passes.ts";
 import { wholeShape } from "./shape.ts";
 import { isSpace, rowSpace } from "./space.ts";
@@ -19,7 +21,7 @@ import { RowWriter } from "./writer.ts";
 export function scheduleRow(group: LoweredGroup, target: Target): Scheduled {
   const space = rowSpace(group);
   if (!isSpace(space)) return space;
-  const passes = passesOf(space, []);
+  const passes = passesOf(space, target.row.merge ? mergesOf(space) : []);
   const shape = wholeShape(space, target);
   const writer = new RowWriter(space, shape, target);
   writer.passes(passes);

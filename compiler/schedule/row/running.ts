@@ -6,18 +6,17 @@
  * - `max`/`min` of floats take the target's bare extreme and, apart, the largest bit pattern seen: a NaN has a larger one
  *   than any number, so one test at the end of the row finds it, where a test per element would cost more than the
  *   extreme itself.
- * - `maxSumExp` rescales its sum once per turn of the loop and not per element. Its maximum starts at the lowest finite
- *   number, so that no difference of infinities arises before the first finite element; a sum that is still 0 at the end
- *   says that all elements were −∞.
- * - `moments` takes several elements at once: with d = x − mean and D = Σ d over n' = n + U elements, mean' = mean + D / n'
- *   and Σ d·(x − mean') is exactly what the sum of squares grows by.
+ * - `maxSumExp` rescales its sum once per turn of the loop and not per element. Its maximum stays finite, so that no
+ *   difference of infinities arises; the sum then tells all: 0 if every element was −∞, ∞ if one was, NaN if one was NaN.
+ * - `moments` takes the elements of a turn as a group of their own (their mean, their squared deviations from it) and
+ *   joins it to what it has.
  */
 
 import type { IrBuilder } from "../../kernel/build.ts";
 import { combineStates } from "../../kernel/combine.ts";
 import type { ArrayDecl, Instr } from "../../kernel/ir.ts";
 import { wide } from "../../kernel/ir.ts";
-import { identityOf, stepOf } from "../../kernel/reducers.ts";
+import { identityOf, isNaNInstr, stepOf } from "../../kernel/reducers.ts";
 import type { ReduceKind, Value } from "../../kernel/value.ts";
 import {
   combineOf,
@@ -30,21 +29,35 @@ import {
 } from "./fold_spec.ts";
 import { makeIn, type State, States } from "./states.ts";
 
+/** What a fold gets to see of one turn of the loop. */
+export interface Turn {
+  /** In the order of the row. */
+  readonly elements: readonly Instr[];
+  /** Row-major places within the row. */
+  readonly positions: readonly Instr[];
+  /** Evaluates a value at the place of an element of this turn, with numbers in the place of other values. */
+  evaluate(q: number, value: Value, width: 1 | 4, given: readonly (readonly [Value, Instr])[]): Instr;
+}
+
 export interface Running {
   reset(): void;
-  /** Elements in the order of the row; positions (argmax) are row-major places within it. */
-  take(elements: readonly Instr[], positions: readonly Instr[]): void;
+  take(turn: Turn): void;
   /** What has been taken in, as a state to combine. */
   state(): State;
 }
 
-/** A fresh accumulator. */
-export function running(b: IrBuilder, fold: FoldSpec, width: 1 | 4): Running {
+/**
+ * A fresh accumulator for elements of a width.
+ *
+ * @param apart The components of a vector are different rows; else they are elements of one, and a fold may put them
+ * together at once where that saves arithmetic.
+ */
+export function running(b: IrBuilder, fold: FoldSpec, width: 1 | 4, apart: boolean): Running {
   switch (fold.kind) {
     case "maxSumExp":
-      return new RunningMaxSumExp(b, fold, width);
+      return new RunningMaxSumExp(b, fold, apart ? width : 1);
     case "moments":
-      return new RunningMoments(b, fold, width);
+      return new RunningMoments(b, fold, apart ? width : 1);
     case "plain": {
       if (isIndexed(fold)) return new RunningStates(b, fold, width);
       const { op, body } = fold.reduce;
@@ -56,33 +69,34 @@ export function running(b: IrBuilder, fold: FoldSpec, width: 1 | 4): Running {
 
 /** What is known when a fold is complete: its values, in terms of its combined state. */
 export function bindingsOf(b: IrBuilder, fold: FoldSpec, state: State): readonly (readonly [Value, Instr])[] {
-  const width = state[0]!.type.width;
-  const float = (x: number) => b.widen(b.literal("f32", x), width);
   switch (fold.kind) {
     case "plain":
       return [[fold.reduce, state[isIndexed(fold) ? 1 : 0]!]];
-    case "maxSumExp": {
-      const [m, s] = state as [Instr, Instr];
-      // Σ exp(−∞ − −∞), as the unmerged sum has it.
-      const nothing = b.binary("eq", s, float(0));
-      return [
-        [fold.max, b.select(nothing, float(-Infinity), m)],
-        [fold.sum, b.select(nothing, float(NaN), s)],
-      ];
-    }
-    case "moments": {
-      const [, mean, squares] = state as [Instr, Instr, Instr];
-      return [
-        [fold.mean, mean],
-        [fold.sum, b.binary("mul", mean, float(fold.count))],
-        [fold.squares, squares],
-      ];
-    }
+    case "maxSumExp":
+      return exponentialBindings(b, fold, state[0]!, state[1]!);
+    case "moments":
+      return [[fold.squares, state[2]!]];
   }
 }
 
-const quietNaN = NaN;
-const lowestFinite = -3.4028234663852886e38;
+function exponentialBindings(
+  b: IrBuilder,
+  { max, sums }: MaxSumExpFold,
+  m: Instr,
+  s: Instr,
+): [Value, Instr][] {
+  const float = (x: number) => b.widen(b.literal("f32", x), s.type.width);
+  const none = b.binary("eq", s, float(0));
+  const infinite = b.binary("eq", s, float(Infinity));
+  const extreme = b.select(none, float(-Infinity), b.select(infinite, float(Infinity), m));
+  const shifted = () => b.select(b.binary("or", none, infinite), float(NaN), s);
+  return [
+    [max, max.op === "max" ? b.select(isNaNInstr(b, s), float(NaN), extreme) : extreme],
+    ...sums.map(({ reduce, shift }): [Value, Instr] => [reduce, shift === "max" ? shifted() : s]),
+  ];
+}
+
+const largestFinite = 3.4028234663852886e38;
 
 /** One number, one step per element. */
 class RunningPlain implements Running {
@@ -98,7 +112,7 @@ class RunningPlain implements Running {
       this.b.widen(this.b.literal(body.type, identityOf(op, body.type)), this.width),
     );
   }
-  take(elements: readonly Instr[]): void {
+  take({ elements }: Turn): void {
     const { b, fold } = this;
     const together = elements.map((x) => b.widen(x, this.width))
       .reduce((a, x) => stepOf(b, fold.reduce.op, a, x));
@@ -131,7 +145,7 @@ class NaNWatch {
   over(value: Instr): Instr {
     const { b } = this;
     const found = b.binary("lt", this.#bits(0x7f800000), b.read(this.#array, 0));
-    return b.select(found, b.widen(b.literal("f32", quietNaN), this.width), value);
+    return b.select(found, b.widen(b.literal("f32", NaN), this.width), value);
   }
 }
 
@@ -147,7 +161,7 @@ class RunningExtreme implements Running {
     this.b.set(this.#array, 0, this.b.widen(this.b.literal("f32", identityOf(this.op, "f32")), this.width));
     this.#watch.reset();
   }
-  take(elements: readonly Instr[]): void {
+  take({ elements }: Turn): void {
     const { b, op } = this;
     const wideElements = elements.map((x) => b.widen(x, this.width));
     const together = wideElements.reduce((a, x) => b.binary(op, a, x));
@@ -168,7 +182,7 @@ class RunningStates implements Running {
   reset(): void {
     this.#states.reset();
   }
-  take(elements: readonly Instr[], positions: readonly Instr[]): void {
+  take({ elements, positions }: Turn): void {
     const { b, width } = this;
     let state = this.#states.get();
     elements.forEach((x, q) => {
@@ -187,34 +201,31 @@ class RunningStates implements Running {
 class RunningMaxSumExp implements Running {
   readonly #max: ArrayDecl;
   readonly #sum: ArrayDecl;
-  readonly #watch: NaNWatch | undefined;
-  constructor(readonly b: IrBuilder, fold: MaxSumExpFold, readonly width: 1 | 4) {
+  constructor(readonly b: IrBuilder, readonly fold: MaxSumExpFold, readonly width: 1 | 4) {
     this.#max = b.array("lane", wide("f32", width), 1);
     this.#sum = b.array("lane", wide("f32", width), 1);
-    this.#watch = fold.max.op === "max" ? new NaNWatch(b, width) : undefined;
+  }
+  #float(value: number): Instr {
+    return this.b.widen(this.b.literal("f32", value), this.width);
   }
   reset(): void {
-    const { b, width } = this;
-    b.set(this.#max, 0, b.widen(b.literal("f32", lowestFinite), width));
-    b.set(this.#sum, 0, b.widen(b.literal("f32", 0), width));
-    this.#watch?.reset();
+    this.b.set(this.#max, 0, this.#float(-largestFinite));
+    this.b.set(this.#sum, 0, this.#float(0));
   }
-  take(elements: readonly Instr[]): void {
+  take({ elements, evaluate }: Turn): void {
     const { b, width } = this;
-    const xs = elements.map((x) => b.widen(x, width));
+    const { max, x, exponential } = this.fold;
     const before = b.read(this.#max, 0);
-    const top = xs.reduce((a, x) => b.binary("max", a, x), before);
-    const relative = (x: Instr) => b.unary("exp", b.binary("sub", x, top));
-    const added = xs.map(relative).reduce((a, x) => b.binary("add", a, x));
-    const rescaled = b.binary("mul", b.read(this.#sum, 0), relative(before));
-    b.set(this.#sum, 0, b.binary("add", rescaled, added));
+    const largest = b.binary("max", before, gathered(b, elements, width, "max"));
+    const top = b.binary("min", largest, this.#float(largestFinite));
+    const added = elements.map((e, q) => evaluate(q, exponential, e.type.width, [[max, top]]));
+    const factor = b.widen(evaluate(0, exponential, width, [[x, before], [max, top]]), width);
+    const rescaled = b.binary("mul", b.read(this.#sum, 0), factor);
+    b.set(this.#sum, 0, b.binary("add", rescaled, gathered(b, added, width, "add")));
     b.set(this.#max, 0, top);
-    this.#watch?.take(xs);
   }
   state(): State {
-    const { b } = this;
-    const max = b.read(this.#max, 0);
-    return [this.#watch?.over(max) ?? max, b.read(this.#sum, 0)];
+    return [this.b.read(this.#max, 0), this.b.read(this.#sum, 0)];
   }
 }
 
@@ -235,22 +246,35 @@ class RunningMoments implements Running {
       b.set(array, 0, b.widen(b.literal("f32", 0), this.width));
     }
   }
-  take(elements: readonly Instr[]): void {
+  take({ elements }: Turn): void {
     const { b, width } = this;
-    const xs = elements.map((x) => b.widen(x, width));
-    const sum = (list: readonly Instr[]) => list.reduce((a, x) => b.binary("add", a, x));
-    const count = b.binary("add", b.read(this.#count, 0), b.literal("f32", xs.length));
+    const many = elements.length * elements[0]!.type.width / width;
+    const before = b.read(this.#count, 0);
     const mean = b.read(this.#mean, 0);
-    const away = xs.map((x) => b.binary("sub", x, mean));
-    const weight = b.binary("div", b.literal("f32", 1), count);
-    const next = b.binary("add", mean, b.binary("mul", sum(away), b.widen(weight, width)));
-    const growth = sum(xs.map((x, q) => b.binary("mul", away[q]!, b.binary("sub", x, next))));
-    b.set(this.#squares, 0, b.binary("add", b.read(this.#squares, 0), growth));
-    b.set(this.#mean, 0, next);
+    const count = b.binary("add", before, b.literal("f32", many));
+    const weight = b.binary("div", b.literal("f32", many), count);
+    const own = b.binary("mul", gathered(b, elements, width, "add"), b.literal("f32", 1 / many));
+    const delta = b.binary("sub", own, mean);
+    const step = b.binary("mul", delta, weight);
+    const between = b.binary("mul", b.binary("mul", delta, step), before);
+    const within = elements.map((x) => {
+      const d = b.binary("sub", x, own);
+      return b.binary("mul", d, d);
+    });
+    const grown = b.binary("add", b.read(this.#squares, 0), between);
+    b.set(this.#squares, 0, many === 1 ? grown : b.binary("add", grown, gathered(b, within, width, "add")));
+    b.set(this.#mean, 0, b.binary("add", mean, step));
     b.set(this.#count, 0, count);
   }
   state(): State {
     const { b } = this;
     return [b.widen(b.read(this.#count, 0), this.width), b.read(this.#mean, 0), b.read(this.#squares, 0)];
   }
+}
+
+/** All elements of a turn in one number, or in one per component. */
+function gathered(b: IrBuilder, elements: readonly Instr[], width: 1 | 4, op: "add" | "max"): Instr {
+  const together = elements.reduce((a, x) => b.binary(op, a, x));
+  if (together.type.width === width || width === 4) return b.widen(together, width);
+  return ([0, 1, 2, 3] as const).map((c) => b.component(together, c)).reduce((a, x) => b.binary(op, a, x));
 }

@@ -11,10 +11,10 @@ import type { Instr } from "../../kernel/ir.ts";
 import { Evaluator } from "../../kernel/lower.ts";
 import type { Value } from "../../kernel/value.ts";
 import type { Target } from "../../target.ts";
-import { combineOf, type FoldSpec, isIndexed, partsOf, stateTypes } from "./fold_spec.ts";
+import { combineOf, elementOf, type FoldSpec, isIndexed, stateTypes } from "./fold_spec.ts";
 import { elementsOf, loadsPerElement, type Pass } from "./passes.ts";
 import { outerBindings, type Place, placeOf, rowBindings, sweep } from "./place.ts";
-import { bindingsOf, type Running, running } from "./running.ts";
+import { bindingsOf, type Running, running, type Turn } from "./running.ts";
 import type { RowShape } from "./shape.ts";
 import type { RowRoot, RowSpace } from "./space.ts";
 import { componentsOf, foldIn, type State, States } from "./states.ts";
@@ -118,7 +118,13 @@ export class RowWriter {
       const elements = elementsOf(pass);
       if (elements.length === 0) return;
       this.hoist(pass);
-      sweep(b, shape, place, this.unroll(elements), (at, width) => this.turn(pass, folds, at, width));
+      sweep(
+        b,
+        shape,
+        place,
+        this.unroll(elements, pass.full.length),
+        (at, width) => this.turn(pass, folds, at, width),
+      );
     });
     return new Map(folds.map(({ fold, accumulators }) => [fold, this.finish(fold, accumulators)]));
   }
@@ -126,8 +132,9 @@ export class RowWriter {
   /** One accumulator of the shape's width, and one for the elements that are left over. */
   accumulators(fold: FoldSpec): Running[] {
     const { length, item, width } = this.shape;
-    const main = running(this.b, fold, width);
-    return length % item === 0 ? [main] : [main, running(this.b, fold, 1)];
+    const apart = this.shape.along === "columns";
+    const main = running(this.b, fold, width, apart);
+    return length % item === 0 ? [main] : [main, running(this.b, fold, 1, apart)];
   }
 
   finish(fold: FoldSpec, accumulators: readonly Running[]): State {
@@ -156,16 +163,16 @@ export class RowWriter {
     for (const element of at) {
       ev.with(rowBindings(b, space, element), () => {
         folds.forEach(({ fold }, i) => {
-          taken[i]!.elements.push(this.value(partsOf(fold)[0]!, width));
+          taken[i]!.elements.push(this.value(elementOf(fold), width));
           if (isIndexed(fold)) taken[i]!.positions.push(this.position(element, width));
         });
         this.store(pass.full, width);
       });
     }
+    const evaluate: Turn["evaluate"] = (q, value, wanted, given) =>
+      ev.with([...rowBindings(b, space, at[q]!), ...given], () => this.value(value, wanted));
     const ofWidth = width === shape.width ? 0 : 1;
-    folds.forEach(({ accumulators }, i) => {
-      accumulators[ofWidth]!.take(taken[i]!.elements, taken[i]!.positions);
-    });
+    folds.forEach(({ accumulators }, i) => accumulators[ofWidth]!.take({ ...taken[i]!, evaluate }));
   }
 
   value(value: Value, width: 1 | 4): Instr {
@@ -197,8 +204,8 @@ export class RowWriter {
   }
 
   /** Items per turn: as many vector accesses as the target wants to see in a loop. */
-  unroll(elements: readonly Value[]): number {
-    const accesses = loadsPerElement(elements, this.space.row).length;
+  unroll(elements: readonly Value[], stores: number): number {
+    const accesses = loadsPerElement(elements, this.space.row).length + stores;
     return Math.max(1, Math.floor(this.target.row.unroll / Math.max(1, accesses)));
   }
 }

@@ -21,7 +21,12 @@ export const oneLane: Target = {
   lanes: { map: 1, row: 1, contraction: 1 },
   row: { ...testTarget.row, unroll: 2 },
 };
-export const targets: readonly Target[] = [testTarget, softwareTarget, gpuTarget, oneLane];
+export const merging: Target = {
+  ...testTarget,
+  name: "test with merging",
+  row: { ...testTarget.row, merge: true, unroll: 2 },
+};
+export const targets: readonly Target[] = [testTarget, merging, softwareTarget, gpuTarget, oneLane];
 
 export const count = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
 

@@ -12,16 +12,28 @@ import { Tensor } from "../compiler/graph/node.ts";
 import { scalar } from "./leaves.ts";
 import { broadcastTo } from "./views/broadcast.ts";
 
-/** The common shape of both, or an error that names the axis that does not fit. */
-export function broadcastShapes(op: string, a: Shape, b: Shape): Shape {
+/**
+ * The common shape of both, or an error that names the axis that does not fit.
+ *
+ * @param shown The operands as the user knows them, where `a` and `b` are parts of their shapes.
+ */
+export function broadcastShapes(
+  op: string,
+  a: Shape,
+  b: Shape,
+  shown: readonly [Shape, Shape] = [a, b],
+): Shape {
   const rank = Math.max(a.length, b.length);
   return Array.from({ length: rank }, (_, i) => {
     const p = a[i - rank + a.length] ?? 1;
     const q = b[i - rank + b.length] ?? 1;
     if (p === q || q === 1) return p;
     if (p === 1) return q;
+    const axis = i - rank + a.length - shown[0].length;
     throw new ShapeError(
-      `${op}: shapes ${showShape(a)} and ${showShape(b)} do not broadcast: axis ${i - rank} is ${p} in one and ${q} ` +
+      `${op}: shapes ${
+        shown.map(showShape).join(" and ")
+      } do not broadcast: axis ${axis} is ${p} in one and ${q} ` +
         "in the other. Sizes must be equal or 1; use reshape or expandDims to line the axes up",
     );
   });
@@ -39,5 +51,7 @@ export function broadcastOperands(op: string, operands: readonly (Tensor | numbe
 
 export function sameDType(op: string, a: DType, b: DType): void {
   if (a === b) return;
-  throw new ShapeError(`${op}: operands are ${a} and ${b}. Weft never converts silently: use cast(x, "${a}")`);
+  throw new ShapeError(
+    `${op}: operands are ${a} and ${b}. Weft never converts silently: use cast(x, "${a}")`,
+  );
 }

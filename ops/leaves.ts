@@ -1,9 +1,16 @@
 /** Nodes without inputs: what is fed, what lives on the device, what is known while compiling. */
 
 import { ShapeError } from "../compiler/errors.ts";
-import { type DType, type HostArray, hostArray, isFloat, isInteger, roundTo } from "../compiler/graph/dtype.ts";
+import {
+  type DType,
+  type HostArray,
+  hostArray,
+  isFloat,
+  isInteger,
+  roundTo,
+} from "../compiler/graph/dtype.ts";
 import { type Dim, elementsOf, type Shape } from "../compiler/graph/dim.ts";
-import { apply } from "../compiler/graph/build.ts";
+import { apply, GraphBuilder } from "../compiler/graph/build.ts";
 import type { Tensor } from "../compiler/graph/node.ts";
 import { valueType } from "../compiler/kernel/value.ts";
 import { InternalError } from "../compiler/errors.ts";
@@ -44,7 +51,11 @@ export const constantOp = defineOp<{ shape: Shape; dtype: DType; data: ConstantD
   name: "constant",
   infer: (_, { shape, dtype }) => [{ shape, dtype }],
   gradient: () => [],
-  reference: (_, { data }, { outputs }) => [data.expand(outputs[0]!.dtype, elementsOf(outputs[0]!.shape) as number)],
+  reference: (
+    _,
+    { data },
+    { outputs },
+  ) => [data.expand(outputs[0]!.dtype, elementsOf(outputs[0]!.shape) as number)],
   lower(k, _inputs, at, { attrs, outputs }) {
     const { dtype, shape } = outputs[0]!;
     if (attrs.data.values.length === 1) return k.const(attrs.data.values[0]!, valueType(dtype));
@@ -102,15 +113,20 @@ function hashBits(values: Float64Array): string {
 
 /** A scalar constant of a dtype; a number that the dtype cannot hold is an error. */
 export function scalar(value: number, dtype: DType, op = "scalar"): Tensor<readonly []> {
+  GraphBuilder.current(op); // an error names the op that the user called, not the constant it makes
   if (isInteger(dtype)) {
     const [lo, hi] = dtype === "i32" ? [-(2 ** 31), 2 ** 31 - 1] : [0, 2 ** 32 - 1];
     if (!Number.isInteger(value) || value < lo || value > hi) {
-      throw new ShapeError(`${op}: ${value} is not a number of type ${dtype}. Use cast(x, "f32") on the tensor first`);
+      throw new ShapeError(
+        `${op}: ${value} is not a number of type ${dtype}. Use cast(x, "f32") on the tensor first`,
+      );
     }
   } else if (!isFloat(dtype) && value !== 0 && value !== 1) {
     throw new ShapeError(`${op}: ${value} is not a bool; use 0 or 1`);
   }
-  return apply(constantOp, [], { shape: [], dtype, data: constantData(dtype, [value]) }) as Tensor<readonly []>;
+  return apply(constantOp, [], { shape: [], dtype, data: constantData(dtype, [value]) }) as Tensor<
+    readonly []
+  >;
 }
 
 /** A tensor of given numbers, row-major. */
@@ -121,7 +137,9 @@ export function constant<const S extends Shape, D extends DType = "f32">(
 ): Tensor<S, D> {
   const count = elementsOf(shape);
   if (count !== values.length) {
-    throw new ShapeError(`constant: ${values.length} numbers do not fill the shape [${shape.join(", ")}] (${count})`);
+    throw new ShapeError(
+      `constant: ${values.length} numbers do not fill the shape [${shape.join(", ")}] (${count})`,
+    );
   }
   return apply(constantOp, [], { shape, dtype, data: constantData(dtype, values) }) as Tensor<S, D>;
 }
@@ -172,7 +190,10 @@ export const iotaOp = defineOp<{ shape: Shape; axis: number }>({
   },
   lower: (_k, _inputs, at, { attrs }) => at[attrs.axis]!,
   dims: ["shape"],
-  samples: [{ inputs: [], attrs: { shape: [3, 4], axis: 1 } }, { inputs: [], attrs: { shape: [3, 4], axis: 0 } }],
+  samples: [{ inputs: [], attrs: { shape: [3, 4], axis: 1 } }, {
+    inputs: [],
+    attrs: { shape: [3, 4], axis: 0 },
+  }],
 });
 
 /**

@@ -107,7 +107,9 @@ export function matmul<A extends Shape, D extends DType, B extends Shape, E exte
   const right = b.shape.length === 1 ? reshape(b, [b.shape[0]!, 1]) : b;
   // Rows of a stack that meet one matrix are more rows: one big product instead of many small ones.
   const stacked = right.shape.length === 2 && left.shape.length > 2;
-  const lead = stacked ? [] : broadcastShapes("matmul", left.shape.slice(0, -2), right.shape.slice(0, -2));
+  const lead = stacked
+    ? []
+    : broadcastShapes("matmul", left.shape.slice(0, -2), right.shape.slice(0, -2), [left.shape, right.shape]);
   const rows = stacked
     ? reshape(left, [-1, left.shape.at(-1)!])
     : broadcastTo(left, [...lead, ...left.shape.slice(-2)]);

@@ -8,7 +8,7 @@ import type { Sizes } from "./graph/dim.ts";
 import { bindSizes } from "./graph/bind.ts";
 import type { Graph } from "./graph/graph.ts";
 import { verifyGraph } from "./graph/verify.ts";
-import type { Cover } from "./fuse/group.ts";
+import type { Cover, Group } from "./fuse/group.ts";
 import { isProgramNode, labelOf } from "./fuse/group.ts";
 import { greedy } from "./fuse/greedy.ts";
 import { classify, isRefused } from "./fuse/legal.ts";
@@ -21,6 +21,7 @@ import type { Lifetime } from "./memory/plan.ts";
 import { assemble } from "./program/assemble.ts";
 import type { Program } from "./program/program.ts";
 import type { ScheduledKernel } from "./schedule/group.ts";
+import { ScheduleMemory } from "./schedule/repeat.ts";
 import { planProgram } from "./schedule/program.ts";
 import { scheduleGroup } from "./schedule/schedule.ts";
 import { isolateResults } from "./simplify/isolate.ts";
@@ -64,6 +65,7 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
   const placement = trace.stage("place", () => placeTensors(graph, cover.groups));
   // After placement: which updates are in place decides which buffers may lie side by side.
   const packing = trace.stage("pack", () => packGroups(placement, target.limits.bindingBytes));
+  const memory = new ScheduleMemory(placement.storage);
   const kernels = trace.stage("schedule", () =>
     packing.order.flatMap((group) => {
       if (isPacked(group)) {
@@ -74,15 +76,27 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
       if (isProgramNode(group.roots[0]!.node)) {
         return planProgram(group, placement.storage, packing.slabs, target, label);
       }
-      const lowered = lowerGroup(group, placement.storage, label);
-      const filled = lowered.roots.filter((r) => !r.shape.includes(0));
-      if (filled.length === 0) return [];
-      const verdict = classify(lowered, target.limits.storageBuffers);
-      if (isRefused(verdict)) throw new CompileError(`fuse: "${label}" cannot be one kernel: it ${verdict.refused}`);
-      return scheduleGroup({ ...lowered, roots: filled }, target, verdict.kind).kernels;
+      return memory.kernels(group, label, () => scheduleOne(group, placement.storage, target, label));
     }));
   // Last: addresses need every buffer, scratch of the schedules included.
-  const { program, lifetimes } = trace.stage("assemble", () =>
-    assemble({ graph, placement, slabs: packing.slabs, kernels, target }));
+  const { program, lifetimes } = trace.stage(
+    "assemble",
+    () => assemble({ graph, placement, slabs: packing.slabs, kernels, target }),
+  );
   return { program, graph, cover, placement, kernels, lifetimes };
+}
+
+/** The kernels of one group of values; none where all of its results are empty. */
+function scheduleOne(
+  group: Group,
+  storage: Placement["storage"],
+  target: Target,
+  label: string,
+): readonly ScheduledKernel[] {
+  const lowered = lowerGroup(group, storage, label);
+  const roots = lowered.roots.filter((r) => !r.shape.includes(0));
+  if (roots.length === 0) return [];
+  const verdict = classify(lowered, target.limits.storageBuffers);
+  if (isRefused(verdict)) throw new CompileError(`fuse: "${label}" cannot be one kernel: ${verdict.refused}`);
+  return scheduleGroup({ ...lowered, roots }, target, verdict.kind).kernels;
 }

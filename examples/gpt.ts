@@ -12,6 +12,7 @@ import {
   init,
   input,
   iota,
+  matmul,
   type Model,
   model,
   named,
@@ -21,7 +22,6 @@ import {
   split,
   type Tensor,
   transpose,
-  matmul,
 } from "../mod.ts";
 import { attentionPlain } from "../ops/nn/attention_plain.ts";
 

@@ -12,7 +12,7 @@
  * only nodes before it; the second checks.
  */
 
-import type { Graph } from "../graph/graph.ts";
+import { type Graph, resultsOf } from "../graph/graph.ts";
 import type { Node } from "../graph/node.ts";
 import type { Tensor } from "../graph/node.ts";
 import {
@@ -23,22 +23,23 @@ import {
   type Group,
   isLeaf,
   isProgramNode,
-  loadsOf,
   storedResults,
 } from "./group.ts";
-import { type Accepted, classify, isRefused } from "./legal.ts";
-import { lowerGroup } from "./lower_group.ts";
+import { Judge } from "./judge.ts";
+import { type Accepted, isRefused } from "./legal.ts";
 import { splitToLimit } from "./split.ts";
 import { mergeGroups } from "./merge.ts";
 import type { FusionOptions } from "./policy.ts";
 import { OwnWorks } from "./own_work.ts";
-import { below, bytesOfNode, type CostModel, elements, elementsOf } from "./worthwhile.ts";
+import { bytesOfNode, type CostModel, elements, elementsOf } from "./worthwhile.ts";
 
 /** A group being grown: one stored node and what it computes for it. */
 interface Growing {
   readonly root: Node;
   readonly roots: readonly Tensor[];
   readonly nodes: Set<Node>;
+  /** What it reads and does not compute, so far. */
+  readonly loads: Map<string, Tensor>;
   /** Only writes states. */
   readonly update: boolean;
   /** What legal.ts last said; elementwise nodes that came since change nothing about it. */
@@ -55,6 +56,7 @@ export function greedy(graph: Graph, options: FusionOptions): Cover {
   const homes = new Map<Node, Set<Growing>>();
   const decisions: Decision[] = [];
   const works = new OwnWorks();
+  const judge = new Judge(Infinity);
 
   const store = (node: Node) => {
     const roots = storedResults(node, users, wanted);
@@ -63,6 +65,7 @@ export function greedy(graph: Graph, options: FusionOptions): Cover {
       roots,
       update: roots.every((t) => written.has(t.key)),
       nodes: new Set([node]),
+      loads: new Map(node.inputs.map((t) => [t.key, t])),
       accepted: undefined,
     };
     if (group.roots.length === 0) return;
@@ -76,12 +79,20 @@ export function greedy(graph: Graph, options: FusionOptions): Cover {
     for (const user of users.get(node) ?? []) for (const g of homes.get(user) ?? []) into.add(g);
     const results = storedResults(node, users, wanted);
     if (results.length === 0) continue;
-    const must = results.some((t) => wanted.has(t.key)) ? "it is an output" : isProgramNode(node) ? "it is a program" : "";
+    const must = results.some((t) => wanted.has(t.key))
+      ? "it is an output"
+      : isProgramNode(node)
+      ? "it is a program"
+      : "";
     const refusal = must === "" ? undefined : must;
-    const decision = refusal === undefined ? decide(node, [...into], users, cost, limits.storageBuffers, works) : undefined;
+    const decision = refusal === undefined
+      ? decide(node, [...into], users, cost, limits.storageBuffers, works, judge)
+      : undefined;
     if (decision?.fuse) {
       for (const g of into) {
         g.nodes.add(node);
+        for (const t of resultsOf(node)) g.loads.delete(t.key);
+        for (const t of node.inputs) if (!g.nodes.has(t.node)) g.loads.set(t.key, t);
         g.accepted = decision.accepted.get(g) ?? g.accepted;
       }
       homes.set(node, into);
@@ -124,9 +135,16 @@ function decide(
   cost: CostModel,
   storageBuffers: number,
   works: OwnWorks,
+  judge: Judge,
 ): Verdict {
   const accepted = new Map<Growing, Accepted>();
-  const no = (because: string, bytes = 0, flops = 0): Verdict => ({ fuse: false, because, bytes, flops, accepted });
+  const no = (because: string, bytes = 0, flops = 0): Verdict => ({
+    fuse: false,
+    because,
+    bytes,
+    flops,
+    accepted,
+  });
   const size = elements(node);
   const nodeBytes = bytesOfNode(node);
   let repeated = 0;
@@ -134,15 +152,20 @@ function decide(
   let prologue = false;
   for (const g of into) {
     if (isProgramNode(g.root)) {
-      if (!trivial(node)) return no(`${g.root.op.name} reads its inputs many times: only views are computed in place`);
+      if (!trivial(node)) {
+        return no(`${g.root.op.name} reads its inputs many times: only views are computed in place`);
+      }
       continue;
     }
     if (g.update && reduces(node)) {
-      return no("updates of states stay plain maps, so that those of all parameters are packed into one kernel");
+      return no(
+        "updates of states stay plain maps, so that those of all parameters are packed into one kernel",
+      );
     }
-    const nodes = new Set(g.nodes).add(node);
     // What comes before this node in the graph is not decided yet and may still be computed in place.
-    const certain = loadsOf({ nodes }).filter((t) => isLeaf(t.node) || t.node.id > node.id).length + g.roots.length;
+    let certain = g.roots.length;
+    for (const t of g.loads.values()) if (isLeaf(t.node) || t.node.id > node.id) certain++;
+    for (const t of node.inputs) if (isLeaf(t.node) && !g.loads.has(t.key)) certain++;
     if (certain > storageBuffers) {
       return no(`needs ${certain} storage buffers, and the limit is ${storageBuffers}`);
     }
@@ -154,25 +177,21 @@ function decide(
       accepted.set(g, known);
       if (known.kind === "map" && space > size) repeated += work.flops * (space - size);
     } else {
-      const group = lowerGroup({ roots: g.roots, nodes });
-      const verdict = classify(group, Infinity);
+      const nodes = new Set(g.nodes).add(node);
+      const { verdict, prologue: inside, depth } = judge.judge({ roots: g.roots, nodes }, node);
       if (isRefused(verdict)) return no(verdict.refused);
       accepted.set(g, verdict);
       if (trivial(node)) continue;
-      const made = group.reader.made.get(node) ?? [];
-      if (verdict.main && made.some((v) => v !== verdict.main)) {
-        const inside = below([verdict.main.body]);
-        if (made.some((v) => inside.has(v))) {
-          prologue = true;
-          const depth = verdict.main.vars.reduce((n, v) => n * v.extent, 1);
-          repeated += work.flops * (space * depth / cost.tileColumns - size);
-        }
+      if (inside) {
+        prologue = true;
+        repeated += work.flops * (space * depth / cost.tileColumns - size);
       } else if (verdict.kind === "map" && space > size) repeated += work.flops * (space - size);
     }
     // What the group would load more, and the node's own load less.
-    const before = new Set(loadsOf(g).map((t) => t.node));
     for (const input of node.inputs) {
-      if (!before.has(input.node) && elements(input.node) > 1) moreLoads += Math.min(bytesOfNode(input.node), space * 4);
+      if (!g.loads.has(input.key) && elements(input.node) > 1) {
+        moreLoads += Math.min(bytesOfNode(input.node), space * 4);
+      }
     }
   }
   if (into.length > 1 && !trivial(node)) {
@@ -181,16 +200,22 @@ function decide(
       if (contraction) return no(`a contraction would be computed ${into.length} times`);
     }
     if (prologue && scalarsOf(node)) {
-      return no("the reductions it is made of must be stored if this is not, and contractions would repeat it");
+      return no(
+        "the reductions it is made of must be stored if this is not, and contractions would repeat it",
+      );
     }
     if (anchored(node, users)) {
-      return no(`its operand must be stored if this is not, and is as large: one write instead of ${into.length} repeats`);
+      return no(
+        `its operand must be stored if this is not, and is as large: one write instead of ${into.length} repeats`,
+      );
     }
   }
   const inputs = node.inputs.reduce((n, t) => n + bytesOfNode(t.node), 0);
   const saved = nodeBytes * (1 + into.length) + inputs + cost.bytesPerDispatch - moreLoads;
   const extra = Math.max(0, repeated) / cost.flopsPerByte;
-  if (trivial(node)) return { fuse: true, because: "a view costs nothing", bytes: nodeBytes, flops: 0, accepted };
+  if (trivial(node)) {
+    return { fuse: true, because: "a view costs nothing", bytes: nodeBytes, flops: 0, accepted };
+  }
   if (extra > saved) {
     return no(
       `would repeat ${Math.round(repeated)} operations to save ${Math.round(saved)} bytes`,
@@ -200,7 +225,9 @@ function decide(
   }
   return {
     fuse: true,
-    because: into.length > 1 ? `cheap enough to compute in ${into.length} places` : "saves a write and a read",
+    because: into.length > 1
+      ? `cheap enough to compute in ${into.length} places`
+      : "saves a write and a read",
     bytes: saved,
     flops: Math.max(0, repeated),
     accepted,
@@ -226,7 +253,8 @@ function scalarsOf(node: Node): boolean {
 
 /** Does the op itself reduce: sum over terms, or give fewer elements than it reads? */
 const reduces = (node: Node): boolean =>
-  node.op.terms !== undefined || (!node.op.view && node.inputs.some((t) => elements(t.node) > elements(node)));
+  node.op.terms !== undefined ||
+  (!node.op.view && node.inputs.some((t) => elements(t.node) > elements(node)));
 
 /**
  * Is the node the end of a chain, used by nobody else, that starts at a contraction or reduction of its own size? Then

@@ -81,7 +81,9 @@ export function storedResults(
 ): Tensor[] {
   const all = resultsOf(node);
   if (isProgramNode(node)) return [...all];
-  return all.filter((t) => wanted.has(t.key) || (users.get(node) ?? []).some((u) => u.inputs.some((i) => i.key === t.key)));
+  return all.filter((t) =>
+    wanted.has(t.key) || (users.get(node) ?? []).some((u) => u.inputs.some((i) => i.key === t.key))
+  );
 }
 
 /** Names what a group does: its scope and the ops it computes, views left out. */

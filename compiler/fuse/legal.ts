@@ -19,7 +19,6 @@ export interface Accepted {
   readonly kind: Kind;
   /** Names the iteration space: groups with equal ones may become one kernel with several results. */
   readonly space: string;
-  readonly loads: ReadonlySet<string>;
   /** The contraction of the group, if it is one. */
   readonly main?: Reduce;
 }
@@ -56,17 +55,21 @@ export function classify(group: LoweredGroup, storageBuffers: number): Accepted 
   }
   if (reduces.size === 0) {
     const shapes = new Set(group.roots.map((r) => spaceOf(r.axes)));
-    if (shapes.size > 1) return { refused: `results have different iteration spaces: ${[...shapes].join(" and ")}` };
-    return { kind: "map", space: `map ${[...shapes][0]}`, loads };
+    if (shapes.size > 1) {
+      return { refused: `results have different iteration spaces: ${[...shapes].join(" and ")}` };
+    }
+    return { kind: "map", space: `map ${[...shapes][0]}` };
   }
   const contractions = [...reduces].filter(isContraction);
-  if (contractions.length > 0) return contraction(group, reduces, contractions, loads);
-  return row(group, reduces, loads);
+  if (contractions.length > 0) return contraction(group, reduces, contractions);
+  return row(group, reduces);
 }
 
-const spaceOf = (axes: readonly Value[]): string => `[${axes.filter((a) => a.kind === "var").map((a) => (a as Var).extent)}]`;
+const spaceOf = (axes: readonly Value[]): string =>
+  `[${axes.filter((a) => a.kind === "var").map((a) => (a as Var).extent)}]`;
 
-const outer = (value: Value, bound: readonly Var[]): Set<Var> => new Set([...value.free].filter((v) => !bound.includes(v)));
+const outer = (value: Value, bound: readonly Var[]): Set<Var> =>
+  new Set([...value.free].filter((v) => !bound.includes(v)));
 
 /**
  * Two loads that both depend on the reduced axes, each with an output axis that the other misses: every element of one
@@ -79,7 +82,9 @@ export function isContraction(reduce: Reduce): boolean {
   });
   // A side may also be an index comparison (one-hot products): id[k] == v has the free axis v and no load of it.
   walk([reduce.body], (v) => {
-    if (v.kind === "binary" && v.op === "eq" && v.a.type === "i32" && reduce.vars.some((k) => v.free.has(k))) {
+    if (
+      v.kind === "binary" && v.op === "eq" && v.a.type === "i32" && reduce.vars.some((k) => v.free.has(k))
+    ) {
       sides.push(outer(v, reduce.vars));
     }
   });
@@ -103,11 +108,12 @@ function contraction(
   group: LoweredGroup,
   reduces: ReadonlySet<Reduce>,
   contractions: readonly Reduce[],
-  loads: ReadonlySet<string>,
 ): Accepted | Refused {
   const main = contractions[0]!;
   if (contractions.length > 1) {
-    return { refused: `${contractions.length} contractions: each would be repeated for every element of the other` };
+    return {
+      refused: `${contractions.length} contractions: each would be repeated for every element of the other`,
+    };
   }
   if (reduces.size > 1) {
     const inside = nestedIn(main.body).length;
@@ -124,7 +130,7 @@ function contraction(
       return { refused: "a result is not of the contraction's own shape" };
     }
   }
-  return { kind: "contraction", space: `contraction ${group.roots[0]!.shape}`, loads, main };
+  return { kind: "contraction", space: `contraction ${group.roots[0]!.shape}`, main };
 }
 
 function containsReduce(value: Value, reduce: Reduce, seen = new Set<Value>()): boolean {
@@ -136,7 +142,7 @@ function containsReduce(value: Value, reduce: Reduce, seen = new Set<Value>()): 
 
 const extent = (vars: readonly Var[]): string => vars.map((v) => v.extent).join("×");
 
-function row(group: LoweredGroup, reduces: ReadonlySet<Reduce>, loads: ReadonlySet<string>): Accepted | Refused {
+function row(group: LoweredGroup, reduces: ReadonlySet<Reduce>): Accepted | Refused {
   const first = [...reduces][0]!;
   const outerKey = (free: Iterable<Var>) => [...free].map((v) => `${v.extent}_${v.slot}`).sort().join();
   const space = outerKey(first.free);
@@ -149,7 +155,9 @@ function row(group: LoweredGroup, reduces: ReadonlySet<Reduce>, loads: ReadonlyS
     }
     for (const inner of nestedIn(r.body)) {
       if (inner !== r && r.vars.some((v) => inner.free.has(v))) {
-        return { refused: `a reduction over ${extent(inner.vars)} would be repeated ${extent(r.vars)} times` };
+        return {
+          refused: `a reduction over ${extent(inner.vars)} would be repeated ${extent(r.vars)} times`,
+        };
       }
     }
   }
@@ -165,10 +173,12 @@ function row(group: LoweredGroup, reduces: ReadonlySet<Reduce>, loads: ReadonlyS
       if (rest.map((v) => v.extent).join("×") !== extent(first.vars)) {
         return { refused: `a result of shape [${root.shape}] is no row of ${extent(first.vars)}` };
       }
-      if (contiguous === "column") return { refused: "a column sum and the column itself need two passes over memory" };
+      if (contiguous === "column") {
+        return { refused: "a column sum and the column itself need two passes over memory" };
+      }
     }
   }
-  return { kind: "row", space: `${contiguous} [${space}] × ${extent(first.vars)}`, loads };
+  return { kind: "row", space: `${contiguous} [${space}] × ${extent(first.vars)}` };
 }
 
 /** Does the fastest-moving axis of what is read belong to the kept axes? */

@@ -83,7 +83,9 @@ export class GroupReader {
 
   #inline({ node, result }: Tensor, index: readonly Value[]): Value {
     const { lower } = node.op;
-    if (isProgram(lower)) throw new InternalError("fuse", `${node.op.name} is a program and cannot be inlined`);
+    if (isProgram(lower)) {
+      throw new InternalError("fuse", `${node.op.name} is a program and cannot be inlined`);
+    }
     const value = lower(this.k, node.inputs.map((t) => this.reader(t)), index, {
       attrs: node.attrs,
       inputs: node.inputs.map(concrete),

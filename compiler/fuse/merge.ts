@@ -9,14 +9,15 @@ import type { Graph } from "../graph/graph.ts";
 import type { Node, Tensor } from "../graph/node.ts";
 import { deviceBytes } from "../graph/dtype.ts";
 import { type Cover, type Decision, type Group, isProgramNode, loadsOf } from "./group.ts";
-import { classify, isRefused } from "./legal.ts";
-import { lowerGroup } from "./lower_group.ts";
+import { Judge } from "./judge.ts";
+import { isRefused } from "./legal.ts";
 import type { FusionOptions } from "./policy.ts";
 import { elementsOf } from "./worthwhile.ts";
 
 interface Live {
   roots: Group["roots"];
   nodes: ReadonlySet<Node>;
+  loads: readonly Tensor[];
   space: string;
   /** Only writes states: kept a plain map, so that the updates of all parameters can be packed into one kernel. */
   readonly update: boolean;
@@ -24,10 +25,12 @@ interface Live {
 }
 
 export function mergeGroups(graph: Graph, cover: Cover, { limits }: FusionOptions): Cover {
+  const judge = new Judge(limits.storageBuffers);
   const written = new Set(graph.writes.map((w) => w.value.key));
   const live: Live[] = cover.groups.map((g) => ({
     ...g,
-    space: spaceOf(g, limits.storageBuffers),
+    loads: loadsOf(g),
+    space: spaceOf(g, judge),
     update: g.roots.every((t) => written.has(t.key)),
     dead: false,
   }));
@@ -53,7 +56,7 @@ export function mergeGroups(graph: Graph, cover: Cover, { limits }: FusionOption
       }
       const roots = [...a.roots, ...b.roots].sort((x, y) => x.node.id - y.node.id || x.result - y.result);
       const nodes = new Set([...a.nodes, ...b.nodes]);
-      const verdict = classify(lowerGroup({ roots, nodes }), limits.storageBuffers);
+      const { verdict } = judge.judge({ roots, nodes });
       if (isRefused(verdict)) {
         note(false, verdict.refused);
         continue;
@@ -62,6 +65,7 @@ export function mergeGroups(graph: Graph, cover: Cover, { limits }: FusionOption
       b.dead = true;
       a.roots = roots;
       a.nodes = nodes;
+      a.loads = loadsOf(a);
       a.space = verdict.space;
       for (const root of roots) home.set(root.key, a);
       changed = true;
@@ -71,24 +75,27 @@ export function mergeGroups(graph: Graph, cover: Cover, { limits }: FusionOption
   return { groups, decisions };
 }
 
-function spaceOf(group: Group, storageBuffers: number): string {
+function spaceOf(group: Group, judge: Judge): string {
   if (isProgramNode(group.roots[0]!.node)) return `program ${group.id}`;
-  const verdict = classify(lowerGroup(group), storageBuffers);
+  const { verdict } = judge.judge(group);
   return isRefused(verdict) ? `alone ${group.id}` : verdict.space;
 }
 
 const homes = (live: readonly Live[]): Map<string, Live> => {
   const home = new Map<string, Live>();
-  for (const g of live) if (!g.dead) for (const root of g.roots) home.set(root.key, g);
+  for (const g of live) if (!g.dead) { for (const root of g.roots) home.set(root.key, g); }
   return home;
 };
 
 /** Pairs that share memory, the most bytes first. */
-function candidates(live: readonly Live[], home: ReadonlyMap<string, Live>): { a: Live; b: Live; bytes: number }[] {
+function candidates(
+  live: readonly Live[],
+  home: ReadonlyMap<string, Live>,
+): { a: Live; b: Live; bytes: number }[] {
   const readers = new Map<string, Set<Live>>();
   for (const g of live) {
     if (g.dead) continue;
-    for (const t of [...loadsOf(g), ...g.roots]) {
+    for (const t of [...g.loads, ...g.roots]) {
       let set = readers.get(t.key);
       if (!set) readers.set(t.key, set = new Set());
       set.add(g);
@@ -110,16 +117,18 @@ function candidates(live: readonly Live[], home: ReadonlyMap<string, Live>): { a
     }
   }
   // A few shared numbers (a learning rate) are no reason: a quarter of the smaller one's traffic is.
-  return [...pairs.values()].filter((p) => p.bytes * 4 >= Math.min(traffic(p.a), traffic(p.b))).sort((x, y) => y.bytes - x.bytes);
+  return [...pairs.values()].filter((p) => p.bytes * 4 >= Math.min(traffic(p.a), traffic(p.b))).sort((x, y) =>
+    y.bytes - x.bytes
+  );
 }
 
 const bytesOf = (t: Tensor): number => elementsOf(t) * deviceBytes(t.dtype);
 
-const traffic = (g: Live): number => [...loadsOf(g), ...g.roots].reduce((n, t) => n + bytesOf(t), 0);
+const traffic = (g: Live): number => [...g.loads, ...g.roots].reduce((n, t) => n + bytesOf(t), 0);
 
 function bytesOfKey(key: string, a: Live, b: Live, home: ReadonlyMap<string, Live>): number {
   const tensor = home.get(key)?.roots.find((t) => t.key === key) ??
-    [...loadsOf(a), ...loadsOf(b)].find((t) => t.key === key)!;
+    [...a.loads, ...b.loads].find((t) => t.key === key)!;
   return bytesOf(tensor);
 }
 
@@ -138,7 +147,7 @@ function connected(a: Live, b: Live, home: ReadonlyMap<string, Live>): boolean {
   const seen = new Set<Live>([b]);
   const stack: Live[] = [];
   const push = (g: Live, direct: boolean) => {
-    for (const t of loadsOf(g)) {
+    for (const t of g.loads) {
       const producer = home.get(t.key);
       if (!producer || seen.has(producer)) continue;
       if (producer === a) {
@@ -163,7 +172,7 @@ function order(groups: readonly Live[]): Live[] {
   const visit = (g: Live) => {
     if (done.has(g)) return;
     done.add(g);
-    for (const t of loadsOf(g)) {
+    for (const t of g.loads) {
       const producer = home.get(t.key);
       if (producer && producer !== g) visit(producer);
     }

@@ -48,7 +48,9 @@ export function unfused(graph: Graph): Cover {
       nodes.add(n);
       stack.push(...n.inputs.map((t) => t.node));
     }
-    for (const root of isProgramNode(node) ? [kept] : kept.map((t) => [t])) groups.push({ id: groups.length, roots: root, nodes });
+    for (const root of isProgramNode(node) ? [kept] : kept.map((t) => [t])) {
+      groups.push({ id: groups.length, roots: root, nodes });
+    }
   }
   return { groups, decisions: [] };
 }

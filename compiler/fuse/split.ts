@@ -66,7 +66,9 @@ function chooseCut(
     // Enough operands at once if possible, else as many as possible; then the smaller tensor.
     const score = Math.min(saved, excess);
     const bestScore = best ? Math.min(best.loads, excess) : -1;
-    if (score > bestScore || (score === bestScore && size < best!.size)) best = { node, below, size, loads: saved };
+    if (score > bestScore || (score === bestScore && size < best!.size)) {
+      best = { node, below, size, loads: saved };
+    }
   }
   return best;
 }

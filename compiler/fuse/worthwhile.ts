@@ -29,7 +29,17 @@ export const defaultCostModel: CostModel = {
   tileColumns: 64,
 };
 
-const costly: ReadonlySet<string> = new Set(["exp", "exp2", "log", "log2", "tanh", "sin", "cos", "sqrt", "inverseSqrt"]);
+const costly: ReadonlySet<string> = new Set([
+  "exp",
+  "exp2",
+  "log",
+  "log2",
+  "tanh",
+  "sin",
+  "cos",
+  "sqrt",
+  "inverseSqrt",
+]);
 
 /** Operations to evaluate one element, given what is already computed; a load counts as eight. */
 export function flopsOf(value: Value, below: ReadonlySet<Value> = new Set()): number {

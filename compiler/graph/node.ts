@@ -33,7 +33,12 @@ export interface Node {
  * A tensor holds no data: it is a place in a graph. Its values exist when a compiled program runs.
  */
 export class Tensor<out S extends Shape = Shape, out D extends DType = DType> {
-  constructor(readonly node: Node, readonly result: number) {}
+  /** Identity within a graph: node and result. */
+  readonly key: string;
+
+  constructor(readonly node: Node, readonly result: number) {
+    this.key = `${node.id}.${result}`;
+  }
 
   get shape(): S {
     return this.node.types[this.result]!.shape as S;
@@ -41,11 +46,6 @@ export class Tensor<out S extends Shape = Shape, out D extends DType = DType> {
 
   get dtype(): D {
     return this.node.types[this.result]!.dtype as D;
-  }
-
-  /** Identity within a graph: node and result. */
-  get key(): string {
-    return `${this.node.id}.${this.result}`;
   }
 
   /** A tensor in arithmetic is always a mistake: say what to write instead. In a text it says what it is. */

@@ -32,7 +32,11 @@ const floatBits = new Int32Array(float.buffer);
 /** What a list of blocks or statements has made so far. */
 class Scope {
   readonly known = new Map<string, Instr>();
-  constructor(readonly parent: Scope | undefined, readonly list: Block[] | Statement[] | Let[], readonly phase: boolean) {}
+  constructor(
+    readonly parent: Scope | undefined,
+    readonly list: Block[] | Statement[] | Let[],
+    readonly phase: boolean,
+  ) {}
 }
 
 export interface BuiltKernel {
@@ -48,7 +52,10 @@ export class IrBuilder {
   #scope: Scope = new Scope(undefined, this.#body, false);
   readonly #ids = new Map<Instr, number>();
   readonly #params = new Map<string, { decl: ParamDecl; value: number }>();
-  readonly #buffers = new Map<string, { ref: BufferRef; decl: { -readonly [K in keyof BufferDecl]: BufferDecl[K] } }>();
+  readonly #buffers = new Map<
+    string,
+    { ref: BufferRef; decl: { -readonly [K in keyof BufferDecl]: BufferDecl[K] } }
+  >();
   readonly #arrays: ArrayDecl[] = [];
   #loops = 0;
   #statements = 0;
@@ -153,7 +160,13 @@ export class IrBuilder {
   // ---- declarations -------------------------------------------------------------------------------------------
 
   array(space: "lane" | "shared", type: IrType, length: number, dynamic = space === "shared"): ArrayDecl {
-    const decl: ArrayDecl = { name: `${space === "lane" ? "r" : "s"}${this.#arrays.length}`, space, type, length, dynamic };
+    const decl: ArrayDecl = {
+      name: `${space === "lane" ? "r" : "s"}${this.#arrays.length}`,
+      space,
+      type,
+      length,
+      dynamic,
+    };
     this.#arrays.push(decl);
     return decl;
   }
@@ -346,7 +359,11 @@ export class IrBuilder {
 
   bitcast(scalar: ValueType, arg: Instr): Instr {
     if (arg.type.scalar === scalar) return arg;
-    return this.#let(`r${scalar} ${this.id(arg)}`, { kind: "bitcast", type: wide(scalar, arg.type.width), arg });
+    return this.#let(`r${scalar} ${this.id(arg)}`, {
+      kind: "bitcast",
+      type: wide(scalar, arg.type.width),
+      arg,
+    });
   }
 
   /**
@@ -375,7 +392,12 @@ export class IrBuilder {
     if (arg.type.width === 1) return arg;
     if (arg.kind === "splat") return arg.arg;
     if (arg.kind === "construct") return arg.args[index];
-    return this.#let(`.${index} ${this.id(arg)}`, { kind: "component", type: wide(arg.type.scalar, 1), arg, index });
+    return this.#let(`.${index} ${this.id(arg)}`, {
+      kind: "component",
+      type: wide(arg.type.scalar, 1),
+      arg,
+      index,
+    });
   }
 
   construct(args: readonly [Instr, Instr, Instr, Instr]): Instr {
@@ -402,4 +424,3 @@ export class IrBuilder {
     };
   }
 }
-

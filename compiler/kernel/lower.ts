@@ -16,7 +16,15 @@ import type { IrBuilder } from "./build.ts";
 import type { Instr } from "./ir.ts";
 import { wide } from "./ir.ts";
 import { Accumulator, identityOf, stepOf } from "./reducers.ts";
-import { childrenOf, type Load, type Prefix, type Reduce, type Value, type Values, type Var } from "./value.ts";
+import {
+  childrenOf,
+  type Load,
+  type Prefix,
+  type Reduce,
+  type Value,
+  type Values,
+  type Var,
+} from "./value.ts";
 
 export class Evaluator {
   readonly #bound = new Map<Value, Instr>();
@@ -127,7 +135,9 @@ export class Evaluator {
           const term = coefficient === 1 ? x : b.binary("mul", x, b.widen(b.int(coefficient), x.type.width));
           sum = sum ? b.binary("add", sum, term) : term;
         }
-        return value.constant === 0 ? sum! : b.binary("add", sum!, b.widen(b.int(value.constant), sum!.type.width));
+        return value.constant === 0
+          ? sum!
+          : b.binary("add", sum!, b.widen(b.int(value.constant), sum!.type.width));
       }
       case "div":
       case "mod":
@@ -156,7 +166,9 @@ export class Evaluator {
   /** Floors, where the target truncates: a negative numerator is lifted by a multiple of the divisor first. */
   #divMod(kind: "div" | "mod", arg: Value, divisor: number, width: 1 | 4, along: Var | undefined): Instr {
     const { b } = this;
-    if (!(arg.lo > -(2 ** 30))) throw new InternalError("lower", "division of an index without a lower bound");
+    if (!(arg.lo > -(2 ** 30))) {
+      throw new InternalError("lower", "division of an index without a lower bound");
+    }
     const lift = arg.lo < 0 ? Math.ceil(-arg.lo / divisor) : 0;
     const x = this.eval(lift === 0 ? arg : this.k.iadd(arg, lift * divisor), width, along);
     const d = b.widen(b.int(divisor), x.type.width);
@@ -172,9 +184,7 @@ export class Evaluator {
     if (width === 1) return b.load(buffer, this.eval(index), 1);
     if (isContiguous(value.index, along!) && buffer.size % 4 === 0) {
       // At width 1 the variable stands for the first of the four.
-      const base = index === value.index
-        ? value.index
-        : k.iclamp(value.index, 0, buffer.size - 4);
+      const base = index === value.index ? value.index : k.iclamp(value.index, 0, buffer.size - 4);
       return b.load(buffer, this.eval(base), 4);
     }
     const at = this.eval(index, 4, along);
@@ -196,7 +206,10 @@ export class Evaluator {
         return;
       }
       b.for(b.int(0), b.int(v.extent), 1, (counter) => {
-        this.with([[v, counter]], () => nest(i + 1, acc.indexed ? b.add(b.mul(position, v.extent), counter) : position));
+        this.with(
+          [[v, counter]],
+          () => nest(i + 1, acc.indexed ? b.add(b.mul(position, v.extent), counter) : position),
+        );
       });
     };
     nest(0, b.int(0));
@@ -237,7 +250,8 @@ export class Evaluator {
       if (seen.has(v) || v.kind === "const" || v.kind === "var") return;
       seen.add(v);
       if (this.#bound.has(v)) return;
-      const independent = !vars.some((x) => v.free.has(x as Var)) && [...v.free].every((x) => this.#bound.has(x));
+      const independent = !vars.some((x) => v.free.has(x as Var)) &&
+        [...v.free].every((x) => this.#bound.has(x));
       if (!independent) {
         if (v.kind === "reduce" || v.kind === "prefix") return; // its own loop hoists for itself
         for (const child of childrenOf(v)) go(child);

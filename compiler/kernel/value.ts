@@ -254,7 +254,11 @@ export class Values {
       x = type === "i32" ? x | 0 : type === "u32" ? x >>> 0 : x !== 0 ? 1 : 0;
       bits = x | 0;
     }
-    return this.#intern<Const>(`c${type}${bits}`, type, none, { lo: x, hi: x }, { kind: "const", value: x, bits });
+    return this.#intern<Const>(`c${type}${bits}`, type, none, { lo: x, hi: x }, {
+      kind: "const",
+      value: x,
+      bits,
+    });
   }
 
   /** An i32 constant. */
@@ -276,7 +280,11 @@ export class Values {
     const known = this.#table.get(key);
     if (known) return known as Var;
     const free = new Set<Var>();
-    const v = this.#intern<Var>(key, "i32", free, { lo: 0, hi: Math.max(0, extent - 1) }, { kind: "var", extent, slot });
+    const v = this.#intern<Var>(key, "i32", free, { lo: 0, hi: Math.max(0, extent - 1) }, {
+      kind: "var",
+      extent,
+      slot,
+    });
     free.add(v);
     return v;
   }
@@ -294,7 +302,11 @@ export class Values {
 
   load(buffer: BufferRef, index: Value): Load {
     const type = valueType(buffer.dtype);
-    return this.#intern<Load>(`l${buffer.name}[${index.id}]`, type, index.free, unknown, { kind: "load", buffer, index });
+    return this.#intern<Load>(`l${buffer.name}[${index.id}]`, type, index.free, unknown, {
+      kind: "load",
+      buffer,
+      index,
+    });
   }
 
   // ---- arithmetic on elements --------------------------------------------------------------------------------
@@ -317,7 +329,12 @@ export class Values {
       if (op === "max") range = { lo: Math.max(a.lo, b.lo), hi: Math.max(a.hi, b.hi) };
       else if (op === "min") range = { lo: Math.min(a.lo, b.lo), hi: Math.min(a.hi, b.hi) };
     }
-    return this.#intern<Binary>(`b${op}(${a.id},${b.id})`, type, union([a, b]), range, { kind: "binary", op, a, b });
+    return this.#intern<Binary>(`b${op}(${a.id},${b.id})`, type, union([a, b]), range, {
+      kind: "binary",
+      op,
+      a,
+      b,
+    });
   }
 
   add(a: Operand, b: Operand): Value {
@@ -388,12 +405,18 @@ export class Values {
     if (condition.kind === "const") return condition.value ? a : b;
     if (a.type !== b.type) throw new InternalError("values", `select of ${a.type} and ${b.type}`);
     const range = { lo: Math.min(a.lo, b.lo), hi: Math.max(a.hi, b.hi) };
-    return this.#intern<Select>(`s(${condition.id},${a.id},${b.id})`, a.type, union([condition, a, b]), range, {
-      kind: "select",
-      condition,
-      then: a,
-      otherwise: b,
-    });
+    return this.#intern<Select>(
+      `s(${condition.id},${a.id},${b.id})`,
+      a.type,
+      union([condition, a, b]),
+      range,
+      {
+        kind: "select",
+        condition,
+        then: a,
+        otherwise: b,
+      },
+    );
   }
 
   guard(condition: Value, value: Value, otherwise: Operand): Value {
@@ -401,12 +424,18 @@ export class Values {
     if (condition.kind === "const") return condition.value ? value : b;
     if (value === b) return value;
     const range = { lo: Math.min(value.lo, b.lo), hi: Math.max(value.hi, b.hi) };
-    return this.#intern<Guard>(`g(${condition.id},${value.id},${b.id})`, value.type, union([condition, value, b]), range, {
-      kind: "guard",
-      condition,
-      value,
-      otherwise: b,
-    });
+    return this.#intern<Guard>(
+      `g(${condition.id},${value.id},${b.id})`,
+      value.type,
+      union([condition, value, b]),
+      range,
+      {
+        kind: "guard",
+        condition,
+        value,
+        otherwise: b,
+      },
+    );
   }
 
   /** Conversion with the semantics of SEMANTICS §6 for i32/u32/bool; float→int is made safe in numerics.ts. */
@@ -514,7 +543,9 @@ export class Values {
     const { terms, constant } = this.linearOf(a);
     const whole = new Map<Value, number>();
     const rest = new Map<Value, number>();
-    for (const [atom, c] of terms) (c % divisor === 0 ? whole : rest).set(atom, c % divisor === 0 ? c / divisor : c);
+    for (const [atom, c] of terms) {
+      (c % divisor === 0 ? whole : rest).set(atom, c % divisor === 0 ? c / divisor : c);
+    }
     const quotient = Math.floor(constant / divisor);
     return { whole: this.#linear(whole, quotient), rest: this.#linear(rest, constant - quotient * divisor) };
   }
@@ -530,7 +561,10 @@ export class Values {
       for (const t of arg.terms) g = gcd(g, t.coefficient);
       if (g > 1) {
         const r = ((arg.constant % g) + g) % g;
-        const x = this.#linear(new Map(arg.terms.map((t) => [t.atom, t.coefficient / g])), (arg.constant - r) / g);
+        const x = this.#linear(
+          new Map(arg.terms.map((t) => [t.atom, t.coefficient / g])),
+          (arg.constant - r) / g,
+        );
         if (kind === "div") return this.idiv(x, divisor / g);
         return this.iadd(this.imul(this.imod(x, divisor / g), g), r);
       }
@@ -538,7 +572,11 @@ export class Values {
     const range = kind === "div"
       ? { lo: Math.floor(arg.lo / divisor), hi: Math.floor(arg.hi / divisor) }
       : { lo: 0, hi: divisor - 1 };
-    return this.#intern<DivMod>(`${kind}(${arg.id},${divisor})`, "i32", arg.free, range, { kind, arg, divisor });
+    return this.#intern<DivMod>(`${kind}(${arg.id},${divisor})`, "i32", arg.free, range, {
+      kind,
+      arg,
+      divisor,
+    });
   }
 
   /** min(max(a, lo), hi) on indices, gone where the range already says so. */
@@ -583,26 +621,48 @@ export class Values {
     if (bound.length === 0) return index ? this.int(0) : body;
     const type = index ? "i32" : body.type;
     const extent = bound.reduce((n, v) => n * v.extent, 1);
-    const range = index ? { lo: 0, hi: extent - 1 } : op === "max" || op === "min" ? { lo: body.lo, hi: body.hi } : unknown;
+    const range = index
+      ? { lo: 0, hi: extent - 1 }
+      : op === "max" || op === "min"
+      ? { lo: body.lo, hi: body.hi }
+      : unknown;
     const key = `R${op}[${bound.map((v) => v.id)}](${body.id})`;
-    return this.#intern<Reduce>(key, type, without(body.free, bound), range, { kind: "reduce", op, vars: bound, body });
+    return this.#intern<Reduce>(key, type, without(body.free, bound), range, {
+      kind: "reduce",
+      op,
+      vars: bound,
+      body,
+    });
   }
 
-  prefix(op: ReduceKind, extent: number, upTo: Value, at: readonly Value[], exclusive: boolean, body: (i: Value) => Value): Value {
+  prefix(
+    op: ReduceKind,
+    extent: number,
+    upTo: Value,
+    at: readonly Value[],
+    exclusive: boolean,
+    body: (i: Value) => Value,
+  ): Value {
     const v = this.fresh(extent, [...at, upTo]);
     const inner = body(v);
     if (v.kind !== "var") return exclusive ? this.of(op === "prod" ? 1 : 0, inner) : inner;
     const free = without(union([inner, upTo]), []);
     const rest = new Set(free);
     if (!upTo.free.has(v)) rest.delete(v);
-    return this.#intern<Prefix>(`P${op}${exclusive ? "x" : ""}[${v.id},${upTo.id}](${inner.id})`, inner.type, rest, unknown, {
-      kind: "prefix",
-      op,
-      variable: v,
-      body: inner,
-      upTo,
-      exclusive,
-    });
+    return this.#intern<Prefix>(
+      `P${op}${exclusive ? "x" : ""}[${v.id},${upTo.id}](${inner.id})`,
+      inner.type,
+      rest,
+      unknown,
+      {
+        kind: "prefix",
+        op,
+        variable: v,
+        body: inner,
+        upTo,
+        exclusive,
+      },
+    );
   }
 
   // ---- rewriting -----------------------------------------------------------------------------------------------

@@ -45,7 +45,9 @@ export function findJoins(
   for (const group of groups) {
     if (group.roots.length !== 1 || !whole(group.roots[0]!) || group.nodes.size > 40) continue;
     const loads = loadsOf(group);
-    if (loads.length < 2 || !loads.every((t) => movable(t) && readers.get(t.key) === 1 && !taken.has(t.key))) continue;
+    if (
+      loads.length < 2 || !loads.every((t) => movable(t) && readers.get(t.key) === 1 && !taken.has(t.key))
+    ) continue;
     if ([...group.nodes].some((n) => !n.op.view && n !== group.roots[0]!.node)) continue;
     if (taken.has(group.roots[0]!.key)) continue;
     const join = joinOf(group, loads);
@@ -83,7 +85,9 @@ function segmentsOf(value: Value, axes: readonly Value[]): { axis: Var; segments
   let rest: Value = value;
   while (rest.kind === "guard") {
     const range = rangeOf(rest.condition);
-    if (!range || !axes.includes(range.axis) || (axis && axis !== range.axis) || rest.value.kind !== "load") return undefined;
+    if (!range || !axes.includes(range.axis) || (axis && axis !== range.axis) || rest.value.kind !== "load") {
+      return undefined;
+    }
     axis = range.axis;
     segments.push({ lo: range.lo, hi: range.hi, load: rest.value });
     rest = rest.otherwise;

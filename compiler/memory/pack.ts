@@ -93,7 +93,9 @@ function candidateOf(group: Group, placement: Placement, position: number): Cand
   const later = placement.order.slice(position + 1);
   const stores = new Set(group.roots.map((r) => placement.storage(r).buffer.name));
   for (const g of later) {
-    for (const t of loadsOf(g)) if (keys.has(t.key) || stores.has(placement.storage(t).buffer.name)) return undefined;
+    for (const t of loadsOf(g)) {
+      if (keys.has(t.key) || stores.has(placement.storage(t).buffer.name)) return undefined;
+    }
   }
   const lowered = lowerGroup(group, placement.storage);
   const vars = lowered.roots[0]!.axes.filter((a): a is Var => a.kind === "var");
@@ -125,7 +127,9 @@ function candidateOf(group: Group, placement: Placement, position: number): Cand
       constants.push(v.value);
       line = "const";
     } else {
-      if (v.free.size > 0 && (v.kind === "var" || v.kind === "linear" || v.kind === "div" || v.kind === "mod")) flat = false;
+      if (
+        v.free.size > 0 && (v.kind === "var" || v.kind === "linear" || v.kind === "div" || v.kind === "mod")
+      ) flat = false;
       if (v.kind === "reduce" || v.kind === "prefix" || v.kind === "param") flat = false;
       const detail = "op" in v ? v.op : v.kind === "const" ? `${v.type} ${v.bits}` : "";
       line = `${v.kind} ${detail} ${v.type} ${childrenOf(v).map(visit).join(" ")}`;
@@ -143,9 +147,20 @@ function candidateOf(group: Group, placement: Placement, position: number): Cand
   }
   if (!flat) return undefined;
   const list = [...operands.values()];
-  if (list.some((b) => !["state", "temporary"].includes(placement.buffers.get(b.name)!.role))) return undefined;
+  if (list.some((b) => !["state", "temporary"].includes(placement.buffers.get(b.name)!.role))) {
+    return undefined;
+  }
   const roles = list.map((b) => placement.buffers.get(b.name)!.role).join();
-  return { group, position, signature: `${roles}\n${text.join("\n")}`, lowered, values, axis, operands: list, constants };
+  return {
+    group,
+    position,
+    signature: `${roles}\n${text.join("\n")}`,
+    lowered,
+    values,
+    axis,
+    operands: list,
+    constants,
+  };
 }
 
 /** Elements between the starts of neighbors are whole alignments in every dtype of the slab. */
@@ -154,14 +169,19 @@ const stepOf = (c: Candidate): number => alignment / Math.min(...c.operands.map(
 /** Splits a family where a slab would outgrow one binding, or would need too many comparisons. */
 function chunks(family: readonly Candidate[], bindingBytes: number): Candidate[][] {
   const byConstants = [...family].sort((a, b) =>
-    a.constants.join() === b.constants.join() ? a.position - b.position : a.constants.join() < b.constants.join() ? -1 : 1
+    a.constants.join() === b.constants.join()
+      ? a.position - b.position
+      : a.constants.join() < b.constants.join()
+      ? -1
+      : 1
   );
   const out: Candidate[][] = [];
   let bytes = 0;
   let classes = new Set<string>();
   for (const c of byConstants) {
     const step = stepOf(c);
-    const own = Math.ceil(c.axis.extent / step) * step * Math.max(...c.operands.map((o) => deviceBytes(o.dtype)));
+    const own = Math.ceil(c.axis.extent / step) * step *
+      Math.max(...c.operands.map((o) => deviceBytes(o.dtype)));
     classes.add(c.constants.join());
     if (out.length === 0 || bytes + own > bindingBytes || classes.size > maxClasses) {
       out.push([]);
@@ -184,7 +204,11 @@ function exclusive(chunk: readonly Candidate[], slabs: readonly Slab[]): Candida
   });
 }
 
-function pack(members: readonly Candidate[], number: number, placement: Placement): { slabs: Slab[]; group: PackedGroup } {
+function pack(
+  members: readonly Candidate[],
+  number: number,
+  placement: Placement,
+): { slabs: Slab[]; group: PackedGroup } {
   const first = members[0]!;
   const step = stepOf(first);
   const starts: number[] = [];
@@ -198,7 +222,10 @@ function pack(members: readonly Candidate[], number: number, placement: Placemen
     dtype,
     size: total,
     role: placement.buffers.get(name)!.role,
-    members: members.map((m, j) => ({ buffer: m.operands[i]!.name, offset: starts[j]! * deviceBytes(dtype) })),
+    members: members.map((m, j) => ({
+      buffer: m.operands[i]!.name,
+      offset: starts[j]! * deviceBytes(dtype),
+    })),
   }));
 
   const k = new Values();

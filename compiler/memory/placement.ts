@@ -48,7 +48,8 @@ export interface Placement {
   readonly copies: readonly StateCopy[];
 }
 
-export const bytesOf = ({ dtype, size }: Pick<BufferInfo, "dtype" | "size">): number => size * deviceBytes(dtype);
+export const bytesOf = ({ dtype, size }: Pick<BufferInfo, "dtype" | "size">): number =>
+  size * deviceBytes(dtype);
 
 export function placeTensors(graph: Graph, groups: readonly Group[]): Placement {
   const storages = new Map<string, Storage>();
@@ -136,7 +137,9 @@ function inPlaceRefusal(group: Group, value: Tensor, state: Tensor): string | un
   // A row's own scalar is stored by one lane while others may still read.
   const elements = concrete(value).shape.reduce((n, d) => n * d, 1);
   const longest = Math.max(...lowered.roots.map((r) => r.shape.reduce((n, d) => n * d, 1)));
-  if (verdict.kind === "row" && elements < longest) return "other lanes of the row may still read the old contents";
+  if (verdict.kind === "row" && elements < longest) {
+    return "other lanes of the row may still read the old contents";
+  }
   if (verdict.kind === "row" && root.axes.filter((a) => a.kind === "var").length === 0) {
     return "other lanes may still read the old contents";
   }

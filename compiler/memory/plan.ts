@@ -33,7 +33,9 @@ export function assignAddresses(lifetimes: readonly Lifetime[]): Addresses {
   const offsets = new Map<string, number>();
   const placed: { life: Lifetime; offset: number; bytes: number }[] = [];
   let peak = 0;
-  const bySize = [...lifetimes].sort((a, b) => b.bytes - a.bytes || a.begin - b.begin || (a.name < b.name ? -1 : 1));
+  const bySize = [...lifetimes].sort((a, b) =>
+    b.bytes - a.bytes || a.begin - b.begin || (a.name < b.name ? -1 : 1)
+  );
   for (const life of bySize) {
     const bytes = aligned(life.bytes);
     const busy = placed.filter((p) => meet(p.life, life)).sort((a, b) => a.offset - b.offset);

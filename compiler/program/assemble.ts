@@ -67,7 +67,9 @@ export function assemble({ graph, placement, slabs, kernels, target }: Assembly)
       const bytes = aligned(bytesOf(buffers.get(name)!));
       if (bytes === 0) continue;
       if (bytes > target.limits.bufferBytes) {
-        throw new CompileError(`memory: "${name}" has ${bytes} bytes, and the adapter's largest buffer is ${target.limits.bufferBytes}`);
+        throw new CompileError(
+          `memory: "${name}" has ${bytes} bytes, and the adapter's largest buffer is ${target.limits.bufferBytes}`,
+        );
       }
       if (arena < 0 || arenas[arena]!.bytes + bytes > target.limits.bufferBytes) {
         arena = arenas.push({ name: `${role}${arena < 0 ? "" : arenas.length}`, bytes: 0, role }) - 1;
@@ -113,14 +115,18 @@ export function assemble({ graph, placement, slabs, kernels, target }: Assembly)
     return { kind: "dispatch", dispatch };
   });
   for (const { from, to } of placement.copies) {
-    if (bytesOf(buffers.get(from)!) > 0) steps.push({ kind: "copy", copy: { from: bind(from), to: bind(to) } });
+    if (bytesOf(buffers.get(from)!) > 0) {
+      steps.push({ kind: "copy", copy: { from: bind(from), to: bind(to) } });
+    }
   }
 
   const slot = (name: string, tensor: Tensor): Slot => {
     const type = concrete(tensor);
     const info = buffers.get(placement.storage(tensor).buffer.name)!;
     const bytes = bytesOf(info);
-    const region: Region = bytes === 0 ? { arena: 0, offset: 0, bytes: 0 } : { ...where.get(info.name)!, bytes };
+    const region: Region = bytes === 0
+      ? { arena: 0, offset: 0, bytes: 0 }
+      : { ...where.get(info.name)!, bytes };
     return { name, ...type, region };
   };
   const states = graph.nodes.filter((n) => n.op.name === "state");
@@ -135,7 +141,9 @@ export function assemble({ graph, placement, slabs, kernels, target }: Assembly)
       return { ...s, ring: s.region.bytes <= ring.bytes ? ring.runs : 1 };
     }),
     state: states.map((n) => ({ ...slot(n.attrs.path, resultsOf(n)[0]!), role: n.attrs.role })),
-    constants: graph.nodes.filter((n) => isLargeConstant(n) && where.has(placement.storage(resultsOf(n)[0]!).buffer.name))
+    constants: graph.nodes.filter((n) =>
+      isLargeConstant(n) && where.has(placement.storage(resultsOf(n)[0]!).buffer.name)
+    )
       .map((n) => {
         const s = slot("", resultsOf(n)[0]!);
         return { region: s.region, data: deviceForm(s.dtype, n.attrs.data.values) };
@@ -176,6 +184,8 @@ function withArenaAccess(kernel: Kernel, bindings: readonly Binding[]): Kernel {
   });
   return {
     ...kernel,
-    buffers: kernel.buffers.map((b, i) => written.has(bindings[i]!.arena) ? { ...b, access: "read_write" as const } : b),
+    buffers: kernel.buffers.map((b, i) =>
+      written.has(bindings[i]!.arena) ? { ...b, access: "read_write" as const } : b
+    ),
   };
 }

@@ -16,4 +16,5 @@ export function deviceForm(dtype: DType, values: ArrayLike<number>): Uint8Array<
   }
 }
 
-const bytes = (array: { readonly buffer: ArrayBuffer }): Uint8Array<ArrayBuffer> => new Uint8Array(array.buffer);
+const bytes = (array: { readonly buffer: ArrayBuffer }): Uint8Array<ArrayBuffer> =>
+  new Uint8Array(array.buffer);

@@ -56,7 +56,11 @@ export function mergeAxes(k: Values, vars: readonly Var[], values: readonly Valu
  *
  * @returns the substitution for each split variable, or undefined where nothing is to be split.
  */
-export function splitAxes(k: Values, vars: readonly Var[], values: readonly Value[]): Map<Value, [Var, Var]> | undefined {
+export function splitAxes(
+  k: Values,
+  vars: readonly Var[],
+  values: readonly Value[],
+): Map<Value, [Var, Var]> | undefined {
   const splits = new Map<Value, [Var, Var]>();
   const taken: Value[] = [...values, ...vars];
   for (const v of vars) {

@@ -22,7 +22,9 @@ export function scheduleMap(group: LoweredGroup, target: Target): Scheduled {
   for (const root of roots) {
     const own = root.axes.filter((a) => a.kind === "var");
     if (own.length !== vars.length || own.some((v, i) => v !== vars[i])) {
-      return { refused: `results of shapes [${first.shape}] and [${root.shape}] have different iteration spaces` };
+      return {
+        refused: `results of shapes [${first.shape}] and [${root.shape}] have different iteration spaces`,
+      };
     }
   }
   const merged = mergeAxes(k, vars, roots.flatMap((r) => [r.value, r.index]));

@@ -32,14 +32,18 @@ function plan(site: Site, element: (k: Values, x: Value) => Value): readonly Sch
     label: `${site.label}, ${inputs.length} tensors`,
   }));
   site.inputs.forEach((input, i) => {
-    if (!packed.has(i)) pieces.push({ value: sumOver(k, input, element), label: `${site.label}, tensor ${i}` });
+    if (!packed.has(i)) {
+      pieces.push({ value: sumOver(k, input, element), label: `${site.label}, tensor ${i}` });
+    }
   });
   if (pieces.length === 1) return kernels(site, pieces[0]!.value, out!.buffer, out!.at([]), pieces[0]!.label);
   const partials = site.scratch(out!.dtype, Math.max(1, pieces.length));
   const parts = pieces.flatMap((p, i) => kernels(site, p.value, partials, k.int(i), p.label));
   const total = k.reduce("sum", [pieces.length], [], ([i]) => k.load(partials, i!));
   const last = kernels(site, pieces.length === 0 ? k.const(0) : total, out!.buffer, out!.at([]), site.label);
-  return [...parts, ...last].map((kernel, i) => i === 0 ? { ...kernel, scratch: [...kernel.scratch, partials] } : kernel);
+  return [...parts, ...last].map((kernel, i) =>
+    i === 0 ? { ...kernel, scratch: [...kernel.scratch, partials] } : kernel
+  );
 }
 
 function sumOver(k: Values, input: Reader, element: (k: Values, x: Value) => Value): Value {

@@ -32,7 +32,10 @@ export function scheduleGroup(group: LoweredGroup, target: Target, kind: Kind): 
   // Results of different shapes that no schedule takes together: one kernel each, computing shared work again.
   if (group.roots.length > 1) {
     const apart = group.roots.map((root) => scheduleGroup({ ...group, roots: [root] }, target, kind));
-    return { kernels: apart.flatMap((r) => r.kernels), refusals: [...refusals, ...apart.flatMap((r) => r.refusals)] };
+    return {
+      kernels: apart.flatMap((r) => r.kernels),
+      refusals: [...refusals, ...apart.flatMap((r) => r.refusals)],
+    };
   }
   throw new InternalError("schedule", `no schedule takes "${group.label}": ${refusals.join("; ")}`);
 }

@@ -21,15 +21,21 @@ export function isolateResults(graph: Graph): Graph {
   };
   // Writes first: a state's new value is better off in the state's own memory than in an output's.
   const writeClash = graph.writes.map((w) => clashes(w.value));
-  const outputClash = Object.fromEntries(Object.entries(graph.outputs).map(([name, t]) => [name, clashes(t)]));
+  const outputClash = Object.fromEntries(
+    Object.entries(graph.outputs).map(([name, t]) => [name, clashes(t)]),
+  );
   if (!writeClash.some(Boolean) && !Object.values(outputClash).some(Boolean)) return graph;
   const own = rewriteGraph(graph); // a builder of its own, so that the caller's graph stays as it is
   return own.builder.use(() =>
     makeGraph({
       ...own,
-      writes: own.writes.map((w, i) => writeClash[i] ? { ...w, value: copy(w.value, `state ${w.state.node.attrs.path}`) } : w),
+      writes: own.writes.map((w, i) =>
+        writeClash[i] ? { ...w, value: copy(w.value, `state ${w.state.node.attrs.path}`) } : w
+      ),
       outputs: Object.fromEntries(
-        Object.entries(own.outputs).map(([name, t]) => [name, outputClash[name] ? copy(t, `output ${name}`) : t]),
+        Object.entries(own.outputs).map((
+          [name, t],
+        ) => [name, outputClash[name] ? copy(t, `output ${name}`) : t]),
       ),
     })
   );

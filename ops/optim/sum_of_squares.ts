@@ -26,7 +26,10 @@ export const sumOfSquaresOp = defineOp<Record<never, never>>({
   terms: (inputs) => inputs.reduce((n, t) => n + t.shape.reduce((p, d) => p * d, 1), 0),
   samples: [
     { inputs: [{ shape: [3, 4], lo: -1, hi: 1 }], attrs: {} },
-    { inputs: [{ shape: [7], lo: -1, hi: 1 }, { shape: [2, 5], lo: -1, hi: 1 }, { shape: [], lo: -1, hi: 1 }], attrs: {} },
+    {
+      inputs: [{ shape: [7], lo: -1, hi: 1 }, { shape: [2, 5], lo: -1, hi: 1 }, { shape: [], lo: -1, hi: 1 }],
+      attrs: {},
+    },
   ],
 });
 

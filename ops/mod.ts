@@ -36,6 +36,7 @@ export * from "./nn/losses.ts";
 export * from "./nn/normalize.ts";
 export * from "./nn/softmax.ts";
 export * from "./random/bits.ts";
+export * from "./random/categorical.ts";
 export * from "./random/distributions.ts";
 export * from "./random/dropout.ts";
 export * from "./random/key.ts";

@@ -1,8 +1,10 @@
 import { deepStrictEqual, ok, strictEqual, throws } from "node:assert/strict";
 import { gradient } from "../../../compiler/autodiff/gradient.ts";
+import { categorical } from "../../../ops/random/categorical.ts";
 import { bernoulli, normal, uniform } from "../../../ops/random/distributions.ts";
 import { dropout } from "../../../ops/random/dropout.ts";
 import { randomBits } from "../../../ops/random/bits.ts";
+import { broadcastTo } from "../../../ops/views/broadcast.ts";
 import { counting, evaluate, feed, graph } from "./host.ts";
 
 const key = { "random/key": [1, 2] };
@@ -40,6 +42,20 @@ Deno.test("bernoulli() is true as often as asked, and needs a shape beside a num
   strictEqual(mean(never!), 0);
   strictEqual(mean(always!), 1);
   graph(() => throws(() => bernoulli(0.5), /needs the shape of the result/));
+});
+
+Deno.test("categorical() draws each category as often as its logit says, and never one of −∞", () => {
+  const logits = [Math.log(1), Math.log(2), -Infinity, Math.log(5)];
+  const [drawn] = evaluate(() => {
+    const rows = broadcastTo(feed("x", [4]), [n, 4]);
+    const indices = categorical(rows);
+    deepStrictEqual(indices.shape, [n]);
+    return [indices];
+  }, { ...key, x: logits });
+  for (const [category, p] of [1 / 8, 2 / 8, 0, 5 / 8].entries()) {
+    near(mean(drawn!.map((c) => Number(c === category))), p, Math.sqrt(p * (1 - p)) + 1e-9);
+  }
+  graph(() => throws(() => categorical(feed("y", [])), /have no axis of categories/));
 });
 
 Deno.test("dropout() keeps the expectation, and its gradient uses the same mask", () => {

@@ -3,43 +3,62 @@
  * gradients, one-hot products, convolution and its gradients.
  *
  *     problem.ts    the group as one contraction: axes split, merged and sorted by side (sides.ts)
- *     tiling.ts     how large the tiles are
+ *     tiling.ts     which loop nest, and how large its tiles are
+ *     split_k.ts    a long sum with few tiles, as a contraction of parts and a map
  *     places.ts     which rows and columns a lane has
  *     operand.ts    one side, evaluated by fours along the axis in which it is contiguous
  *     product.ts    what combines the sides, and what becomes of the sums
  *     register.ts   the loop nest with the sums in registers
- *     panel.ts      the loop nest with B in private memory
+ *     panel.ts      the loop nest with B in private memory, and the sums where sums.ts says
  */
 
-import type { BuiltKernel } from "../../kernel/build.ts";
 import type { Target } from "../../target.ts";
-import type { LoweredGroup, Scheduled, ScheduledKernel } from "../group.ts";
-import { type Contraction, contractionOf } from "./problem.ts";
-import { flattenSummed, panelKernel } from "./panel.ts";
-import { registerKernel } from "./register.ts";
+import { isRefusal, type LoweredGroup, type Scheduled, type ScheduledKernel } from "../group.ts";
+import { scheduleMap } from "../map.ts";
+import { flattenSummed, panelGroups, panelKernel } from "./panel.ts";
+import { type Contraction, contractionOf, extentOf } from "./problem.ts";
+import { groupsOf, registerKernel } from "./register.ts";
+import { splitSum } from "./split_k.ts";
 import { panelTiling, registerTiling } from "./tiling.ts";
+
+/** Fewer steps than this are not worth a part of their own. */
+const shortestPart = 32;
 
 export function scheduleContraction(group: LoweredGroup, target: Target): Scheduled {
   const c = contractionOf(group);
   if ("refused" in c) return c;
-  const built = target.contraction.shape === "panel" ? panel(c, target) : register(c, target);
-  return [{
-    ...built,
-    groups: built.kernel.groups,
-    label: group.label,
-    split: false,
-    schedule: "contraction",
-  }];
+  const nest = nestOf(c, target);
+  const steps = extentOf(c.reduce.vars);
+  const wanted = Math.min(Math.floor(target.parallel / nest.groups), Math.floor(steps / shortestPart));
+  const split = target.contraction.splitK && wanted > 1 ? splitSum(c, wanted, group.label) : undefined;
+  if (!split) return [nest.build(group.label)];
+  const combined = scheduleMap(split.combined, target);
+  if (isRefusal(combined)) return [nest.build(group.label)];
+  const first = nestOf(split.parts, target).build(`${group.label}: parts`);
+  return [
+    { ...first, split: true, scratch: [...first.scratch, split.scratch] },
+    ...combined.map((kernel) => ({ ...kernel, split: true, schedule: "contraction" })),
+  ];
 }
 
-type Built = BuiltKernel & Pick<ScheduledKernel, "scratch">;
+interface Nest {
+  readonly groups: number;
+  build(label: string): ScheduledKernel;
+}
 
-const register = (c: Contraction, target: Target): Built => ({
-  ...registerKernel(c, registerTiling(c, target)),
-  scratch: [],
-});
-
-function panel(given: Contraction, target: Target): Built {
-  const c = flattenSummed(given);
-  return panelKernel(c, panelTiling(c, target));
+/** The loop nest that the target wants for a contraction. */
+function nestOf(given: Contraction, target: Target): Nest {
+  const finish = { split: false, schedule: "contraction" };
+  if (target.contraction.shape === "panel") {
+    const c = flattenSummed(given);
+    const tiling = panelTiling(c, target);
+    const groups = panelGroups(c, tiling);
+    return { groups, build: (label) => ({ ...panelKernel(c, tiling), ...finish, groups, label }) };
+  }
+  const tiling = registerTiling(given, target);
+  const groups = groupsOf(given, tiling);
+  return {
+    groups,
+    build: (label) => ({ ...registerKernel(given, tiling), ...finish, groups, label, scratch: [] }),
+  };
 }

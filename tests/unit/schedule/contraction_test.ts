@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Value } from "../../../compiler/kernel/value.ts";
 import { gpuTarget, softwareTarget, type Target, testTarget } from "../../../compiler/target.ts";
+import { partLength } from "../../../compiler/schedule/contraction/split_k.ts";
 import { Group } from "./contraction_support.ts";
 
 const oneLane: Target = {
@@ -187,6 +188,44 @@ for (const target of targets) {
     g.check(target);
   });
 }
+
+Deno.test("scheduleContraction() splits long sums with few tiles", () => {
+  const split = { parallel: 16, contraction: { ...testTarget.contraction, splitK: true } };
+  for (
+    const target of [{ ...testTarget, ...split }, {
+      ...panel,
+      ...split,
+      contraction: { ...panel.contraction, splitK: true },
+    }]
+  ) {
+    for (const [M, K, N] of [[4, 256, 8], [3, 331, 5], [1, 250, 4], [2, 1024, 4]] as const) {
+      for (const a of orders) {
+        const kernels = matmul([M, K, N], { a }).check(target);
+        assert.deepEqual(kernels.map((x) => x.split), [true, true]);
+      }
+    }
+    // Rows of pixels: several summed variables.
+    const g = new Group();
+    const { k } = g;
+    const [B, C, O, X] = [4, 2, 5, 6];
+    const x = g.input("x", [B, C, X, X]);
+    const dy = g.input("dy", [B, O, X, X]);
+    g.output("dw", [O, C, 3], ([o, c, u]) =>
+      k.reduce("sum", [B, X, X], [o!, c!, u!], ([n, i, j]) => {
+        const row = k.affine([[i!, 1], [u!, 1]], -1);
+        const pixel = k.guard(k.and(k.le(0, row), k.lt(row, X)), x.at([n!, c!, row, j!]), 0);
+        return k.mul(dy.at([n!, o!, i!, j!]), pixel);
+      }));
+    g.check(target, false);
+  }
+});
+
+Deno.test("partLength() leaves over as little as it can", () => {
+  assert.equal(partLength(1024, 64), 64);
+  assert.equal(partLength(1023, 15), 11);
+  assert.equal(partLength(1000, 63), 40);
+  assert.equal(partLength(7, 4), 3);
+});
 
 Deno.test("scheduleContraction() loads vectors along k, transposed, where B is contiguous in k", () => {
   const [kernel] = matmul([16, 16, 16], { b: "transposed" }).check(softwareTarget);

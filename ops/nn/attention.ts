@@ -3,13 +3,22 @@ import type { DType } from "../../compiler/graph/dtype.ts";
 import type { Shape } from "../../compiler/graph/dim.ts";
 import { applyAll } from "../../compiler/graph/build.ts";
 import type { Tensor } from "../../compiler/graph/node.ts";
-import { attentionForward } from "../../compiler/schedule/attention/forward.ts";
+import { planForward } from "../../compiler/schedule/attention/plan.ts";
 import { composite } from "../composite.ts";
 import { defineOp } from "../define_op.ts";
+import { full } from "../leaves.ts";
+import { attentionBackward } from "./attention_backward.ts";
+import { attentionGradientPlain, deltaOf, unbroadcast } from "./attention_gradient_plain.ts";
 import { attentionPlain } from "./attention_plain.ts";
 import { attentionReference } from "./attention_reference.ts";
 import { attentionSamples } from "./attention_samples.ts";
-import { type AttentionAttrs, type AttentionOptions, attentionShapes, scaleOf } from "./attention_types.ts";
+import {
+  type AttentionAttrs,
+  type AttentionOptions,
+  attentionShapes,
+  optionsOf,
+  scaleOf,
+} from "./attention_types.ts";
 
 /**
  * O = softmax(q·kᵀ·scale + mask)·v and the log-sum-exp of each row of scores, in f32: what the gradient recomputes the
@@ -25,18 +34,27 @@ export const attentionOp = defineOp<AttentionAttrs>({
     const [out, lse] = attentionShapes(q!, k!, v!, mask);
     return [{ shape: out, dtype: q!.dtype }, { shape: lse, dtype: "f32" }];
   },
-  gradient: { notDifferentiable: "its backward kernels are not here yet; use attentionPlain" },
+  gradient({ inputs: [q, k, v, mask], outputs: [out, lse], cotangents: [g, lseGradient], attrs }) {
+    if (!g && !lseGradient) return [null, null, null, null];
+    const outGradient = g ?? full(out!.shape, 0, out!.dtype);
+    const known = lseGradient ? deltaOf(out!, outGradient, lseGradient) : out!;
+    const operands = { q: q!, k: k!, v: v!, out: known, lse: lse!, outGradient };
+    const cotangents = attentionBackward({ ...operands, mask }, attrs);
+    if (!mask || mask.dtype === "bool") return cotangents;
+    // As large as the mask, and made only if somebody learns it: nodes that nobody asks for are never computed.
+    const { dScores } = attentionGradientPlain(operands, optionsOf(attrs, mask));
+    return [...cotangents, unbroadcast(dScores, mask.shape)];
+  },
   reference: attentionReference,
   lower: {
     inlines: "all",
     plan({ attrs, inputs, outputs: [out, lse], values, target, label }) {
       const [q, k, v, mask] = inputs;
       const site = { q: q!, k: k!, v: v!, mask, causal: attrs.causal, scale: scaleOf(attrs, q!) };
-      return attentionForward(values, { ...site, out: out!, lse: lse! }, target, label);
+      return planForward(values, { ...site, out: out!, lse: lse! }, target, label);
     },
   },
-  expand: ([q, k, v, mask], { causal, scale }) =>
-    attentionPlain(q!, k!, v!, { causal, mask, ...scale === null ? {} : { scale } }),
+  expand: ([q, k, v, mask], attrs) => attentionPlain(q!, k!, v!, optionsOf(attrs, mask)),
   ulp: 16,
   terms: ([q, k]) => q!.shape.at(-1)! + k!.shape.at(-2)!,
   samples: attentionSamples,

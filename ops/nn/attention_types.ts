@@ -24,6 +24,13 @@ export interface AttentionAttrs {
   readonly scale: number | null;
 }
 
+/** The attributes as a caller would write them. */
+export const optionsOf = ({ causal, scale }: AttentionAttrs, mask?: Tensor): AttentionOptions => ({
+  causal,
+  mask,
+  ...scale === null ? {} : { scale },
+});
+
 export const scaleOf = ({ scale }: AttentionAttrs, q: ConcreteType): number =>
   scale ?? 1 / Math.sqrt(Math.max(1, q.shape.at(-1)!));
 

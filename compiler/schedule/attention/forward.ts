@@ -24,12 +24,11 @@ import { Evaluator } from "../../kernel/lower.ts";
 import type { Writer } from "../../kernel/program_op.ts";
 import type { ScheduledKernel } from "../../kernel/scheduled.ts";
 import type { Values } from "../../kernel/value.ts";
-import type { Target } from "../../target.ts";
 import { RowGrid } from "./grid.ts";
 import { folded, type Kept, LaneRows } from "./lane_rows.ts";
 import { type AttentionInputs, AttentionProblem, bindings, evaluate } from "./problem.ts";
 import { RowStore } from "./store.ts";
-import { type AttentionTile, firstWithin, tilesFor } from "./tile.ts";
+import type { AttentionTile } from "./tile.ts";
 
 export interface AttentionForward extends AttentionInputs {
   /** [..., T, Dv] */
@@ -38,21 +37,7 @@ export interface AttentionForward extends AttentionInputs {
   readonly lse: Writer;
 }
 
-/** The one kernel of attention forward; none where there are no queries. */
-export function attentionForward(
-  k: Values,
-  site: AttentionForward,
-  target: Target,
-  label: string,
-): readonly ScheduledKernel[] {
-  const lead = site.q.shape.slice(0, -2).reduce((n, d) => n * d, 1);
-  const queries = site.q.shape.at(-2)!;
-  if (lead * queries === 0) return [];
-  const tiles = tilesFor(target, queries, lead, 8);
-  return [firstWithin(target, tiles, (tile) => new Forward(k, site, tile, label).kernel())];
-}
-
-class Forward {
+export class Forward {
   readonly b: IrBuilder;
   readonly ev: Evaluator;
   readonly rows: LaneRows;
@@ -76,23 +61,26 @@ class Forward {
     this.grid = new RowGrid(this.b, tile, this.problem.leadShape, this.problem.queries);
     this.maximum = this.b.array("lane", f32, tile.rows, tile.rows > 1);
     this.total = this.b.array("lane", f32, tile.rows, tile.rows > 1);
-    this.out = this.rows.sums(this.problem.value);
+    this.out = this.rows.array(this.problem.value);
   }
 
   kernel(): ScheduledKernel & { readonly statements: number } {
     const { b, problem, grid, rows, tile, out } = this;
-    const first = grid.enter(this.ev, problem.lead, this.site.causal);
+    const { first, lead } = grid.enter(this.site.causal);
+    problem.enter(this.ev, lead);
+    const step = tile.block * tile.across;
     b.phase(() => {
-      const q = rows.keep(problem.query, (r) => grid.safeRow(first, r));
+      const q = rows.array(problem.query);
+      rows.load(q, problem.query, (r) => grid.safeRow(first, r));
       rows.clear(out);
       for (let r = 0; r < tile.rows; r++) {
         b.set(this.maximum, r, b.literal("f32", -Infinity));
         b.set(this.total, r, b.literal("f32", 0));
       }
       const scores = rows.scores();
-      b.for(b.int(0), this.#turns(first), 1, (turn) => {
+      b.for(b.int(0), problem.keyBlocks(b, b.add(first, grid.rowsPerGroup), step), 1, (turn) => {
         const key = this.#firstKey(turn);
-        const row = (s: Instr) => this.#safeKey(key, s);
+        const row = (s: Instr) => problem.safeKey(b, b.add(key, s), step);
         rows.dots([{ own: q, other: problem.key, scores }], row);
         const { shrink, masked } = this.#merge(scores, key, first);
         const plainly = () => rows.accumulate(out, problem.value, scores, row, shrink);
@@ -116,27 +104,11 @@ class Forward {
     };
   }
 
-  /** Blocks of keys that some query of the workgroup sees, per lane that shares a query. */
-  #turns(first: Instr): Instr {
-    const { b, problem, grid, tile } = this;
-    const step = tile.block * tile.across;
-    const reach = b.add(first, grid.rowsPerGroup + problem.keys - problem.queries);
-    const end = this.site.causal
-      ? b.binary("max", b.min(reach, problem.keys), b.int(0))
-      : b.int(problem.keys);
-    return b.div(b.add(end, step - 1), step);
-  }
-
+  /** The first key of a lane's block: lanes that share queries take turns. */
   #firstKey(turn: Instr): Instr {
     const { b, tile } = this;
     if (tile.across === 1) return b.mul(turn, tile.block);
     return b.mul(b.add(b.mul(turn, tile.across), b.rem(b.lane, tile.across)), tile.block);
-  }
-
-  #safeKey(key: Instr, s: Instr): Instr {
-    const { b, problem, tile } = this;
-    const row = b.add(key, s);
-    return problem.keys % (tile.block * tile.across) === 0 ? row : b.min(row, problem.keys - 1);
   }
 
   /**
@@ -169,9 +141,7 @@ class Forward {
           visible = visible ? b.and(visible, seen) : seen;
         }
         sum = sum ? b.add(sum, counted) : counted;
-        for (let n = 0; n < width; n++) {
-          b.set(scores, r * tile.block + t * width + n, b.component(marked, n as 0 | 1 | 2 | 3));
-        }
+        this.rows.setVector(scores, r * tile.block + t * width, marked);
       });
       b.set(this.maximum, r, top);
       b.set(this.total, r, b.add(b.mul(b.read(this.total, r), factor), this.rows.sum(sum!)));
@@ -185,12 +155,7 @@ class Forward {
     const row = this.grid.safeRow(first, b.int(r));
     return Array.from({ length: tile.block / width }, (_, t) => {
       const place = r * tile.block + t * width;
-      const dot = width === 1 ? b.read(scores, place) : b.construct([
-        b.read(scores, place),
-        b.read(scores, place + 1),
-        b.read(scores, place + 2),
-        b.read(scores, place + 3),
-      ]);
+      const dot = this.rows.vector(scores, place, width);
       const at = bindings([problem.i, row], [problem.j, b.add(key, t * width)], [problem.dot, dot]);
       return ev.with(at, () => evaluate(ev, problem.score, width, problem.j));
     });

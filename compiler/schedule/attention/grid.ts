@@ -5,9 +5,6 @@
 
 import type { IrBuilder } from "../../kernel/build.ts";
 import type { Instr } from "../../kernel/ir.ts";
-import type { Evaluator } from "../../kernel/lower.ts";
-import type { Value } from "../../kernel/value.ts";
-import { bindings } from "./problem.ts";
 import type { AttentionTile } from "./tile.ts";
 
 const product = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
@@ -18,6 +15,9 @@ export class RowGrid {
   readonly rowsPerGroup: number;
   readonly #blocks: number;
 
+  /**
+   * @param leadShape Sizes of the leading axes; matrices of `rows` own rows are numbered by them.
+   */
   constructor(
     readonly b: IrBuilder,
     readonly tile: AttentionTile,
@@ -29,26 +29,19 @@ export class RowGrid {
     this.groups = product(leadShape) * this.#blocks;
   }
 
-  /**
-   * Binds the leading axes for all of the kernel, and gives the first own row of the workgroup.
-   *
-   * @param lead Its variables, or constants where an axis has size 1.
-   * @param lastFirst The last block has the most to do.
-   */
-  enter(ev: Evaluator, lead: readonly Value[], lastFirst: boolean): Instr {
-    const { b } = this;
+  /** The first own row of the workgroup, and the index on the leading axes. */
+  enter(lastBlockFirst: boolean): { readonly first: Instr; readonly lead: readonly Instr[] } {
+    const { b, leadShape } = this;
     return b.uniform(() => {
       const block = b.rem(b.group, this.#blocks);
+      const position = lastBlockFirst ? b.sub(b.int(this.#blocks - 1), block) : block;
+      const lead: Instr[] = [];
       let rest = b.div(b.group, this.#blocks);
-      for (let axis = lead.length - 1; axis >= 0; axis--) {
-        const size = this.leadShape[axis]!;
-        for (const [v, at] of bindings([lead[axis]!, axis === 0 ? rest : b.rem(rest, size)] as const)) {
-          ev.bind(v, at);
-        }
-        rest = b.div(rest, size);
+      for (let axis = leadShape.length - 1; axis >= 0; axis--) {
+        lead[axis] = axis === 0 ? rest : b.rem(rest, leadShape[axis]!);
+        rest = b.div(rest, leadShape[axis]!);
       }
-      const position = lastFirst ? b.sub(b.int(this.#blocks - 1), block) : block;
-      return b.mul(position, this.rowsPerGroup);
+      return { first: b.mul(position, this.rowsPerGroup), lead };
     });
   }
 
@@ -68,10 +61,9 @@ export class RowGrid {
   /** Runs `write` where the row exists and the lane is the one that writes it. */
   guarded(row: Instr, write: () => void): void {
     const { b, tile } = this;
-    const exists = this.rows % this.rowsPerGroup === 0 ? b.literal("bool", 1) : b.lt(row, this.rows);
-    const writes = tile.across === 1
-      ? b.literal("bool", 1)
-      : b.binary("eq", b.rem(b.lane, tile.across), b.int(0));
+    const always = b.literal("bool", 1);
+    const exists = this.rows % this.rowsPerGroup === 0 ? always : b.lt(row, this.rows);
+    const writes = tile.across === 1 ? always : b.binary("eq", b.rem(b.lane, tile.across), b.int(0));
     b.if(b.and(exists, writes), write);
   }
 }

@@ -65,7 +65,8 @@ export class LaneRows {
     return this.b.add(this.b.mul(r, chunks), c);
   }
 
-  #array(m: Matrix): Kept {
+  /** A lane array for own rows of a matrix, or for sums of their shape; not set yet. */
+  array(m: Pick<Matrix, "size">): Kept {
     const width = widthOf(m);
     const chunks = Math.max(1, m.size / width);
     const { rows, unrollFill } = this.tile;
@@ -73,29 +74,38 @@ export class LaneRows {
   }
 
   /** Loads the lane's own rows; `row` gives the index of row r. */
-  keep(m: Matrix, row: (r: Instr) => Instr): Kept {
-    const kept = this.#array(m);
-    if (m.size > 0) this.fill(kept, (r, c) => this.chunk(m, row(r), c));
-    return kept;
-  }
-
-  /** Sums of the shape of own rows of the matrix, not set yet. */
-  sums(m: Matrix): Kept {
-    return this.#array(m);
+  load(kept: Kept, m: Matrix, row: (r: Instr) => Instr): void {
+    if (m.size > 0) this.#fill(kept, (r, c) => this.chunk(m, row(r), c));
   }
 
   clear(sums: Kept): void {
-    this.fill(sums, () => this.b.widen(this.b.literal("f32", 0), sums.width));
+    this.#fill(sums, () => this.b.widen(this.b.literal("f32", 0), sums.width));
   }
 
-  fill(kept: Kept, value: (r: Instr, c: Instr) => Instr): void {
-    this.eachElement(kept, (r, c) => this.b.set(kept.array, this.place(kept, r, c), value(r, c)));
-  }
-
-  /** Visits all chunks of all own rows. */
-  eachElement({ chunks }: Kept, f: (r: Instr, c: Instr) => void): void {
+  #fill(kept: Kept, value: (r: Instr, c: Instr) => Instr): void {
     const { rows, unrollFill } = this.tile;
-    this.each(rows, unrollFill, (r) => this.each(chunks, unrollFill, (c) => f(r, c)));
+    this.each(
+      rows,
+      unrollFill,
+      (r) =>
+        this.each(
+          kept.chunks,
+          unrollFill,
+          (c) => this.b.set(kept.array, this.place(kept, r, c), value(r, c)),
+        ),
+    );
+  }
+
+  /** Σ over the chunks of a row, and over the components of each. */
+  sumOver(m: Pick<Matrix, "size">, term: (c: Instr) => Instr): Instr {
+    const { b } = this;
+    const width = widthOf(m);
+    const zero = b.widen(b.literal("f32", 0), width);
+    if (m.size === 0) return this.sum(zero);
+    const total = b.array("lane", wide("f32", width), 1);
+    b.set(total, 0, zero);
+    this.each(m.size / width, this.tile.unrollFill, (c) => b.set(total, 0, b.add(b.read(total, 0), term(c))));
+    return this.sum(b.read(total, 0));
   }
 
   scores(): ArrayDecl {
@@ -106,6 +116,19 @@ export class LaneRows {
   scorePlace(r: Instr | number, s: Instr): Instr {
     const { b } = this;
     return b.add(b.mul(typeof r === "number" ? b.int(r) : r, this.tile.block), s);
+  }
+
+  /** Neighbors in an array of scalars, as a vector. */
+  vector(array: ArrayDecl, place: number | Instr, width: 1 | 4): Instr {
+    const { b } = this;
+    const part = (n: number) => b.read(array, typeof place === "number" ? place + n : b.add(place, n));
+    return width === 1 ? part(0) : b.construct([part(0), part(1), part(2), part(3)]);
+  }
+
+  setVector(array: ArrayDecl, place: number, value: Instr): void {
+    const { b } = this;
+    if (value.type.width === 1) return b.set(array, place, value);
+    for (const n of [0, 1, 2, 3] as const) b.set(array, place + n, b.component(value, n));
   }
 
   /** The sum of a vector's components. */

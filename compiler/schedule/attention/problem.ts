@@ -11,6 +11,7 @@
  * Sums are placed by the kernels: in the values made here a *hole* stands for each, a load that is always bound.
  */
 
+import type { IrBuilder } from "../../kernel/build.ts";
 import type { Instr } from "../../kernel/ir.ts";
 import type { Evaluator } from "../../kernel/lower.ts";
 import type { Reader, Value, Values, Var } from "../../kernel/value.ts";
@@ -31,6 +32,7 @@ export interface AttentionInputs {
 
 /** A matrix read row by row: `value` is its element at (row, along). */
 export interface Matrix {
+  readonly lead: readonly Value[];
   readonly row: Value;
   readonly along: Value;
   /** Elements of a row. */
@@ -40,10 +42,16 @@ export interface Matrix {
 
 export const roundUp = (n: number, step: number): number => Math.ceil(n / step) * step;
 
+/** A number per query, read at the variable of queries in a pair. */
+export interface QueryScalar {
+  readonly value: Value;
+}
+
 export class AttentionProblem {
   /** Leading axes of q: batches, then heads. */
   readonly lead: readonly Value[];
   readonly leadShape: readonly number[];
+  readonly keyLeadShape: readonly number[];
   /** Queries, keys, and how many query heads share a key head. */
   readonly queries: number;
   readonly keys: number;
@@ -59,25 +67,30 @@ export class AttentionProblem {
   readonly score: Value;
   /** Can a pair be masked at all? */
   readonly masks: boolean;
+  readonly #k: Values;
+  readonly #causal: boolean;
   readonly #taken: Value[] = [];
 
   /**
-   * @param queryBlock Queries are handled in blocks of this many; likewise keys.
+   * @param queryBlock Queries are met in blocks of this many; likewise keys. 1: by those who own them.
    */
-  constructor(readonly k: Values, readonly inputs: AttentionInputs, queryBlock: number, keyBlock: number) {
+  constructor(k: Values, inputs: AttentionInputs, queryBlock: number, keyBlock: number) {
     const { q, k: key, v, mask, causal, scale } = inputs;
+    this.#k = k;
+    this.#causal = causal;
     this.leadShape = q.shape.slice(0, -2);
-    this.lead = this.leadShape.map((extent) => this.variable(extent));
+    this.keyLeadShape = key.shape.slice(0, -2);
+    this.lead = this.leadShape.map((extent) => this.#variable(extent));
     this.queries = q.shape.at(-2)!;
     this.keys = key.shape.at(-2)!;
-    this.grouped = this.lead.length === 0 ? 1 : this.leadShape.at(-1)! / key.shape.at(-3)!;
+    this.grouped = this.lead.length === 0 ? 1 : this.leadShape.at(-1)! / this.keyLeadShape.at(-1)!;
     const keyLead = this.lead.map((x, a) => a === this.lead.length - 1 ? k.idiv(x, this.grouped) : x);
     this.query = this.matrix(q, this.lead);
     this.key = this.matrix(key, keyLead);
     this.value = this.matrix(v, keyLead);
-    this.i = this.variable(roundUp(this.queries, queryBlock));
-    this.j = this.variable(roundUp(this.keys, keyBlock));
-    this.dot = this.hole("dot", [this.i, this.j]);
+    this.i = this.#variable(roundUp(this.queries, queryBlock));
+    this.j = this.#variable(roundUp(this.keys, keyBlock));
+    this.dot = this.#hole([this.i, this.j]);
     let score = k.mul(this.dot, scale);
     let visible: Value = k.and(k.lt(this.j, this.keys), k.lt(this.i, this.queries));
     if (causal) visible = k.and(visible, k.le(this.j, k.iadd(this.i, this.keys - this.queries)));
@@ -91,26 +104,72 @@ export class AttentionProblem {
   }
 
   /** A variable that nothing else here is. */
-  variable(extent: number): Value {
-    const v = this.k.fresh(Math.max(1, extent), this.#taken);
+  #variable(extent: number): Value {
+    const v = this.#k.fresh(Math.max(1, extent), this.#taken);
     this.#taken.push(v);
     return v;
+  }
+
+  /** A value that a kernel computes and binds before anything made of it is evaluated. */
+  #hole(at: readonly Value[]): Value {
+    const k = this.#k;
+    let index: Value = k.int(0);
+    let size = 1;
+    for (const v of at.filter(isVar)) {
+      index = k.iadd(k.imul(index, v.extent), v);
+      size *= v.extent;
+    }
+    return k.load({ name: "attention.dot", dtype: "f32", size }, index);
   }
 
   /** The rows of a reader at leading indices. */
   matrix(reader: Reader, lead: readonly Value[]): Matrix {
     const [rows, size] = reader.shape.slice(-2) as [number, number];
-    const row = this.variable(rows);
-    const along = this.variable(size);
-    return { row, along, size, value: reader.at([...lead, row, along]) };
+    const row = this.#variable(rows);
+    const along = this.#variable(size);
+    return { lead, row, along, size, value: reader.at([...lead, row, along]) };
   }
 
-  /** A value that a kernel computes and binds before anything made of it is evaluated. */
-  hole(name: string, at: readonly Value[]): Value {
-    const size = at.reduce((n, v) => n * (v.kind === "var" ? v.extent : 1), 1);
-    let index: Value = this.k.int(0);
-    for (const v of at) index = this.k.iadd(this.k.imul(index, v.kind === "var" ? v.extent : 1), v);
-    return this.k.load({ name: `attention.${name}`, dtype: "f32", size }, index);
+  /** A reader with one number per query. */
+  scalars(reader: Reader): QueryScalar {
+    return { value: reader.at([...this.lead, this.i]) };
+  }
+
+  // ---- where a kernel stands -----------------------------------------------------------------------------------
+
+  /** Binds the leading axes of q from here on. */
+  enter(ev: Evaluator, lead: readonly Instr[]): void {
+    this.lead.forEach((v, axis) => {
+      if (isVar(v)) ev.bind(v, lead[axis]!);
+    });
+  }
+
+  /** The leading index of q for a leading index of k, and which of the query heads that share it. */
+  queryLead(b: IrBuilder, keyLead: readonly Instr[], head: Instr): readonly Instr[] {
+    if (this.grouped === 1) return keyLead;
+    return keyLead.map((x, a) => a === keyLead.length - 1 ? b.add(b.mul(x, this.grouped), head) : x);
+  }
+
+  /** Blocks of keys that some query before `end` sees. */
+  keyBlocks(b: IrBuilder, end: Instr, block: number): Instr {
+    const reach = b.add(end, this.keys - this.queries);
+    const keys = this.#causal ? b.binary("max", b.min(reach, this.keys), b.int(0)) : b.int(this.keys);
+    return b.div(b.add(keys, block - 1), block);
+  }
+
+  /** The first query that sees this key or a later one. */
+  firstQuery(b: IrBuilder, key: Instr): Instr {
+    if (!this.#causal) return b.int(0);
+    return b.binary("max", b.sub(key, this.keys - this.queries), b.int(0));
+  }
+
+  /** A row of a block, inside the matrix where the last block is not whole: what it then gives counts as masked. */
+  safeKey(b: IrBuilder, row: Instr, block: number): Instr {
+    return this.keys % block === 0 ? row : b.min(row, this.keys - 1);
+  }
+
+  safeQuery(b: IrBuilder, row: Instr, block: number): Instr {
+    return this.queries % block === 0 ? row : b.min(row, this.queries - 1);
   }
 }
 

@@ -22,22 +22,25 @@ export interface AttentionTile {
 const powerBelow = (n: number): number => 2 ** Math.floor(Math.log2(Math.max(1, n)));
 
 /**
- * Tiles worth trying, the best first.
+ * Tiles worth trying, the best first; the last is small and works anywhere.
  *
  * Where lanes own whole rows elsewhere (`row.rowsPerLane`), lanes are few and a load costs as much as many
  * multiplications: several rows per lane share what is loaded. Else registers are what is scarce: one row per lane,
  * everything unrolled so that it stays in them.
  *
- * @param rows Rows to be owned, in all; `heads` such matrices.
+ * @param rows Rows to be owned in all, of each of `heads` matrices.
+ * @param most Rows that one lane may own at most, a power of two.
+ * @param share Lanes may share rows.
  */
 export function tilesFor(
   target: Target,
   rows: number,
   heads: number,
   most: number,
+  share: boolean,
 ): readonly AttentionTile[] {
   const lanes = target.lanes.contraction;
-  const across = powerBelow(lanes) === lanes ? powerBelow(lanes / Math.max(1, rows)) : 1;
+  const across = share && powerBelow(lanes) === lanes ? powerBelow(lanes / Math.max(1, rows)) : 1;
   const many = target.row.rowsPerLane > 0;
   const tiles: AttentionTile[] = [];
   const add = (count: number, block: number, unrollHead: boolean) =>

@@ -82,6 +82,7 @@ export function plan<A>(c: Case<A>, target: Target): readonly ScheduledKernel[] 
   return lower.plan({
     attrs: c.attrs,
     inputs,
+    sideBySide: [],
     outputs,
     values: k,
     target,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { gpuTarget, softwareTarget, type Target, testTarget } from "../../../compiler/target.ts";
 import { attentionOp } from "../../../ops/nn/attention.ts";
+import { attentionBackwardOp } from "../../../ops/nn/attention_backward.ts";
 import { caseOf, check, plan, statementsOf } from "./attention_support.ts";
 
 const oneLane: Target = { ...testTarget, name: "one lane", lanes: { map: 1, row: 1, contraction: 1 } };
@@ -11,6 +12,13 @@ for (const target of targets) {
     for (const sample of attentionOp.samples) {
       check(caseOf(attentionOp, sample), target, "javascript");
       check(caseOf(attentionOp, sample), target, "interpret");
+    }
+  });
+
+  Deno.test(`attentionBackward equals its reference on ${target.name}`, () => {
+    for (const sample of attentionBackwardOp.samples) {
+      check(caseOf(attentionBackwardOp, sample), target, "javascript");
+      check(caseOf(attentionBackwardOp, sample), target, "interpret");
     }
   });
 }

@@ -1,0 +1,70 @@
+/** dq: a lane owns queries and walks over the keys that they see (backward.ts). */
+
+import type { ArrayDecl, Instr } from "../../kernel/ir.ts";
+import { f32 } from "../../kernel/ir.ts";
+import type { Values } from "../../kernel/value.ts";
+import { type AttentionBackward, BackwardKernel, type BuiltBackward } from "./backward.ts";
+import { RowGrid } from "./grid.ts";
+import type { Kept } from "./lane_rows.ts";
+import type { AttentionTile } from "./tile.ts";
+
+export function backwardQueries(
+  k: Values,
+  site: AttentionBackward,
+  tile: AttentionTile,
+  label: string,
+): BuiltBackward {
+  return new QueriesKernel(k, site, tile, 1, tile.block).kernel(label);
+}
+
+class QueriesKernel extends BackwardKernel {
+  kernel(label: string): BuiltBackward {
+    const { b, rows, problem, tile, site } = this;
+    const grid = new RowGrid(b, tile, problem.leadShape, problem.queries);
+    const { first, lead } = grid.enter(site.causal);
+    problem.enter(this.ev, lead);
+    const [q, g, dq] = [problem.query, this.outGradient, problem.query].map((m) => rows.array(m)) as [
+      Kept,
+      Kept,
+      Kept,
+    ];
+    b.phase(() => {
+      const own = (r: Instr) => grid.safeRow(first, r);
+      rows.load(q, problem.query, own);
+      rows.load(g, this.outGradient, own);
+      rows.clear(dq);
+      const lse = this.#scalars();
+      const delta = this.#scalars();
+      rows.each(tile.rows, tile.rows === 1, (r) => {
+        b.set(lse, r, this.scalar(this.lse, own(r)));
+        b.set(delta, r, this.delta(own(r), (c) => b.read(g.array, rows.place(g, r, c))));
+      });
+      const dots = rows.scores();
+      const slopes = rows.scores();
+      b.for(b.int(0), problem.keyBlocks(b, b.add(first, grid.rowsPerGroup), tile.block), 1, (turn) => {
+        const key = b.mul(turn, tile.block);
+        const row = (s: Instr) => problem.safeKey(b, b.add(key, s), tile.block);
+        rows.dots([
+          { own: q, other: problem.key, scores: dots },
+          { own: g, other: problem.value, scores: slopes },
+        ], row);
+        const masked = this.weigh(
+          dots,
+          slopes,
+          problem.j,
+          (r, n) => [[problem.i, own(b.int(r))], [problem.j, b.add(key, n)]],
+          (r) => ({ lse: b.read(lse, r), delta: b.read(delta, r) }),
+        );
+        this.accumulate(masked, dots, [{ sum: dq, other: problem.key, weights: slopes }], row);
+      });
+    });
+    b.phase(() => {
+      this.store(grid, first, [{ sum: dq, writer: site.dq, of: problem.query, factor: site.scale }]);
+    });
+    return this.finish(grid, `${label}: dq`);
+  }
+
+  #scalars(): ArrayDecl {
+    return this.b.array("lane", f32, this.tile.rows, this.tile.rows > 1);
+  }
+}

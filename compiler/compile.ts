@@ -12,9 +12,11 @@ import type { Cover, Group } from "./fuse/group.ts";
 import { isProgramNode, labelOf } from "./fuse/group.ts";
 import { greedy } from "./fuse/greedy.ts";
 import { classify, isRefused } from "./fuse/legal.ts";
+import { verifyCover } from "./fuse/verify.ts";
 import { lowerGroup } from "./fuse/lower_group.ts";
 import { type FusionPolicy, unfused } from "./fuse/policy.ts";
 import { type CostModel, defaultCostModel } from "./fuse/worthwhile.ts";
+import { verifyMemory } from "./memory/verify.ts";
 import { isPacked, packGroups } from "./memory/pack.ts";
 import { type Placement, placeTensors } from "./memory/placement.ts";
 import type { Lifetime } from "./memory/plan.ts";
@@ -60,7 +62,11 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
   const bound = trace.stage("bind", () => bindSizes(traced, sizes), (g) => verifyGraph(g, "bind"));
   // Before fusion: whatever is demanded is then computed by exactly one group.
   const graph = trace.stage("isolate", () => isolateResults(bound), (g) => verifyGraph(g, "isolate"));
-  const cover = trace.stage("fuse", () => policy.cover(graph, { limits: target.limits, cost }));
+  const cover = trace.stage(
+    "fuse",
+    () => policy.cover(graph, { limits: target.limits, cost }),
+    (c) => verifyCover(graph, c, policy.name),
+  );
   // Before scheduling: a kernel's text depends on which of its buffers are one.
   const placement = trace.stage("place", () => placeTensors(graph, cover.groups));
   // After placement: which updates are in place decides which buffers may lie side by side.
@@ -82,6 +88,7 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
   const { program, lifetimes } = trace.stage(
     "assemble",
     () => assemble({ graph, placement, slabs: packing.slabs, kernels, target }),
+    (made) => verifyMemory(made.program, made.accesses, target.limits),
   );
   return { program, graph, cover, placement, kernels, lifetimes };
 }

@@ -20,6 +20,7 @@ import { concrete, denseStorage, lowerGroup, type Storage } from "../fuse/lower_
 import { classify, isRefused } from "../fuse/legal.ts";
 import { type Value, walk } from "../kernel/value.ts";
 import { findJoins } from "./join.ts";
+import type { LoweredGroup } from "../schedule/group.ts";
 import { dataEdges, precedes, topological } from "./order.ts";
 
 export type BufferRole = "input" | "state" | "constant" | "temporary" | "output";
@@ -88,13 +89,20 @@ export function placeTensors(graph: Graph, groups: readonly Group[]): Placement 
   const running = groups.filter((g) => !joined.has(g));
 
   const edges = dataEdges(running, joins);
+  const readersOf = new Map<string, Group[]>();
+  const writerOf = new Map<string, Group>();
+  for (const g of running) {
+    for (const t of loadsOf(g)) readersOf.set(t.key, [...readersOf.get(t.key) ?? [], g]);
+    for (const r of g.roots) writerOf.set(r.key, g);
+  }
+  const lowered = new Map<Group, Lowered>();
   for (const { state, value } of graph.writes) {
-    const writer = running.find((g) => g.roots.some((r) => r.key === value.key))!;
-    const readers = running.filter((g) => g !== writer && loadsOf(g).some((t) => t.key === state.key));
+    const writer = writerOf.get(value.key)!;
+    const readers = (readersOf.get(state.key) ?? []).filter((g) => g !== writer);
     const late = readers.find((r) => precedes(writer, r, edges));
     const because = late
       ? "a kernel that needs the new value also reads the old one"
-      : inPlaceRefusal(writer, value, state);
+      : inPlaceRefusal(writer, value, state, lowered);
     const target = storages.get(state.key)!;
     if (because === undefined) {
       const temporary = storages.get(value.key)!.buffer.name;
@@ -115,13 +123,25 @@ export function placeTensors(graph: Graph, groups: readonly Group[]): Placement 
   };
 }
 
+/** A group's values and what legality says of them; one group writes several states. */
+type Lowered = LoweredGroup & { readonly verdict: ReturnType<typeof classify> };
+
 /** Why a group may not write a state's new value over the old one; undefined where it may. */
-function inPlaceRefusal(group: Group, value: Tensor, state: Tensor): string | undefined {
+function inPlaceRefusal(
+  group: Group,
+  value: Tensor,
+  state: Tensor,
+  memory: Map<Group, Lowered>,
+): string | undefined {
   const reads = loadsOf(group).some((t) => t.key === state.key);
   if (!reads) return undefined;
   if (isProgramNode(value.node)) return `${value.node.op.name} may read what it has already overwritten`;
-  const lowered = lowerGroup(group);
-  const verdict = classify(lowered, Infinity);
+  let known = memory.get(group);
+  if (!known) {
+    const own = lowerGroup(group);
+    memory.set(group, known = { ...own, verdict: classify(own, Infinity) });
+  }
+  const { verdict, ...lowered } = known;
   if (isRefused(verdict)) return verdict.refused;
   const root = lowered.roots[group.roots.findIndex((r) => r.key === value.key)]!;
   const name = denseStorage(state).buffer.name;

@@ -16,6 +16,7 @@ import type { Kernel } from "../kernel/ir.ts";
 import { printKernel } from "../kernel/print.ts";
 import { type Addresses, aligned, assignAddresses, type Lifetime } from "../memory/plan.ts";
 import { type BufferInfo, bytesOf, type Placement } from "../memory/placement.ts";
+import type { NamedAccess } from "../memory/verify.ts";
 import type { Slab } from "../memory/pack.ts";
 import type { ScheduledKernel } from "../schedule/group.ts";
 import type { Target } from "../target.ts";
@@ -37,6 +38,8 @@ export interface Assembled {
   readonly program: Program;
   readonly lifetimes: readonly Lifetime[];
   readonly addresses: Addresses;
+  /** What each step reads and writes, by the planner's names: what the verifier replays. */
+  readonly accesses: readonly NamedAccess[];
 }
 
 export function assemble({ graph, placement, slabs, kernels, target }: Assembly): Assembled {
@@ -120,6 +123,23 @@ export function assemble({ graph, placement, slabs, kernels, target }: Assembly)
     }
   }
 
+  /** A slab is the sum of its members: each was written by its own name. */
+  const named = (name: string): NamedAccess["reads"] => {
+    const slab = slabs.find((s) => s.name === name);
+    return slab ? slab.members.flatMap((m) => named(m.buffer)) : [{ name, binding: bind(name) }];
+  };
+  const accesses: NamedAccess[] = kernels.map(({ kernel, buffers: refs }) => {
+    const touched = kernel.buffers.map((b, i) => ({ access: b.access, names: named(refs[i]!.name) }));
+    return {
+      // A temporary bound for both is a sum that the kernel itself began.
+      reads: touched.filter((t) => t.access === "read").flatMap((t) => t.names),
+      writes: touched.filter((t) => t.access !== "read").flatMap((t) => t.names),
+    };
+  });
+  for (const { from, to } of placement.copies) {
+    if (bytesOf(buffers.get(from)!) > 0) accesses.push({ reads: named(from), writes: named(to) });
+  }
+
   const slot = (name: string, tensor: Tensor): Slot => {
     const type = concrete(tensor);
     const info = buffers.get(placement.storage(tensor).buffer.name)!;
@@ -150,7 +170,7 @@ export function assemble({ graph, placement, slabs, kernels, target }: Assembly)
       }),
     memory: { peak: addresses.peak, bound: addresses.bound },
   };
-  return { program, lifetimes, addresses };
+  return { program, lifetimes, addresses, accesses };
 }
 
 /** First and last position that touches each temporary; members of a slab count for the slab. */

@@ -1,0 +1,91 @@
+/**
+ * Checks a program's memory from the outside, knowing nothing of how it was planned:
+ *
+ *   - while a tensor is still to be read, nobody else writes into its bytes;
+ *   - what a kernel reads has been written, by this run or before it;
+ *   - WebGPU's binding rules: offsets are multiples of 256, ranges lie in their arena and within the binding limit, all
+ *     ranges of an arena that a kernel writes are bound `read_write`, and they are disjoint.
+ */
+
+import { InternalError } from "../errors.ts";
+import type { Binding, Program } from "../program/program.ts";
+import type { TargetLimits } from "../target.ts";
+
+/** Every 256-byte block of an arena knows which write it holds. */
+const block = 256;
+
+/** What one step touches, by the names that the planner gave buffers: the only thing known besides the program. */
+export interface NamedAccess {
+  readonly reads: readonly { readonly name: string; readonly binding: Binding }[];
+  readonly writes: readonly { readonly name: string; readonly binding: Binding }[];
+}
+
+/**
+ * @param accesses One per step of the program, in order.
+ * @param limits What the program was planned for.
+ */
+export function verifyMemory(program: Program, accesses: readonly NamedAccess[], limits: TargetLimits): void {
+  const fail = (step: number, message: string): never => {
+    const s = program.steps[step]!;
+    throw new InternalError(
+      "memory",
+      `step ${step} (${s.kind === "dispatch" ? s.dispatch.label : "copy"}): ${message}`,
+    );
+  };
+  program.steps.forEach((step, i) => {
+    if (step.kind === "dispatch") verifyBindings(program, step.dispatch, limits, (m) => fail(i, m));
+  });
+  // Replays the run on owners instead of numbers.
+  const owners = program.arenas.map((a) => new Array<string | undefined>(a.bytes / block));
+  const fill = (b: Binding, name: string) => {
+    for (let i = b.offset / block; i < Math.ceil((b.offset + b.bytes) / block); i++) {
+      owners[b.arena]![i] = name;
+    }
+  };
+  for (const [i, access] of accesses.entries()) {
+    for (const { name, binding } of access.reads) {
+      const role = program.arenas[binding.arena]!.role;
+      for (let j = binding.offset / block; j < Math.ceil((binding.offset + binding.bytes) / block); j++) {
+        const owner = owners[binding.arena]![j];
+        if (owner === undefined && role !== "temporary") continue; // there before the run
+        if (owner === undefined) fail(i, `reads "${name}" before anybody has written it`);
+        if (role === "temporary" && owner !== name) {
+          fail(i, `reads "${name}" where "${owner}" has been written since`);
+        }
+      }
+    }
+    for (const { name, binding } of access.writes) fill(binding, name);
+  }
+}
+
+function verifyBindings(
+  program: Program,
+  dispatch: Extract<Program["steps"][number], { kind: "dispatch" }>["dispatch"],
+  limits: TargetLimits,
+  fail: (message: string) => never,
+): void {
+  const kernel = program.kernels[dispatch.kernel]!;
+  if (kernel.buffers.length > limits.storageBuffers) {
+    fail(`binds ${kernel.buffers.length} buffers, and the limit is ${limits.storageBuffers}`);
+  }
+  const written = new Set(
+    dispatch.bindings.filter((_, i) => kernel.buffers[i]!.access !== "read").map((b) => b.arena),
+  );
+  dispatch.bindings.forEach((b, i) => {
+    const arena = program.arenas[b.arena]!;
+    if (b.offset % 256 !== 0) fail(`binding ${i} starts at ${b.offset}, which is no multiple of 256`);
+    if (b.offset + b.bytes > arena.bytes) fail(`binding ${i} ends beyond its arena "${arena.name}"`);
+    if (b.bytes > limits.bindingBytes) {
+      fail(`binding ${i} has ${b.bytes} bytes, and the limit is ${limits.bindingBytes}`);
+    }
+    if (written.has(b.arena) && kernel.buffers[i]!.access !== "read_write") {
+      fail(`arena "${arena.name}" is written, and binding ${i} of it is not bound read_write`);
+    }
+    dispatch.bindings.forEach((c, j) => {
+      if (j <= i || c.arena !== b.arena || !written.has(b.arena)) return;
+      if (b.offset < c.offset + c.bytes && c.offset < b.offset + b.bytes) {
+        fail(`bindings ${i} and ${j} overlap in arena "${arena.name}", which is written`);
+      }
+    });
+  });
+}

@@ -12,7 +12,6 @@ import {
   init,
   input,
   iota,
-  matmul,
   type Model,
   model,
   named,
@@ -22,8 +21,9 @@ import {
   split,
   type Tensor,
   transpose,
+  matmul,
 } from "../mod.ts";
-import { attentionPlain } from "../ops/nn/attention_plain.ts";
+import { attention } from "../ops/nn/attention.ts";
 
 export interface GptOptions {
   readonly layers: number;
@@ -63,7 +63,7 @@ function block(x: Tensor<readonly Dimension[], "f32">, { layers, heads, width, b
   const attended = named("attention", () => {
     const qkv = dense("qkv", width, 3 * width, bias)(norm("norm", width, bias)(x));
     const [q, k, v] = split(qkv, 3, -1).map((part) => toHeads(part, heads));
-    const [mixed] = attentionPlain(q!, k!, v!, { causal: true });
+    const mixed = attention(q!, k!, v!, { causal: true });
     return dense("out", width, width, bias, small)(fromHeads(mixed as Tensor<readonly Dimension[], "f32">));
   });
   const y = add(x, attended);

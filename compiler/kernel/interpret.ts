@@ -94,7 +94,8 @@ class Memory {
 
   load(at: number, width: number, position: Position): Vector {
     this.#touch(at, width, position, false);
-    const elements = Array.from(this.#view.subarray(at, at + width));
+    const view = this.#view;
+    const elements = width === 1 ? [view[at]!] : [view[at]!, view[at + 1]!, view[at + 2]!, view[at + 3]!];
     return this.#decl.dtype === "bool" ? elements.map((x) => x !== 0 ? 1 : 0) : elements;
   }
 

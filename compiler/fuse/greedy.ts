@@ -59,18 +59,22 @@ export function greedy(graph: Graph, options: FusionOptions): Cover {
   const judge = new Judge(Infinity);
 
   const store = (node: Node) => {
-    const roots = storedResults(node, users, wanted);
-    const group: Growing = {
-      root: node,
-      roots,
-      update: roots.every((t) => written.has(t.key)),
-      nodes: new Set([node]),
-      loads: new Map(node.inputs.map((t) => [t.key, t])),
-      accepted: undefined,
-    };
-    if (group.roots.length === 0) return;
-    growing.push(group);
-    homes.set(node, new Set([group]));
+    const results = storedResults(node, users, wanted);
+    // Results of different shapes have different iteration spaces; a program's kernels see to that themselves.
+    const shapes = isProgramNode(node) ? ["all"] : [...new Set(results.map((t) => t.shape.join()))];
+    const groups = shapes.map((shape): Growing => {
+      const roots = results.filter((t) => shape === "all" || t.shape.join() === shape);
+      return {
+        root: node,
+        roots,
+        nodes: new Set([node]),
+        loads: new Map(node.inputs.map((t) => [t.key, t])),
+        update: roots.every((t) => written.has(t.key)),
+        accepted: undefined,
+      };
+    });
+    growing.push(...groups);
+    homes.set(node, new Set(groups));
   };
 
   for (const node of [...graph.nodes].reverse()) {
@@ -121,6 +125,20 @@ interface Verdict {
   readonly accepted: ReadonlyMap<Growing, Accepted>;
 }
 
+/** Is every input, views apart, computed for this node alone? */
+function partsAreFree(node: Node, users: ReadonlyMap<Node, readonly Node[]>): boolean {
+  return node.inputs.every((input) => {
+    let source = input;
+    for (;;) {
+      if (isLeaf(source.node)) return false;
+      const readers = (users.get(source.node) ?? []).filter((u) => u.inputs.some((t) => t.key === source.key));
+      if (readers.length > 1) return false;
+      if (!source.node.op.view) return true;
+      source = source.node.inputs[0]!;
+    }
+  });
+}
+
 /** No work: indices, or numbers known while compiling. */
 const trivial = (node: Node): boolean => node.op.view === true || isFree(node);
 
@@ -150,6 +168,9 @@ function decide(
   let repeated = 0;
   let moreLoads = 0;
   let prologue = false;
+  if (!trivial(node) && works.of(node).joins && partsAreFree(node, users)) {
+    return no("its parts are used nowhere else and can be born inside it: storing it costs nothing");
+  }
   for (const g of into) {
     if (isProgramNode(g.root)) {
       if (!trivial(node)) {

@@ -8,12 +8,14 @@
 
 import { resultsOf } from "../graph/graph.ts";
 import type { Node } from "../graph/node.ts";
-import { walk } from "../kernel/value.ts";
+import { type Value, walk } from "../kernel/value.ts";
 import { lowerGroup } from "./lower_group.ts";
 import { flopsOf } from "./worthwhile.ts";
 
 export interface OwnWork {
   readonly elementwise: boolean;
+  /** Does nothing but choose, by position, which of several tensors to read? */
+  readonly joins: boolean;
   /** Operations per element of the result; a load counts as eight. */
   readonly flops: number;
 }
@@ -38,5 +40,16 @@ function ownWork(node: Node): OwnWork {
     // An op that looks at its own position (a mask) is elementwise as well; one that computes with it may not be.
     if (v.kind === "load" && v.index.kind === "const" && root.index.kind !== "const") elementwise = false;
   });
-  return { elementwise, flops: Math.max(...roots.map((r) => flopsOf(r.value))) };
+  return { elementwise, joins: joins(root.value), flops: Math.max(...roots.map((r) => flopsOf(r.value))) };
+}
+
+function joins(value: Value): boolean {
+  const loads = new Set<string>();
+  let rest = value;
+  while (rest.kind === "guard") {
+    if (rest.value.kind !== "load") return false;
+    loads.add(rest.value.buffer.name);
+    rest = rest.otherwise;
+  }
+  return loads.size > 1;
 }

@@ -89,11 +89,29 @@ export class Evaluator {
     return key;
   }
 
-  /** Does the value change between four neighbors along the variable? */
+  readonly #variable = new Map<Var, Map<Value, boolean>>();
+
+  /**
+   * Does the value change between four neighbors along the variable? An aligned run of four has one quotient by a
+   * multiple of 4 (a random op draws one block for them).
+   */
   varies(value: Value, along: Var): boolean {
-    if (value.free.has(along)) return true;
     for (const hole of this.#holesIn(value)) if (this.#bound.get(hole)?.type.width === 4) return true;
-    return false;
+    let memo = this.#variable.get(along);
+    if (!memo) this.#variable.set(along, memo = new Map());
+    const known = memo;
+    const changes = (v: Value): boolean => {
+      if (v === along) return true;
+      if (!v.free.has(along)) return false;
+      let answer = known.get(v);
+      if (answer === undefined) {
+        const steady = v.kind === "div" && v.divisor % 4 === 0 && isContiguous(v.arg, along);
+        answer = !steady && childrenOf(v).some(changes);
+        known.set(v, answer);
+      }
+      return answer;
+    };
+    return changes(value);
   }
 
   /** The value at the bound indices; at width 4 the variable `along` stands for its binding + 0, 1, 2, 3. */

@@ -9,25 +9,9 @@ import { InternalError } from "../errors.ts";
 import type { IrBuilder } from "./build.ts";
 import type { ArrayDecl, Instr } from "./ir.ts";
 import { wide } from "./ir.ts";
-import type { Reduce, ReduceKind, ValueType } from "./value.ts";
+import { identityOf, type Reduce, type ReduceKind, type ValueType } from "./value.ts";
 
-/** The number that changes nothing: where an accumulator starts. */
-export function identityOf(op: ReduceKind, type: ValueType): number {
-  switch (op) {
-    case "sum":
-      return 0;
-    case "prod":
-      return 1;
-    case "max":
-    case "maxFast":
-    case "argmax":
-      return type === "f32" ? -Infinity : type === "i32" ? -(2 ** 31) : 0;
-    case "min":
-    case "minFast":
-    case "argmin":
-      return type === "f32" ? Infinity : type === "i32" ? 2 ** 31 - 1 : type === "u32" ? 2 ** 32 - 1 : 1;
-  }
-}
+export { identityOf };
 
 /** NaN by its bits: `x != x` is false on some drivers. */
 export function isNaNInstr(b: IrBuilder, x: Instr): Instr {

@@ -77,6 +77,24 @@ export type BinaryOp =
  */
 export type ReduceKind = "sum" | "prod" | "max" | "min" | "maxFast" | "minFast" | "argmax" | "argmin";
 
+/** The number that changes nothing: where an accumulator starts, and what nothing reduces to (SEMANTICS §3). */
+export function identityOf(op: ReduceKind, type: ValueType): number {
+  switch (op) {
+    case "sum":
+      return 0;
+    case "prod":
+      return 1;
+    case "max":
+    case "maxFast":
+    case "argmax":
+      return type === "f32" ? -Infinity : type === "i32" ? -(2 ** 31) : 0;
+    case "min":
+    case "minFast":
+    case "argmin":
+      return type === "f32" ? Infinity : type === "i32" ? 2 ** 31 - 1 : type === "u32" ? 2 ** 32 - 1 : 1;
+  }
+}
+
 interface Common {
   readonly id: number;
   readonly type: ValueType;
@@ -619,6 +637,9 @@ export class Values {
     const bound = vars.filter((v): v is Var => v.kind === "var");
     const index = op === "argmax" || op === "argmin";
     if (bound.length === 0) return index ? this.int(0) : body;
+    if (bound.some((v) => v.extent === 0)) {
+      return index ? this.int(0) : this.of(identityOf(op, body.type), body);
+    }
     const type = index ? "i32" : body.type;
     const extent = bound.reduce((n, v) => n * v.extent, 1);
     const range = index

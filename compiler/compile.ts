@@ -21,7 +21,8 @@ import { isPacked, packGroups } from "./memory/pack.ts";
 import { type Placement, placeTensors } from "./memory/placement.ts";
 import type { Lifetime } from "./memory/plan.ts";
 import { assemble } from "./program/assemble.ts";
-import type { Program } from "./program/program.ts";
+import type { Program, Region } from "./program/program.ts";
+import type { StateLayout } from "./program/state_layout.ts";
 import type { ScheduledKernel } from "./schedule/group.ts";
 import { ScheduleMemory } from "./schedule/repeat.ts";
 import { planProgram } from "./schedule/program.ts";
@@ -43,6 +44,10 @@ export interface CompileOptions {
   readonly policy?: FusionPolicy;
   readonly cost?: CostModel;
   readonly trace?: Trace;
+  /** Where states lie already: the program uses the memory of another. */
+  readonly layout?: StateLayout | undefined;
+  /** Every temporary gets memory of its own, so that all can be looked at after a run: for `verify` and debuggers. */
+  readonly keep?: boolean;
 }
 
 /** A program, and what its making decided: what reports and tests read. */
@@ -53,10 +58,20 @@ export interface Compiled {
   readonly placement: Placement;
   readonly kernels: readonly ScheduledKernel[];
   readonly lifetimes: readonly Lifetime[];
+  /** Where each buffer lies, by its name. */
+  readonly regions: ReadonlyMap<string, Region>;
 }
 
 export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
-  const { target, sizes = {}, policy = policies.greedy, cost = defaultCostModel, trace = noTrace } = options;
+  const {
+    target,
+    sizes = {},
+    policy = policies.greedy,
+    cost = defaultCostModel,
+    trace = noTrace,
+    layout,
+    keep,
+  } = options;
 
   // Sizes first: nothing below asks whether a dimension is known.
   const bound = trace.stage("bind", () => bindSizes(traced, sizes), (g) => verifyGraph(g, "bind"));
@@ -70,7 +85,7 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
   // Before scheduling: a kernel's text depends on which of its buffers are one.
   const placement = trace.stage("place", () => placeTensors(graph, cover.groups));
   // After placement: which updates are in place decides which buffers may lie side by side.
-  const packing = trace.stage("pack", () => packGroups(placement, target.limits.bindingBytes));
+  const packing = trace.stage("pack", () => packGroups(placement, target.limits.bindingBytes, layout));
   const memory = new ScheduleMemory(placement.storage);
   const kernels = trace.stage("schedule", () =>
     packing.order.flatMap((group) => {
@@ -85,12 +100,12 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
       return memory.kernels(group, label, () => scheduleOne(group, placement.storage, target, label));
     }));
   // Last: addresses need every buffer, scratch of the schedules included.
-  const { program, lifetimes } = trace.stage(
+  const { program, lifetimes, regions } = trace.stage(
     "assemble",
-    () => assemble({ graph, placement, slabs: packing.slabs, kernels, target }),
+    () => assemble({ graph, placement, slabs: packing.slabs, kernels, target, layout, keep }),
     (made) => verifyMemory(made.program, made.accesses, target.limits),
   );
-  return { program, graph, cover, placement, kernels, lifetimes };
+  return { program, graph, cover, placement, kernels, lifetimes, regions };
 }
 
 /** The kernels of one group of values; none where all of its results are empty. */

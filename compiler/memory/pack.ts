@@ -17,6 +17,7 @@ import { lowerGroup } from "../fuse/lower_group.ts";
 import { deviceBytes } from "../graph/dtype.ts";
 import { type BufferRef, childrenOf, type Value, Values, type Var } from "../kernel/value.ts";
 import { mergeAxes } from "../schedule/axes.ts";
+import { laidOut, liesAs, type StateLayout } from "../program/state_layout.ts";
 import type { LoweredGroup } from "../schedule/group.ts";
 import type { BufferInfo, Placement } from "./placement.ts";
 import { alignment } from "./plan.ts";
@@ -44,7 +45,8 @@ export const isPacked = (g: Group | PackedGroup): g is PackedGroup => "members" 
 /** More classes of constants than this in one slab would cost more comparisons than a dispatch is worth. */
 const maxClasses = 8;
 
-export function packGroups(placement: Placement, bindingBytes: number): Packing {
+/** @param layout Where states lie already, for a program that uses the memory of another. */
+export function packGroups(placement: Placement, bindingBytes: number, layout?: StateLayout): Packing {
   const families = new Map<string, Candidate[]>();
   for (const [position, group] of placement.order.entries()) {
     const candidate = candidateOf(group, placement, position);
@@ -56,12 +58,13 @@ export function packGroups(placement: Placement, bindingBytes: number): Packing 
   const slabs: Slab[] = [];
   const packed = new Map<Group, PackedGroup>();
   for (const family of families.values()) {
-    for (const chunk of chunks(family, bindingBytes)) {
-      const usable = exclusive(chunk, slabs);
-      if (usable.length < 2) continue;
-      const made = pack(usable, slabs.length, placement);
-      slabs.push(...made.slabs);
-      for (const c of usable) packed.set(c.group, made.group);
+    for (const chunk of chunks(family, bindingBytes, layout)) {
+      for (const usable of laidSideBySide(exclusive(chunk, slabs), layout)) {
+        if (usable.length < 2) continue;
+        const made = pack(usable, slabs.length, placement);
+        slabs.push(...made.slabs);
+        for (const c of usable) packed.set(c.group, made.group);
+      }
     }
   }
   const last = new Map<PackedGroup, Group>();
@@ -167,10 +170,16 @@ function candidateOf(group: Group, placement: Placement, position: number): Cand
 const stepOf = (c: Candidate): number => alignment / Math.min(...c.operands.map((o) => deviceBytes(o.dtype)));
 
 /** Splits a family where a slab would outgrow one binding, or would need too many comparisons. */
-function chunks(family: readonly Candidate[], bindingBytes: number): Candidate[][] {
+function chunks(
+  family: readonly Candidate[],
+  bindingBytes: number,
+  layout: StateLayout | undefined,
+): Candidate[][] {
+  const place = (c: Candidate) =>
+    c.operands.map((o) => laidOut(layout, o.name)?.offset).find((at) => at !== undefined) ?? c.position;
   const byConstants = [...family].sort((a, b) =>
     a.constants.join() === b.constants.join()
-      ? a.position - b.position
+      ? place(a) - place(b)
       : a.constants.join() < b.constants.join()
       ? -1
       : 1
@@ -204,19 +213,41 @@ function exclusive(chunk: readonly Candidate[], slabs: readonly Slab[]): Candida
   });
 }
 
-function pack(
-  members: readonly Candidate[],
-  number: number,
-  placement: Placement,
-): { slabs: Slab[]; group: PackedGroup } {
-  const first = members[0]!;
-  const step = stepOf(first);
+/** Cuts a chunk where states that lie somewhere already don't lie as the slabs would have them. */
+function laidSideBySide(chunk: readonly Candidate[], layout: StateLayout | undefined): Candidate[][] {
+  if (layout === undefined) return [[...chunk]];
+  const runs: Candidate[][] = [];
+  for (const c of chunk) {
+    const run = [...(runs.at(-1) ?? []), c];
+    const { starts } = startsOf(run);
+    const fits = c.operands.every(({ dtype }, i) =>
+      liesAs(layout, run.map((m) => m.operands[i]!.name), starts.map((at) => at * deviceBytes(dtype)))
+    );
+    if (run.length > 1 && fits) runs[runs.length - 1] = run;
+    else runs.push([c]);
+  }
+  return runs;
+}
+
+/** Where the members of a slab begin, in elements, and how many there are with all gaps. */
+function startsOf(members: readonly Candidate[]): { starts: number[]; total: number } {
+  const step = stepOf(members[0]!);
   const starts: number[] = [];
   let total = 0;
   for (const m of members) {
     starts.push(total);
     total += Math.ceil(m.axis.extent / step) * step;
   }
+  return { starts, total };
+}
+
+function pack(
+  members: readonly Candidate[],
+  number: number,
+  placement: Placement,
+): { slabs: Slab[]; group: PackedGroup } {
+  const first = members[0]!;
+  const { starts, total } = startsOf(members);
   const slabs = first.operands.map(({ dtype, name }, i): Slab => ({
     name: `slab${number + i}`,
     dtype,

@@ -22,6 +22,7 @@ import type { ScheduledKernel } from "../schedule/group.ts";
 import type { Target } from "../target.ts";
 import type { Arena, Binding, Dispatch, Program, Region, Slot, Step } from "./program.ts";
 import { deviceForm } from "./device_form.ts";
+import { laidOut, type StateLayout } from "./state_layout.ts";
 
 /** Runs for which a small output stays valid, and what counts as small (SEMANTICS §3). */
 const ring = { runs: 8, bytes: 64 * 1024 };
@@ -32,6 +33,10 @@ export interface Assembly {
   readonly slabs: readonly Slab[];
   readonly kernels: readonly ScheduledKernel[];
   readonly target: Target;
+  /** Where states lie already. */
+  readonly layout?: StateLayout | undefined;
+  /** Every temporary gets memory of its own, so that all can be looked at after a run. */
+  readonly keep?: boolean | undefined;
 }
 
 export interface Assembled {
@@ -40,9 +45,11 @@ export interface Assembled {
   readonly addresses: Addresses;
   /** What each step reads and writes, by the planner's names: what the verifier replays. */
   readonly accesses: readonly NamedAccess[];
+  /** Where each buffer lies, by its name; those without elements lie nowhere. */
+  readonly regions: ReadonlyMap<string, Region>;
 }
 
-export function assemble({ graph, placement, slabs, kernels, target }: Assembly): Assembled {
+export function assemble({ graph, placement, slabs, kernels, target, layout, keep }: Assembly): Assembled {
   const buffers = new Map(placement.buffers);
   for (const kernel of kernels) {
     for (const ref of kernel.scratch) buffers.set(ref.name, { ...ref, role: "temporary" });
@@ -52,7 +59,8 @@ export function assemble({ graph, placement, slabs, kernels, target }: Assembly)
   for (const slab of slabs) for (const m of slab.members) inSlab.set(m.buffer, { slab, offset: m.offset });
   for (const slab of slabs) buffers.set(slab.name, slab);
 
-  const lifetimes = lifetimesOf(kernels, buffers, inSlab, placement);
+  const touched = lifetimesOf(kernels, buffers, inSlab, placement);
+  const lifetimes = keep ? touched.map((life) => ({ ...life, begin: 0, end: kernels.length + 1 })) : touched;
   const addresses = assignAddresses(lifetimes);
   if (addresses.peak > target.limits.bufferBytes) {
     throw new CompileError(
@@ -64,6 +72,12 @@ export function assemble({ graph, placement, slabs, kernels, target }: Assembly)
   // One arena per role; states, inputs, outputs and constants are laid one after the other.
   const arenas: { -readonly [K in keyof Arena]: Arena[K] }[] = [];
   const where = new Map<string, { arena: number; offset: number }>();
+  for (const arena of layout?.arenas ?? []) arenas.push({ ...arena });
+  for (const name of buffers.keys()) {
+    const slab = slabs.find((s) => s.name === name);
+    const region = laidOut(layout, slab ? slab.members[0]!.buffer : name);
+    if (region && region.bytes > 0) where.set(name, { arena: region.arena, offset: region.offset });
+  }
   const lay = (role: Arena["role"], names: readonly string[]) => {
     let arena = -1;
     for (const name of names) {
@@ -82,7 +96,10 @@ export function assemble({ graph, placement, slabs, kernels, target }: Assembly)
     }
   };
   for (const role of ["input", "constant", "state", "output"] as const) {
-    lay(role, [...buffers.values()].filter((b) => b.role === role && !inSlab.has(b.name)).map((b) => b.name));
+    const own = [...buffers.values()].filter((b) =>
+      b.role === role && !inSlab.has(b.name) && !where.has(b.name)
+    );
+    lay(role, own.map((b) => b.name));
   }
   if (addresses.peak > 0) {
     const arena = arenas.push({ name: "temporary", bytes: addresses.peak, role: "temporary" }) - 1;
@@ -170,7 +187,9 @@ export function assemble({ graph, placement, slabs, kernels, target }: Assembly)
       }),
     memory: { peak: addresses.peak, bound: addresses.bound },
   };
-  return { program, lifetimes, addresses, accesses };
+  const regions = new Map<string, Region>();
+  for (const [name, at] of where) regions.set(name, { ...at, bytes: bytesOf(buffers.get(name)!) });
+  return { program, lifetimes, addresses, accesses, regions };
 }
 
 /** First and last position that touches each temporary; members of a slab count for the slab. */

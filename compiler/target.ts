@@ -28,6 +28,8 @@ export interface Target {
     readonly perLane: number;
     /** Do dependent reductions in one pass where a rule allows it: fewer reads for more arithmetic. */
     readonly merge: boolean;
+    /** Items per lane that are worth a workgroup of their own, and a second kernel to combine: longer rows are split. */
+    readonly perChunk: number;
     /** vec4s of a row that a lane may keep in registers between passes. */
     readonly keep: number;
     /** vec4 accesses per turn of a row loop. */
@@ -74,7 +76,7 @@ export const testTarget: Target = {
   features: { f16: false, subgroups: false },
   lanes: { map: 4, row: 4, contraction: 4 },
   mapPerLane: 2,
-  row: { rowsPerLane: 0, perLane: 1, merge: false, keep: 0, unroll: 1 },
+  row: { rowsPerLane: 0, perLane: 1, merge: false, perChunk: 2, keep: 0, unroll: 1 },
   contraction: { shape: "register", tile: [2, 4], depth: 1, grid: [2, 2], splitK: false, staged: false },
   parallel: 4,
   statements: 120,
@@ -87,7 +89,7 @@ export const softwareTarget: Target = {
   name: "software",
   lanes: { map: 8, row: 8, contraction: 8 },
   mapPerLane: 256,
-  row: { rowsPerLane: 1, perLane: 1, merge: true, keep: 0, unroll: 4 },
+  row: { rowsPerLane: 1, perLane: 1, merge: true, perChunk: 512, keep: 0, unroll: 4 },
   contraction: { shape: "panel", tile: [256, 16], depth: 16, grid: [1, 8], splitK: false, staged: false },
   parallel: 4,
   statements: 600,
@@ -99,7 +101,7 @@ export const gpuTarget: Target = {
   name: "gpu",
   lanes: { map: 256, row: 128, contraction: 64 },
   mapPerLane: 1,
-  row: { rowsPerLane: 0, perLane: 2, merge: true, keep: 8, unroll: 1 },
+  row: { rowsPerLane: 0, perLane: 2, merge: true, perChunk: 16, keep: 8, unroll: 1 },
   contraction: { shape: "register", tile: [4, 8], depth: 4, grid: [8, 8], splitK: true, staged: true },
   parallel: 256,
   statements: 2000,

@@ -81,28 +81,29 @@ export function sweep(
   const { item, across, length, chunks, chunk } = shape;
   const whole = length - length % item;
   const turn = across * item;
-  const start = chunks === 1 ? b.int(0) : b.mul(place.chunk, chunk);
-  const end = chunks === 1 ? b.int(whole) : b.min(b.add(start, chunk), whole);
   const offset = b.mul(place.part, item);
   const many = unrolled(shape, unroll);
   const step = turn * many;
-  const exact = whole % step === 0 && (chunks === 1 || chunk % step === 0);
-  const mainEnd = exact ? end : b.add(start, b.mul(b.div(b.sub(end, start), step), step));
+  const main = whole - whole % step;
   const items = (at: Instr) => Array.from({ length: many }, (_, q) => b.add(b.add(at, offset), q * turn));
-  if (many > 1 || exact) {
-    if (chunks === 1 && whole === step) visit(items(start), shape.width);
-    else b.for(start, mainEnd, step, (at) => visit(items(at), shape.width));
+  // What is left over at the end of the row is the last chunk's.
+  const leftover = (from: Instr, to: number, stride: number, width: 1 | 4) => {
+    const end = chunks === 1
+      ? b.int(to)
+      : b.select(b.binary("eq", place.chunk, b.int(chunks - 1)), b.int(to), b.int(0));
+    b.for(from, end, stride, (at) => visit([at], width));
+  };
+  if (chunks === 1 && many === 1 && main < whole) leftover(offset, whole, turn, shape.width);
+  else {
+    if (chunks === 1 && main === step) visit(items(b.int(0)), shape.width);
+    else if (main > 0) {
+      const start = chunks === 1 ? b.int(0) : b.mul(place.chunk, chunk);
+      const end = chunks === 1 ? b.int(main) : b.min(b.add(start, chunk), main);
+      b.for(start, end, step, (at) => visit(items(at), shape.width));
+    }
+    if (main < whole) leftover(b.add(offset, main), whole, turn, shape.width);
   }
-  if (!exact) {
-    const from = b.add(many > 1 ? mainEnd : start, offset);
-    b.for(from, end, turn, (at) => visit([at], shape.width));
-  }
-  if (whole < length) {
-    const last = chunks === 1
-      ? b.int(length)
-      : b.select(b.binary("eq", place.chunk, b.int(chunks - 1)), b.int(length), b.int(whole));
-    b.for(b.add(b.int(whole), place.part), last, across, (at) => visit([at], 1));
-  }
+  if (whole < length) leftover(b.add(place.part, whole), length, across, 1);
 }
 
 /** Items per turn: as many as asked for, fewer where that leaves no remainder, 1 where the row is short. */

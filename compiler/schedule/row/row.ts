@@ -7,35 +7,60 @@
  *     passes.ts     what is computed in which pass over the row
  *     shape.ts      lanes along rows or along columns, how many share a row
  *     writer.ts     the kernel
+ *     split.ts      several kernels, where whole rows are too few
  */
 
 import type { Target } from "../../target.ts";
 import type { LoweredGroup, Scheduled, ScheduledKernel } from "../group.ts";
 import { mergesOf } from "./merge.ts";
-import { passesOf } from "./passes.ts";
-import { wholeShape } from "./shape.ts";
-import { isSpace, rowSpace } from "./space.ts";
+import { type Pass, passesOf } from "./passes.ts";
+import { type RowShape, wholeShape } from "./shape.ts";
+import { isSpace, type RowSpace, rowSpace } from "./space.ts";
+import { chunkedShape, splitKernels } from "./split.ts";
 import { RowWriter } from "./writer.ts";
 
 /** The kernels of a row group, or why it is none. */
 export function scheduleRow(group: LoweredGroup, target: Target): Scheduled {
   const space = rowSpace(group);
   if (!isSpace(space)) return space;
-  const passes = passesOf(space, target.row.merge ? mergesOf(space) : []);
-  const shape = wholeShape(space, target);
+  const merges = mergesOf(space);
+  const whole = wholeShape(space, target);
+  const merged = passesOf(space, merges);
+  const chunked = chunkedShape(whole, merged.length, target);
+  const limit = target.limits.storageBuffers;
+  const fits = (kernels: readonly ScheduledKernel[]) => kernels.every((x) => x.buffers.length <= limit);
+  if (chunked) {
+    // Merging saves a kernel there, and not only reads.
+    const kernels = splitKernels(space, chunked, merged, target, group.label);
+    if (fits(kernels)) return kernels;
+  }
+  const kernel = wholeKernel(
+    space,
+    whole,
+    target.row.merge ? merged : passesOf(space, []),
+    target,
+    group.label,
+  );
+  if (fits([kernel])) return [kernel];
+  return { refused: `needs ${kernel.buffers.length} buffers where a kernel may have ${limit}` };
+}
+
+function wholeKernel(
+  space: RowSpace,
+  shape: RowShape,
+  passes: readonly Pass[],
+  target: Target,
+  label: string,
+): ScheduledKernel {
   const writer = new RowWriter(space, shape, target);
   writer.passes(passes);
-  const kernel: ScheduledKernel = {
+  const schedule = shape.along === "columns" ? "column" : "row";
+  return {
     ...writer.b.finish(shape.groups),
     groups: shape.groups,
-    label: group.label,
+    label,
     split: false,
     scratch: [],
-    schedule: shape.along === "columns" ? "column" : "row",
+    schedule,
   };
-  const limit = target.limits.storageBuffers;
-  if (kernel.buffers.length > limit) {
-    return { refused: `needs ${kernel.buffers.length} buffers where a kernel may have ${limit}` };
-  }
-  return [kernel];
 }

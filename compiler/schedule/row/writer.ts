@@ -14,6 +14,7 @@ import type { Target } from "../../target.ts";
 import { combineOf, elementOf, type FoldSpec, isIndexed, stateTypes } from "./fold_spec.ts";
 import { elementsOf, loadsPerElement, type Pass } from "./passes.ts";
 import { outerBindings, type Place, placeOf, rowBindings, sweep } from "./place.ts";
+import type { Partials } from "./partials.ts";
 import { bindingsOf, type Running, running, type Turn } from "./running.ts";
 import type { RowShape } from "./shape.ts";
 import type { RowRoot, RowSpace } from "./space.ts";
@@ -62,6 +63,59 @@ export class RowWriter {
       this.combine(slots);
       before = before ? { all: [], of: new Map([...before.of, ...slots.of]) } : slots;
     }
+  }
+
+  /**
+   * A kernel that does one pass on its chunk of each row.
+   *
+   * @param before Folds of earlier passes, whose partial states lie in scratch.
+   * @param saved Where the partial states of this pass go.
+   */
+  chunk(
+    pass: Pass,
+    before: readonly { fold: FoldSpec; from: Partials }[],
+    saved: Partials | undefined,
+  ): void {
+    const { b, shape } = this;
+    const save = (place: Place, fold: FoldSpec, state: State) =>
+      saved!.store(b, fold, state, place.row, place.chunk);
+    if (shape.across === 1) {
+      b.phase(() => {
+        const place = this.enter();
+        b.if(place.exists, () => {
+          for (const { fold, from } of before) this.bind(fold, from.fold(b, fold, place.row, b.int(0), 1));
+          for (const [fold, state] of this.pass(pass, place)) save(place, fold, state);
+        });
+      });
+      return;
+    }
+    const earlier = this.slots(before.map((x) => x.fold));
+    if (before.length > 0) {
+      b.phase(() => {
+        const place = this.enter();
+        for (const { fold, from } of before) {
+          // A row beyond the last has nothing in scratch; what its lanes combine is stored by nobody.
+          const row = place.exists.kind === "literal" ? place.row : b.min(place.row, shape.places - 1);
+          this.keepState(earlier, fold, from.fold(b, fold, row, place.part, shape.across));
+        }
+      });
+      this.combine(earlier);
+    }
+    const slots = this.slots(pass.folds);
+    b.phase(() => {
+      const place = this.enter();
+      this.bindTotals(earlier);
+      for (const [fold, state] of this.pass(pass, place)) this.keepState(slots, fold, state);
+    });
+    this.combine(slots);
+    if (!saved) return;
+    b.phase(() => {
+      const place = this.enter();
+      const first = b.and(place.exists, b.binary("eq", place.part, b.int(0)));
+      b.if(first, () => {
+        for (const [fold, { states, slot }] of slots.of) save(place, fold, states.get(slot));
+      });
+    });
   }
 
   /** Binds the outer variables; the first thing in every phase. */

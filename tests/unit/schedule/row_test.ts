@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { iterationsOf } from "../../../compiler/kernel/iterations.ts";
+import { isFiniteValue } from "../../../compiler/kernel/numerics.ts";
 import type { Value } from "../../../compiler/kernel/value.ts";
-import { softwareTarget, testTarget } from "../../../compiler/target.ts";
-import { assertClose, numbers, RowGroup, targets } from "./row_support.ts";
+import { softwareTarget, type Target, testTarget } from "../../../compiler/target.ts";
+import { assertClose, merging, numbers, RowGroup, targets } from "./row_support.ts";
 
 /** softmax and log-sum-exp of x[rows, length] along the last axis. */
 function softmax(rows: number, length: number, data = numbers(rows * length)): RowGroup {
@@ -331,4 +333,116 @@ Deno.test("scheduleRow() refuses a group without a reduction", () => {
   const x = g.random("x", [4]);
   g.output("y", [4], ([i]) => x.at([i!]));
   assert.match(g.refusal(testTarget), /nothing is reduced/);
+});
+
+/** Lanes and chunks of a graphics processor on rows of test size. */
+const splitting: Target = {
+  ...merging,
+  name: "test, splitting",
+  parallel: 16,
+  row: { ...merging.row, perChunk: 1 },
+};
+
+Deno.test("scheduleRow() splits long rows: two kernels for a sum, and for a softmax with merged reductions", () => {
+  const g = new RowGroup();
+  const x = g.random("x", [3000]);
+  g.output("sum", [], () => g.k.reduce("sum", [3000], [], (at) => x.at(at)));
+  assert.deepEqual(g.run(splitting).map((k) => k.split), [true, false]);
+  assertClose(g.data.get("sum")!, [[...g.data.get("x")!].reduce((a, v) => a + v, 0)], 1e-4, "sum");
+
+  for (const [rows, length] of [[3, 1000], [2, 1023], [1, 331]] as const) {
+    const s = softmax(rows, length);
+    assert.deepEqual(s.run(splitting).map((k) => k.split), [true, false]);
+    checkSoftmax(s, rows, length, `${rows} × ${length} in chunks`);
+    const norm = layerNorm(rows, length);
+    norm.check((n) => assert.equal(n.run(splitting).length, 3), `${rows} × ${length} in chunks`);
+    crossEntropy(rows, length).check((c) => c.run(splitting), `${rows} × ${length} in chunks`);
+  }
+});
+
+Deno.test("scheduleRow() splits columns where they are few", () => {
+  const [rows, columns] = [700, 12];
+  const g = new RowGroup();
+  const { k } = g;
+  const x = g.random("x", [rows, columns]);
+  const mean = (c: Value) => k.div(k.reduce("sum", [rows], [c], ([r]) => x.at([r!, c])), rows);
+  g.output("squares", [columns], ([c]) =>
+    k.reduce("sum", [rows], [c!], ([r]) => {
+      const d = k.sub(x.at([r!, c!]), mean(c!));
+      return k.mul(d, d);
+    }));
+  g.output("largest", [columns], ([c]) => k.reduce("argmax", [rows], [c!], ([r]) => x.at([r!, c!])));
+  const kernels = g.run(splitting);
+  assert.deepEqual(kernels.map((x) => [x.schedule, x.split]), [["column", true], ["column", false]]);
+  for (let c = 0; c < columns; c++) {
+    const column = Array.from({ length: rows }, (_, r) => g.data.get("x")![r * columns + c]!);
+    const m = column.reduce((a, v) => a + v, 0) / rows;
+    assertClose(
+      g.data.get("squares")!.subarray(c, c + 1),
+      [column.reduce((a, v) => a + (v - m) ** 2, 0)],
+      1e-5,
+      "squares",
+    );
+    assert.equal(g.data.get("largest")![c], column.indexOf(Math.max(...column)));
+  }
+});
+
+Deno.test("scheduleRow() splits a row that a driver would not finish", () => {
+  const bounded: Target = { ...softwareTarget, quirks: { ...softwareTarget.quirks, loopBound: 1000 } };
+  const g = softmax(1, 40_000);
+  const kernels = g.run(bounded);
+  for (const { kernel } of kernels) assert.ok(iterationsOf(kernel) < 1000, `${iterationsOf(kernel)} turns`);
+  checkSoftmax(g, 1, 40_000, "bounded");
+});
+
+Deno.test("scheduleRow() merges moments without cancellation", () => {
+  const [rows, length] = [4, 512];
+  const g = new RowGroup();
+  const { k } = g;
+  const data = Float32Array.from(numbers(rows * length), (x) => 10_000 + x);
+  const x = g.input("x", [rows, length], data);
+  const mean = (i: Value) => k.div(k.reduce("sum", [length], [i], ([j]) => x.at([i, j!])), length);
+  g.output("variance", [rows], ([i]) => {
+    const squares = k.reduce("sum", [length], [i!], ([j]) => {
+      const d = k.sub(x.at([i!, j!]), mean(i!));
+      return k.mul(d, d);
+    });
+    return k.div(squares, length);
+  });
+  for (const target of [merging, splitting, softwareTarget]) {
+    g.run(target);
+    for (let i = 0; i < rows; i++) {
+      const row = [...data.subarray(i * length, (i + 1) * length)];
+      const m = row.reduce((a, v) => a + v, 0) / length;
+      const want = row.reduce((a, v) => a + (v - m) ** 2, 0) / length;
+      assertClose(g.data.get("variance")!.subarray(i, i + 1), [want], 2e-3, `variance on ${target.name}`);
+    }
+  }
+});
+
+Deno.test("scheduleRow() merges log-sum-exp's shift, which is 0 where the maximum is infinite", () => {
+  const [rows, length] = [5, 33];
+  const data = numbers(rows * length);
+  data.fill(-Infinity, 0, length);
+  data[length + 3] = Infinity;
+  data[2 * length + 7] = NaN;
+  data.fill(-Infinity, 3 * length, 3 * length + 20);
+  for (const target of targets) {
+    const g = new RowGroup();
+    const { k } = g;
+    const x = g.input("x", [rows, length], data);
+    g.output("lse", [rows], ([i]) => {
+      const top = k.reduce("maxFast", [length], [i!], ([j]) => x.at([i!, j!]));
+      const shift = k.select(isFiniteValue(k, top), top, 0);
+      const sum = k.reduce("sum", [length], [i!], ([j]) => k.unary("exp", k.sub(x.at([i!, j!]), shift)));
+      return k.add(k.unary("log", sum), shift);
+    });
+    g.run(target);
+    const want = Array.from({ length: rows }, (_, i) => {
+      let sum = 0;
+      for (const v of data.subarray(i * length, (i + 1) * length)) sum += Math.exp(v);
+      return Math.log(sum);
+    });
+    assertClose(g.data.get("lse")!, want, 2e-6, `lse on ${target.name}`);
+  }
 });

@@ -7,10 +7,11 @@
 
 import type { Instr } from "../../kernel/ir.ts";
 import { type Evaluator, isContiguous } from "../../kernel/lower.ts";
-import type { Value, Var } from "../../kernel/value.ts";
+import type { Reduce, Value, Var } from "../../kernel/value.ts";
 import type { Operand, Steps } from "./operand.ts";
 import type { Bindings, Places } from "./places.ts";
-import type { Contraction } from "./problem.ts";
+import type { Contraction, Store } from "./problem.ts";
+import type { Rider } from "./riders.ts";
 
 /** One row of a lane's tile: a component of a row place. */
 export interface Row {
@@ -39,7 +40,7 @@ export function at({ ev, rows, columns }: Tile, row: Row, column: number, compon
   ];
 }
 
-/** Evaluates the body of the reduction, given what its sides are there. */
+/** Evaluates the body of a reduction, given what the contraction's sides are there. */
 export function productAt(
   tile: Tile,
   steps: Steps,
@@ -48,13 +49,14 @@ export function productAt(
   step: number,
   a: readonly Instr[],
   b: readonly Instr[],
+  sum: Reduce = tile.c.reduce,
 ): Instr {
   const { c, ev, columns } = tile;
   const here = new Map<Value, Value>([...at(tile, row, column), ...steps.at(step)]);
   const bound: (readonly [Value, Instr])[] = [];
-  c.a.forEach((side, i) => bound.push([ev.k.substitute(side, here), a[i]!]));
-  c.b.forEach((side, i) => bound.push([ev.k.substitute(side, here), b[i]!]));
-  const body = ev.k.substitute(c.reduce.body, here);
+  a.forEach((instr, i) => bound.push([ev.k.substitute(c.a[i]!, here), instr]));
+  b.forEach((instr, i) => bound.push([ev.k.substitute(c.b[i]!, here), instr]));
+  const body = ev.k.substitute(sum.body, here);
   const product = ev.with(bound, () => ev.eval(body, columns.width, alongOf(columns)));
   return ev.b.widen(product, columns.width);
 }
@@ -76,17 +78,40 @@ export const sidesAt = (
 
 /** Evaluates the results from a finished sum and stores them, where row and column exist. */
 export function storeResults(tile: Tile, row: Row, column: number, sum: Instr): void {
-  const { c, ev, rows, columns } = tile;
+  const { c } = tile;
+  storeAt(tile, row, column, [c.reduce, sum], c.stores, tile.rows.inside(row.place));
+}
+
+/** Stores a rider's result for a column place, where the condition holds and the column exists. */
+export function storeRider(
+  tile: Tile,
+  column: number,
+  rider: Rider,
+  sum: Instr,
+  condition: Instr | undefined,
+): void {
+  storeAt(tile, { place: 0, component: 0 }, column, [rider.reduce, sum], [rider.store], condition);
+}
+
+function storeAt(
+  tile: Tile,
+  row: Row,
+  column: number,
+  [reduce, sum]: readonly [Reduce, Instr],
+  stores: readonly Store[],
+  condition: Instr | undefined,
+): void {
+  const { ev, columns } = tile;
   const { b, k } = ev;
   const here = new Map<Value, Value>(at(tile, row, column));
   const along = alongOf(columns);
-  const inside = [rows.inside(row.place), columns.inside(column)].filter((x) => x !== undefined);
+  const inside = [condition, columns.inside(column)].filter((x) => x !== undefined);
   const guarded = (f: () => void) =>
     inside.length === 0 ? f() : b.if(inside.reduce((x, y) => b.and(x, y)), f);
-  ev.with([[k.substitute(c.reduce, here), sum]], () => {
-    const results = c.stores.map((store) => ev.eval(k.substitute(store.value, here), columns.width, along));
+  ev.with([[k.substitute(reduce, here), sum]], () => {
+    const results = stores.map((store) => ev.eval(k.substitute(store.value, here), columns.width, along));
     guarded(() => {
-      c.stores.forEach((store, i) => {
+      stores.forEach((store, i) => {
         const index = k.substitute(store.index, here);
         if (!along) b.store(store.buffer, ev.eval(index), results[i]!);
         else if (isContiguous(index, along) && store.buffer.size % 4 === 0) {

@@ -10,13 +10,14 @@
  */
 
 import { type BuiltKernel, IrBuilder } from "../../kernel/build.ts";
+import type { Instr } from "../../kernel/ir.ts";
 import { Evaluator } from "../../kernel/lower.ts";
 import { Accumulator } from "../../kernel/reducers.ts";
 import type { Value, Var } from "../../kernel/value.ts";
 import { type Along, alongOf, Operand, Steps } from "./operand.ts";
 import { decode, FreshVars, layPlaces, type Places, tileExtents, tilesOf } from "./places.ts";
 import { contiguousLoads, type Contraction, extentOf } from "./problem.ts";
-import { productAt, rowsOf, sidesAt, storeResults, type Tile } from "./product.ts";
+import { productAt, rowsOf, sidesAt, storeResults, storeRider, type Tile } from "./product.ts";
 import type { Tiling } from "./tiling.ts";
 
 /** The summed variables, the one that loads are contiguous in (else the longest) last. */
@@ -34,6 +35,7 @@ export const takenBy = (c: Contraction): Value[] => [
   ...c.columns,
   ...c.reduce.vars,
   ...c.stores.flatMap((s) => [s.value, s.index]),
+  ...c.riders.flatMap((r) => [r.store.value, r.store.index]),
 ];
 
 /** How many workgroups the tiles of a contraction are. */
@@ -41,8 +43,13 @@ export const groupsOf = (c: Contraction, { grid, rows, rowWidth, columns }: Tili
   extentOf(c.batch) * tilesOf(c.rows, rowWidth, grid[0], rows) *
   tilesOf(c.columns, c.width, grid[1], columns);
 
-/** Binds the batch, and lays the rows and columns of a lane. */
-function layTile(c: Contraction, ev: Evaluator, fresh: FreshVars, tiling: Tiling): Tile {
+/** Binds the batch, and lays the rows and columns of a lane; `isFirst`: it has the first of all rows. */
+function layTile(
+  c: Contraction,
+  ev: Evaluator,
+  fresh: FreshVars,
+  tiling: Tiling,
+): { readonly tile: Tile; readonly isFirst: Instr | undefined } {
   const { b } = ev;
   const [along, across] = tiling.grid;
   const rowTiles = tileExtents(c.rows, tiling.rowWidth, along * tiling.rows);
@@ -54,7 +61,11 @@ function layTile(c: Contraction, ev: Evaluator, fresh: FreshVars, tiling: Tiling
   const lane = decode(b, b.lane, [along, across]);
   const rows = layPlaces(ev, fresh, c.rows, tiling.rowWidth, rowTile, lane[0]!, along, tiling.rows);
   const columns = layPlaces(ev, fresh, c.columns, c.width, columnTile, lane[1]!, across, tiling.columns);
-  return { c, ev, rows, columns };
+  const first = [...rowTile, lane[0]!].filter((x) => x.kind !== "literal").map((x) => b.lt(x, 1));
+  return {
+    tile: { c, ev, rows, columns },
+    isFirst: first.length === 0 ? undefined : first.reduce((x, y) => b.and(x, y)),
+  };
 }
 
 export function registerKernel(c: Contraction, tiling: Tiling): BuiltKernel {
@@ -62,16 +73,19 @@ export function registerKernel(c: Contraction, tiling: Tiling): BuiltKernel {
   const ev = new Evaluator(c.k, b);
   const fresh = new FreshVars(c.k, takenBy(c));
   b.phase(() => {
-    const tile = layTile(c, ev, fresh, tiling);
+    const { tile, isFirst } = layTile(c, ev, fresh, tiling);
     const rows = rowsOf(tile.rows);
     const sums = new Accumulator(b, c.reduce, c.width, rows.length * tiling.columns);
     const slot = (row: number, column: number) => row * tiling.columns + column;
-    rows.forEach((_, i) => {
-      for (let j = 0; j < tiling.columns; j++) sums.reset(slot(i, j));
-    });
-    accumulate(tile, fresh, tiling, (i, j, product) => sums.step(product, undefined, slot(i, j)));
+    const riding = c.riders.map((rider) => new Accumulator(b, rider.reduce, c.width, tiling.columns));
+    for (let i = 0; i < rows.length * tiling.columns; i++) sums.reset(i);
+    for (const sum of riding) for (let j = 0; j < tiling.columns; j++) sum.reset(j);
+    accumulate(tile, fresh, tiling, (i, j, product) => sums.step(product, undefined, slot(i, j)), riding);
     rows.forEach((row, i) => {
       for (let j = 0; j < tiling.columns; j++) storeResults(tile, row, j, sums.result(slot(i, j)));
+    });
+    c.riders.forEach((rider, i) => {
+      for (let j = 0; j < tiling.columns; j++) storeRider(tile, j, rider, riding[i]!.result(j), isFirst);
     });
   });
   return b.finish(groupsOf(c, tiling));
@@ -80,7 +94,13 @@ export function registerKernel(c: Contraction, tiling: Tiling): BuiltKernel {
 type Add = (row: number, column: number, product: ReturnType<typeof productAt>) => void;
 
 /** The loops over the summed variables around the products. */
-function accumulate(tile: Tile, fresh: FreshVars, tiling: Tiling, add: Add): void {
+function accumulate(
+  tile: Tile,
+  fresh: FreshVars,
+  tiling: Tiling,
+  add: Add,
+  riding: readonly Accumulator[],
+): void {
   const { c, ev } = tile;
   const { b, k } = ev;
   const summed = orderSummed(c);
@@ -95,7 +115,7 @@ function accumulate(tile: Tile, fresh: FreshVars, tiling: Tiling, add: Add): voi
     const steps = new Steps(ev, fresh, inner, k.affine([[turn, depth]], first), depth);
     const sides = operands(tile, steps);
     for (const side of [...sides.a, ...sides.b]) side.hoist([turn]);
-    const body = () => multiply(tile, sides, steps, add);
+    const body = () => multiply(tile, sides, steps, add, riding);
     if (turn.kind !== "var") return body();
     b.for(b.int(0), b.int(count), 1, (counter) => ev.with([[turn, counter]], body));
   };
@@ -129,13 +149,17 @@ export function operands({ c, ev, rows, columns }: Tile, steps: Steps): Sides {
 }
 
 /** Every product of one turn. */
-function multiply(tile: Tile, sides: Sides, steps: Steps, add: Add): void {
+function multiply(tile: Tile, sides: Sides, steps: Steps, add: Add, riding: readonly Accumulator[]): void {
   const rows = rowsOf(tile.rows);
   for (let step = 0; step < steps.count; step++) {
     for (let column = 0; column < tile.columns.count; column++) {
       rows.forEach((row, i) => {
         const { a, b } = sidesAt(sides.a, sides.b, row, column, step);
         add(i, column, productAt(tile, steps, row, column, step, a, b));
+        if (i > 0) return;
+        tile.c.riders.forEach(({ reduce }, r) => {
+          riding[r]!.step(productAt(tile, steps, row, column, step, a, b, reduce), undefined, column);
+        });
       });
     }
   }

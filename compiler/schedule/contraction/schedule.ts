@@ -2,7 +2,8 @@
  * Contraction: any reduction whose body can be cut into two sides (SCHEDULES §6): matmul in all layouts, einsum, weight
  * gradients, one-hot products, convolution and its gradients.
  *
- *     problem.ts    the group as one contraction: axes split, merged and sorted by side (sides.ts)
+ *     problem.ts    the group as one contraction: axes split and merged (normal.ts), sorted by side (sides.ts)
+ *     riders.ts     sums of one side alone that are added up on the way
  *     tiling.ts     which loop nest, and how large its tiles are
  *     split_k.ts    a long sum with few tiles, as a contraction of parts and a map
  *     places.ts     which rows and columns a lane has
@@ -15,7 +16,8 @@
 import type { Target } from "../../target.ts";
 import { isRefusal, type LoweredGroup, type Scheduled, type ScheduledKernel } from "../group.ts";
 import { scheduleMap } from "../map.ts";
-import { flattenSummed, panelGroups, panelKernel } from "./panel.ts";
+import { flattenSummed } from "./flatten.ts";
+import { panelGroups, panelKernel } from "./panel.ts";
 import { type Contraction, contractionOf, extentOf } from "./problem.ts";
 import { groupsOf, registerKernel } from "./register.ts";
 import { splitSum } from "./split_k.ts";
@@ -32,13 +34,18 @@ export function scheduleContraction(group: LoweredGroup, target: Target): Schedu
   const wanted = Math.min(Math.floor(target.parallel / nest.groups), Math.floor(steps / shortestPart));
   const split = target.contraction.splitK && wanted > 1 ? splitSum(c, wanted, group.label) : undefined;
   if (!split) return [nest.build(group.label)];
-  const combined = scheduleMap(split.combined, target);
-  if (isRefusal(combined)) return [nest.build(group.label)];
+  const combined = split.combined.map((results) => scheduleMap(results, target));
   const first = nestOf(split.parts, target).build(`${group.label}: parts`);
-  return [
-    { ...first, split: true, scratch: [...first.scratch, split.scratch] },
-    ...combined.map((kernel) => ({ ...kernel, split: true, schedule: "contraction" })),
-  ];
+  const kernels: ScheduledKernel[] = [{
+    ...first,
+    split: true,
+    scratch: [...first.scratch, ...split.scratch],
+  }];
+  for (const results of combined) {
+    if (isRefusal(results)) return [nest.build(group.label)];
+    for (const kernel of results) kernels.push({ ...kernel, split: true, schedule: "contraction" });
+  }
+  return kernels;
 }
 
 interface Nest {

@@ -6,19 +6,19 @@
  * the parts, in a fixed order; what the parts leave over is summed there.
  */
 
-import type { BufferRef, Value, Var } from "../../kernel/value.ts";
-import type { LoweredGroup } from "../group.ts";
+import type { BufferRef, Reduce, Value, Var } from "../../kernel/value.ts";
+import type { LoweredGroup, Root } from "../group.ts";
 import { FreshVars } from "./places.ts";
-import { type Contraction, extentOf } from "./problem.ts";
+import { type Contraction, extentOf, type Store } from "./problem.ts";
 import { takenBy } from "./register.ts";
 import { cutSides } from "./sides.ts";
 
 export interface SplitSum {
   /** The parts: a contraction whose first batch axis is the part. */
   readonly parts: Contraction;
-  /** The results, as values over the stored parts. */
-  readonly combined: LoweredGroup;
-  readonly scratch: BufferRef;
+  /** The results as values over the stored parts, and each rider's. */
+  readonly combined: readonly LoweredGroup[];
+  readonly scratch: readonly BufferRef[];
 }
 
 /**
@@ -45,54 +45,50 @@ export function splitSum(c: Contraction, wanted: number, label: string): SplitSu
   const fresh = new FreshVars(k, takenBy(c));
   const part = fresh.of(count) as Var;
   const within = fresh.of(length);
+  const rest = fresh.of(left);
   const others = reduce.vars.filter((x) => x !== v);
-  const body = k.substitute(reduce.body, new Map([[v, k.affine([[part, length], [within, 1]])]]));
-  const partial = k.reduceOver(reduce.op, [...others, within], body);
-  if (partial.kind !== "reduce") return undefined;
 
-  const space = [part, ...c.batch, ...c.rows, ...c.columns];
-  const scratch: BufferRef = {
-    name: `${c.stores[0]!.buffer.name}:parts`,
-    dtype: reduce.type,
-    size: extentOf(space),
+  /** Stores the sum over one part, and gives its results back over the stored parts. */
+  const cut = (sum: Reduce, stores: readonly Store[], axes: readonly Var[]): Cut => {
+    const body = k.substitute(sum.body, new Map([[v, k.affine([[part, length], [within, 1]])]]));
+    const partial = k.reduceOver(sum.op, [...others, within], body);
+    const space = [part, ...axes];
+    const name = `${stores[0]!.buffer.name}:parts`;
+    const buffer: BufferRef = { name, dtype: sum.type, size: extentOf(space) };
+    const index = k.affine(space.map((x, i) => [x, extentOf(space.slice(i + 1))] as const));
+    const stored = k.reduceOver(sum.op, [part], k.load(buffer, index));
+    const remaining = k.substitute(sum.body, new Map([[v, k.iadd(rest, count * length)]]));
+    const total = left === 0 ? stored : k.add(stored, k.reduceOver(sum.op, [...others, rest], remaining));
+    const roots = stores.map(({ buffer, value, index }): Root => ({
+      value: k.substitute(value, new Map<Value, Value>([[sum, total]])),
+      shape: axes.map((x) => x.extent),
+      axes,
+      buffer,
+      index,
+    }));
+    return { partial, store: { buffer, value: partial, index }, combined: { values: k, roots, label } };
   };
-  const strides = space.map((_, i) => extentOf(space.slice(i + 1)));
-  const index = k.affine(space.map((x, i) => [x, strides[i]!] as const));
+
+  const main = cut(reduce, c.stores, [...c.batch, ...c.rows, ...c.columns]);
+  const riders = c.riders.map((rider) => cut(rider.reduce, [rider.store], [...c.batch, ...c.columns]));
+  if ([main, ...riders].some((x) => x.partial.kind !== "reduce")) return undefined;
   const parts: Contraction = {
-    k,
-    reduce: partial,
+    ...c,
+    reduce: main.partial as Reduce,
     batch: [part, ...c.batch],
-    rows: c.rows,
-    columns: c.columns,
-    ...cutSides(partial.body, c),
-    stores: [{ buffer: scratch, value: partial, index }],
-    width: c.width,
+    ...cutSides((main.partial as Reduce).body, c),
+    stores: [main.store],
+    riders: riders.map(({ partial, store }) => ({ reduce: partial as Reduce, store })),
   };
-
-  const sum = k.reduceOver(reduce.op, [part], k.load(scratch, index));
-  const total = left === 0 ? sum : k.add(sum, restOf(c, fresh, v, others, count * length, left));
-  const axes = [...c.batch, ...c.rows, ...c.columns];
-  const roots = c.stores.map(({ buffer, value, index }) => ({
-    value: k.substitute(value, new Map<Value, Value>([[reduce, total]])),
-    shape: axes.map((x) => x.extent),
-    axes,
-    buffer,
-    index,
-  }));
-  return { parts, combined: { values: k, roots, label }, scratch };
+  return {
+    parts,
+    combined: [main, ...riders].map((x) => x.combined),
+    scratch: [main, ...riders].map((x) => x.store.buffer),
+  };
 }
 
-/** The sum over what no part holds. */
-function restOf(
-  c: Contraction,
-  fresh: FreshVars,
-  v: Var,
-  others: readonly Var[],
-  from: number,
-  count: number,
-): Value {
-  const { k, reduce } = c;
-  const rest = fresh.of(count);
-  const body = k.substitute(reduce.body, new Map([[v, k.iadd(rest, from)]]));
-  return k.reduceOver(reduce.op, [...others, rest], body);
+interface Cut {
+  readonly partial: Value;
+  readonly store: Store;
+  readonly combined: LoweredGroup;
 }

@@ -168,6 +168,32 @@ for (const target of targets) {
     g.check(target);
   });
 
+  Deno.test(`scheduleContraction() adds up a bias gradient beside a weight gradient on ${target.name}`, () => {
+    for (const [B, T, M, N] of [[2, 6, 8, 8], [1, 20, 5, 7], [3, 4, 10, 12]] as const) {
+      const g = new Group();
+      const { k } = g;
+      const x = g.input("x", [B * T, M]);
+      const grad = g.input("grad", [B, T, N]);
+      g.output(
+        "dw",
+        [M, N],
+        ([m, n]) =>
+          k.reduce(
+            "sum",
+            [B * T],
+            [m!, n!],
+            ([i]) => k.mul(x.at([i!, m!]), grad.at([k.idiv(i!, T), k.imod(i!, T), n!])),
+          ),
+      );
+      g.output(
+        "db",
+        [N],
+        ([n]) => k.mul(k.reduce("sum", [B, T], [n!], ([i, j]) => grad.at([i!, j!, n!])), 2),
+      );
+      assert.equal(g.check(target).length, 1);
+    }
+  });
+
   Deno.test(`scheduleContraction() reads heads through reshapes on ${target.name}`, () => {
     const g = new Group();
     const { k } = g;
@@ -204,6 +230,10 @@ Deno.test("scheduleContraction() splits long sums with few tiles", () => {
         assert.deepEqual(kernels.map((x) => x.split), [true, true]);
       }
     }
+    const riding = matmul([4, 250, 8]);
+    const right = riding.input("b", [250, 8]);
+    riding.output("sums", [8], ([n]) => riding.k.reduce("sum", [250], [n!], ([i]) => right.at([i!, n!])));
+    assert.equal(riding.check(target).length, 3);
     // Rows of pixels: several summed variables.
     const g = new Group();
     const { k } = g;

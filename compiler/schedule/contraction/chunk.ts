@@ -1,0 +1,159 @@
+/**
+ * A chunk of k in the panel nest: the panel of B that belongs to it, and the products with it.
+ *
+ * A panel is a lane's private array, filled in loops of few statements and read at literal places. A side of B that does
+ * not depend on k needs no panel.
+ */
+
+import type { ArrayDecl, Instr } from "../../kernel/ir.ts";
+import { wide } from "../../kernel/ir.ts";
+import type { Evaluator } from "../../kernel/lower.ts";
+import { stepOf } from "../../kernel/reducers.ts";
+import type { Value, Var } from "../../kernel/value.ts";
+import { alongOf, Operand, Steps } from "./operand.ts";
+import type { FreshVars, Places } from "./places.ts";
+import type { Contraction } from "./problem.ts";
+import { productAt, type Tile } from "./product.ts";
+
+export const firstRow = { place: 0, component: 0 };
+
+/** B at one column place and one step, where the cursor stands. */
+export interface Element {
+  readonly places: Places;
+  readonly place: number;
+  /** The place's number in the tile. */
+  readonly column: Instr;
+  readonly steps: Steps;
+  readonly step: number;
+  readonly sides: readonly Instr[];
+}
+
+/** Some chunks of k of one depth. */
+export class Chunk {
+  readonly #chunk: Value;
+
+  constructor(
+    readonly c: Contraction,
+    readonly ev: Evaluator,
+    readonly fresh: FreshVars,
+    readonly columns: Places,
+    readonly first: number,
+    readonly count: number,
+    readonly depth: number,
+    /** Told of every element of B once. */
+    readonly seen?: (element: Element) => void,
+  ) {
+    this.#chunk = fresh.of(count);
+  }
+
+  get #summed(): Var {
+    return this.c.reduce.vars[0]!;
+  }
+
+  /** Runs `f` for every chunk, with its panel filled. */
+  open(f: (chunk: FilledChunk) => void): void {
+    const { c, ev, columns, depth } = this;
+    const { b, k } = ev;
+    const panels = c.b.map((side) => side.free.has(this.#summed) ? this.#panel(side) : undefined);
+    const body = (isFirst: Instr) => {
+      const start = k.affine([[this.#chunk, depth]], this.first);
+      this.#fill(panels, start);
+      const steps = new Steps(ev, this.fresh, this.#summed, start, depth);
+      f(new FilledChunk(c, ev, columns, steps, panels, isFirst));
+    };
+    const chunk = this.#chunk;
+    if (chunk.kind !== "var") return body(b.literal("bool", 1));
+    b.for(b.int(0), b.int(this.count), 1, (counter) => {
+      ev.with([[chunk, counter]], () => body(b.binary("eq", counter, b.int(0))));
+    });
+  }
+
+  #panel(side: Value): ArrayDecl {
+    return this.ev.b.array(
+      "lane",
+      wide(side.type, this.columns.width),
+      this.depth * this.columns.count,
+      true,
+    );
+  }
+
+  /** Loops of few statements; by fours where B is contiguous in k, and transposed. */
+  #fill(panels: readonly (ArrayDecl | undefined)[], start: Value): void {
+    const { c, ev, columns, depth } = this;
+    const { b, k } = ev;
+    const own = c.columns.at(-1);
+    const byFours = depth % 4 === 0 && c.b.some((side) => alongOf([side], own, this.#summed, depth) === "k");
+    const per = byFours ? 4 : 1;
+    this.#loop(depth / per, (turn, counter) => {
+      const steps = new Steps(ev, this.fresh, this.#summed, k.affine([[start, 1], [turn, per]]), per);
+      const fill = (places: Places, place: number, column: Instr) => {
+        const sides = c.b.map((side) => {
+          const best = alongOf([side], own, this.#summed, per) === "k" ? "k" : undefined;
+          return new Operand(ev, side, places, steps, best ?? (columns.width === 4 ? "own" : "none"));
+        });
+        for (let step = 0; step < per; step++) {
+          const filled = sides.map((side) => side.vector(place, step));
+          const slot = b.add(b.add(b.mul(counter, per * columns.count), step * columns.count), column);
+          panels.forEach((panel, i) => panel && b.set(panel, slot, filled[i]!));
+          this.seen?.({ places, place, column, steps, step, sides: filled });
+        }
+      };
+      if (columns.only) {
+        const { only } = columns;
+        this.#loop(columns.count, (place, column) => fill(only(place), 0, column));
+      } else for (let p = 0; p < columns.count; p++) fill(columns, p, b.int(p));
+    });
+  }
+
+  /** A loop over a new variable. */
+  #loop(count: number, body: (variable: Value, counter: Instr) => void): void {
+    const { ev, fresh } = this;
+    const variable = fresh.of(count);
+    if (variable.kind !== "var") return body(variable, ev.b.int(0));
+    ev.b.for(
+      ev.b.int(0),
+      ev.b.int(count),
+      1,
+      (counter) => ev.with([[variable, counter]], () => body(variable, counter)),
+    );
+  }
+}
+
+/** A chunk whose panel lies ready. */
+export class FilledChunk {
+  constructor(
+    readonly c: Contraction,
+    readonly ev: Evaluator,
+    readonly columns: Places,
+    readonly steps: Steps,
+    readonly panels: readonly (ArrayDecl | undefined)[],
+    /** The chunk is the first of its loop: there are no sums yet. */
+    readonly isFirst: Instr,
+  ) {}
+
+  /** Column by column, so that few sums are alive at a time: from `start`, over the chunk, to `end`. */
+  forColumns(tile: Tile, start: (column: number) => Instr, end: (column: number, sum: Instr) => void): void {
+    const { c, ev, columns, steps, panels } = this;
+    const { b } = ev;
+    const ownRow = c.rows.at(-1);
+    const a = c.a.map((side) => {
+      const along = alongOf([side], ownRow, steps.variable, steps.count) === "k" ? "k" : "none";
+      return new Operand(ev, side, tile.rows, steps, along);
+    });
+    const others = c.b.map((side) =>
+      new Operand(ev, side, columns, steps, columns.width === 4 ? "own" : "none")
+    );
+    const left = Array.from({ length: steps.count }, (_, step) => a.map((side) => side.scalar(0, 0, step)));
+    for (let column = 0; column < columns.count; column++) {
+      let sum = start(column);
+      for (let step = 0; step < steps.count; step++) {
+        const right = panels.map((panel, i) =>
+          panel ? b.read(panel, step * columns.count + column) : others[i]!.vector(column, step)
+        );
+        const product = productAt(tile, steps, firstRow, column, step, left[step]!, right);
+        sum = stepOf(b, c.reduce.op, sum, product);
+      }
+      end(column, sum);
+    }
+  }
+}

@@ -56,3 +56,24 @@ export { trainStep, type TrainStepOptions } from "./ops/optim/train_step.ts";
 
 // Looking into it.
 export { printGraph } from "./compiler/graph/print.ts";
+
+// Running it: devices, executables, checkpoints.
+export { policies } from "./compiler/compile.ts";
+export type { FusionPolicy } from "./compiler/fuse/policy.ts";
+export type { CostModel } from "./compiler/fuse/worthwhile.ts";
+export { TimingTrace, type Trace } from "./compiler/trace.ts";
+export {
+  compile,
+  type CompileModelOptions,
+  type ModelExecutable,
+  type OpenExecutable,
+  type SizesFor,
+} from "./runtime/compile.ts";
+export { type Device, type DeviceOptions, openDevice } from "./runtime/device.ts";
+export type { DeviceTensor } from "./runtime/device_tensor.ts";
+export { type Executable, load, type LoadProgramOptions } from "./runtime/executable.ts";
+export type { Feed, Feeds } from "./runtime/feeds.ts";
+export { printProfile, type ProfileRow } from "./runtime/profile.ts";
+export type { Results } from "./runtime/results.ts";
+export { type HostTensor, SafetensorsReader, writeSafetensors } from "./runtime/safetensors.ts";
+export type { InitialState, LoadOptions, State } from "./runtime/state.ts";

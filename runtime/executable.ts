@@ -13,6 +13,7 @@ import { checkProgram, type Engine, type Memory, type Runner } from "./engine.ts
 import { type CheckedFeed, checkFeeds, type Feeds, type Signature, writeFeeds } from "./feeds.ts";
 import { type ProfileRow, profileRows } from "./profile.ts";
 import { ResultRing, type Results } from "./results.ts";
+import { SharedMemory } from "./shared_memory.ts";
 import { type InitialState, ProgramState, type State } from "./state.ts";
 
 export interface Executable<I extends Signature = Signature, O extends Signature = Signature>
@@ -41,6 +42,11 @@ export interface LoadProgramOptions {
    * must have all parameters; what else both have is copied too. Zeros where nothing is given.
    */
   readonly state?: InitialState | State;
+  /**
+   * The state whose memory the program uses, for a program that was compiled for its layout (`CompileOptions.layout`).
+   * What lies there already stays as it is; the memory is freed when the last program that uses it is disposed.
+   */
+  readonly shared?: State;
 }
 
 /**
@@ -64,34 +70,62 @@ export interface LoadProgramOptions {
 export async function load<I extends Signature = Signature, O extends Signature = Signature>(
   program: Program,
   device: Device,
-  { state }: LoadProgramOptions = {},
+  { state, shared }: LoadProgramOptions = {},
 ): Promise<Executable<I, O>> {
   if (program.version !== 1) {
     throw new InternalError("runtime", `a program of version ${program.version}, where 1 is known`);
   }
   checkProgram(program);
   const { engine } = device;
+  const home = shared === undefined ? undefined : homeOf(shared, engine, program);
+  const states: SharedMemory[] = [];
   const memories: Memory[] = [];
+  const own: Memory[] = [];
   let runner: Runner | undefined;
   try {
-    for (const { name, bytes, role } of program.arenas) memories.push(engine.allocate(bytes, role, name));
+    for (const [index, { name, bytes, role }] of program.arenas.entries()) {
+      const lent = home?.[index];
+      const memory = lent?.memory ?? engine.allocate(bytes, role, name);
+      memories.push(memory);
+      if (role === "state") states.push(lent?.retain() ?? new SharedMemory(memory));
+      else own.push(memory);
+    }
     const ring = new ResultRing(engine, program, memories);
-    if (ring.memory !== undefined) memories.push(ring.memory);
-    for (const memory of memories) await memory.confirm();
+    if (ring.memory !== undefined) own.push(ring.memory);
+    for (const memory of [...states.map((state) => state.memory), ...own]) await memory.confirm();
     for (const { region, data } of program.constants) {
       if (region.bytes === 0) continue;
       engine.write({ memory: memories[region.arena]!, offset: region.offset }, paddedToWords(data));
     }
     runner = await engine.load(program, memories);
-    const loaded = new LoadedProgram<I, O>(program, engine, runner, ring, memories);
-    if (typeof state === "function") loaded.state.initialize(state);
+    const loaded = new LoadedProgram<I, O>(program, engine, runner, ring, { memories, states, own });
+    if (typeof state === "function") loaded.state.initialize(state, home?.length);
     else if (state !== undefined) loaded.state.initializeFrom(state);
     return loaded;
   } catch (error) {
-    for (const memory of memories) memory.destroy();
+    for (const memory of own) memory.destroy();
+    for (const memory of states) memory.release();
     runner?.dispose();
     throw error;
   }
+}
+
+/** What a program's arenas lie in. */
+interface ProgramMemory {
+  /** In the order of the arenas. */
+  readonly memories: readonly Memory[];
+  /** Those that hold states, which other programs may use too. */
+  readonly states: readonly SharedMemory[];
+  /** Those that are this program's alone. */
+  readonly own: readonly Memory[];
+}
+
+/** The memory of a state that a program was compiled for, by the program's arenas. */
+function homeOf(shared: State, engine: Engine, program: Program): readonly SharedMemory[] {
+  if (!(shared instanceof ProgramState)) {
+    throw new RunError("load(): `shared` takes the `state` of another executable.");
+  }
+  return shared.lend(engine, program);
 }
 
 class LoadedProgram<I extends Signature, O extends Signature> implements Executable<I, O> {
@@ -99,7 +133,7 @@ class LoadedProgram<I extends Signature, O extends Signature> implements Executa
   readonly #engine: Engine;
   readonly #runner: Runner;
   readonly #ring: ResultRing;
-  readonly #memories: readonly Memory[];
+  readonly #memory: ProgramMemory;
   #disposed = false;
   #profiling = false;
 
@@ -108,24 +142,24 @@ class LoadedProgram<I extends Signature, O extends Signature> implements Executa
     engine: Engine,
     runner: Runner,
     ring: ResultRing,
-    memories: readonly Memory[],
+    memory: ProgramMemory,
   ) {
     this.#engine = engine;
     this.#runner = runner;
     this.#ring = ring;
-    this.#memories = memories;
-    this.state = new ProgramState(engine, program.state, memories, () => this.#assertOpen());
+    this.#memory = memory;
+    this.state = new ProgramState(engine, program, memory, () => this.#assertOpen());
   }
 
   run(feeds: Feeds<I>): Results<O> {
     const checked = this.#check(feeds);
-    this.#runner.run(writeFeeds(checked, this.#memories, this.#engine), this.#ring.transfers);
+    this.#runner.run(writeFeeds(checked, this.#memory.memories, this.#engine), this.#ring.transfers);
     return this.#ring.next() as Results<O>;
   }
 
   async profile(feeds: Feeds<I>): Promise<readonly ProfileRow[]> {
     const checked = this.#check(feeds);
-    const before = writeFeeds(checked, this.#memories, this.#engine);
+    const before = writeFeeds(checked, this.#memory.memories, this.#engine);
     this.#profiling = true;
     try {
       const times = await this.#runner.time(before, this.#ring.transfers);
@@ -144,7 +178,8 @@ class LoadedProgram<I extends Signature, O extends Signature> implements Executa
     if (this.#disposed) return;
     this.#disposed = true;
     this.#ring.end("its program was disposed");
-    for (const memory of this.#memories) memory.destroy();
+    for (const memory of this.#memory.own) memory.destroy();
+    for (const memory of this.#memory.states) memory.release();
     this.#runner.dispose();
   }
 

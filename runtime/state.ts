@@ -6,13 +6,15 @@
  * @module
  */
 
-import { RunError } from "../compiler/errors.ts";
+import { InternalError, RunError } from "../compiler/errors.ts";
 import { showShape } from "../compiler/graph/dim.ts";
 import type { DType, StoredArray } from "../compiler/graph/dtype.ts";
-import type { StateSlot } from "../compiler/program/program.ts";
+import type { Program, StateSlot } from "../compiler/program/program.ts";
+import type { StateLayout } from "../compiler/program/state_layout.ts";
 import { type Engine, type Memory, type Place, wholeWords } from "./engine.ts";
 import { elementsOf } from "./feeds.ts";
 import { arrayText, described, fromDevice, isStored, toDevice } from "./host_form.ts";
+import type { SharedMemory } from "./shared_memory.ts";
 import { type HostTensor, SafetensorsReader, writeSafetensors } from "./safetensors.ts";
 
 /** The first value of a state; undefined for zeros. */
@@ -50,19 +52,47 @@ export interface State {
 export class ProgramState implements State {
   readonly #engine: Engine;
   readonly #slots: ReadonlyMap<string, StateSlot>;
-  readonly #arenas: readonly Memory[];
+  readonly #memories: readonly Memory[];
+  readonly #home: readonly SharedMemory[];
   readonly #assertOpen: () => void;
+  /** Where the states lie, for programs that are compiled to use the same memory. */
+  readonly layout: StateLayout;
 
+  /** @param memory Memories in the order of the program's arenas, and those of arenas with states in the same order. */
   constructor(
     engine: Engine,
-    slots: readonly StateSlot[],
-    arenas: readonly Memory[],
+    program: Program,
+    memory: { readonly memories: readonly Memory[]; readonly states: readonly SharedMemory[] },
     assertOpen: () => void,
   ) {
     this.#engine = engine;
-    this.#slots = new Map(slots.map((slot) => [slot.name, slot]));
-    this.#arenas = arenas;
+    this.#slots = new Map(program.state.map((slot) => [slot.name, slot]));
+    this.#memories = memory.memories;
+    this.#home = memory.states;
     this.#assertOpen = assertOpen;
+    this.layout = layoutOf(program);
+  }
+
+  /** The memories for a program that was compiled for this state's layout, by the index of its arenas. */
+  lend(engine: Engine, program: Program): readonly SharedMemory[] {
+    this.#assertOpen();
+    if (engine !== this.#engine) {
+      throw new RunError(
+        "The state lies on another device, and memory can't be shared with it. Use `save` there and `load` here.",
+      );
+    }
+    const { arenas, slots } = this.layout;
+    const fits =
+      arenas.every(({ bytes }, i) =>
+        program.arenas[i]?.bytes === bytes && program.arenas[i].role === "state"
+      ) &&
+      program.state.every(({ name, region: { arena, offset, bytes } }) => {
+        const region = slots.get(name)?.region;
+        return region === undefined || bytes === 0 || arena >= arenas.length ||
+          (region.arena === arena && region.offset === offset && region.bytes === bytes);
+      });
+    if (!fits) throw new InternalError("runtime", "a program is to use a state that it was not compiled for");
+    return this.#home;
   }
 
   get names(): readonly string[] {
@@ -85,9 +115,13 @@ export class ProgramState implements State {
     this.#writeSlot(slot, values);
   }
 
-  /** Values for a program that is being loaded: all of them are asked for and checked before one is written. */
-  initialize(initial: InitialState): void {
-    const values = [...this.#slots.values()].map((slot) => {
+  /**
+   * Values for a program that is being loaded: all of them are asked for and checked before one is written. States in
+   * arenas before `firstArena` are left as they are.
+   */
+  initialize(initial: InitialState, firstArena = 0): void {
+    const slots = [...this.#slots.values()].filter(({ region }) => region.arena >= firstArena);
+    const values = slots.map((slot) => {
       const array = initial(slot.name, slot.shape, slot.dtype, slot.role);
       if (array !== undefined) checkValues(slot, array, "The initial state");
       return [slot, array] as const;
@@ -199,7 +233,7 @@ export class ProgramState implements State {
   }
 
   #place({ region }: Pick<StateSlot, "region">): Place {
-    return { memory: this.#arenas[region.arena]!, offset: region.offset };
+    return { memory: this.#memories[region.arena]!, offset: region.offset };
   }
 
   #slot(path: string, method: string): StateSlot {
@@ -208,6 +242,19 @@ export class ProgramState implements State {
     if (slot !== undefined) return slot;
     throw new RunError(`state.${method}: there is no state "${path}"; there are ${listed(this.names)}.`);
   }
+}
+
+/** Arenas with states, and the states in them, numbered among themselves. */
+function layoutOf({ arenas, state }: Program): StateLayout {
+  const indices = arenas.flatMap(({ role }, index) => role === "state" ? [index] : []);
+  const slots = state.map((slot) => {
+    const { region } = slot;
+    return [slot.name, {
+      ...slot,
+      region: { ...region, arena: Math.max(0, indices.indexOf(region.arena)) },
+    }] as const;
+  });
+  return { arenas: indices.map((index) => arenas[index]!), slots: new Map(slots) };
 }
 
 function checkValues(slot: StateSlot, values: unknown, what: string): void {

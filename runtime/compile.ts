@@ -1,0 +1,154 @@
+/**
+ * From a model to something that runs, in one call: compile for the device, load, give the states their first values.
+ * @module
+ */
+
+import { type Compiled, compileGraph } from "../compiler/compile.ts";
+import type { FusionPolicy } from "../compiler/fuse/policy.ts";
+import type { CostModel } from "../compiler/fuse/worthwhile.ts";
+import { sizeNames } from "../compiler/graph/bind.ts";
+import type { Sizes } from "../compiler/graph/dim.ts";
+import type { Inputs, SizesOf } from "../compiler/model/input.ts";
+import type { Model, Outputs } from "../compiler/model/model.ts";
+import type { Trace } from "../compiler/trace.ts";
+import type { Device } from "./device.ts";
+import { type Executable, load } from "./executable.ts";
+import { ModelProgram } from "./model_program.ts";
+import { OpenModel } from "./open_model.ts";
+import type { Feeds } from "./feeds.ts";
+import type { Results } from "./results.ts";
+import { layoutFor } from "./shared_layout.ts";
+import type { InitialState, State } from "./state.ts";
+
+export interface CompileModelOptions {
+  readonly device: Device;
+  /** Seed of the initializers and of the random numbers that runs draw. Default 0. */
+  readonly seed?: number;
+  /**
+   * The state of another executable, which is then used by both, without a copy: an evaluation sees the parameters as
+   * they are trained. States that it lacks begin as the model says; parameters may not be lacking. The random key stays
+   * each executable's own, so that drawing numbers here changes nothing there.
+   *
+   * Or a function of first values, by path; where it gives undefined, the model's initializer does.
+   */
+  readonly state?: State | InitialState;
+  /** Which ops share a kernel: `policies.greedy` (the default), `policies.none`, or one of your own. */
+  readonly policy?: FusionPolicy;
+  /** What a repeated operation and a byte of traffic cost, for policies that ask. */
+  readonly cost?: CostModel;
+  /** Hears the compiler's stages. */
+  readonly trace?: Trace;
+  /**
+   * Whether the first run is also computed without fusion, and compared kernel by kernel. What differs is named by the
+   * error that `idle()` and the next `run()` throw. Costs memory for every intermediate tensor, twice.
+   */
+  readonly verify?: boolean;
+}
+
+/** A number for each named size of the inputs. */
+export type SizesFor<I extends Inputs> = { readonly [N in SizesOf<I>]: number };
+
+/** A model on a device, for one choice of sizes. */
+export interface ModelExecutable<I extends Inputs, O extends Outputs> extends Executable<I, O> {
+  /** What the compiler made and decided. */
+  readonly compiled: Compiled;
+  /** Kernels, dispatches and memory, as text. */
+  report(): string;
+}
+
+/**
+ * A model on a device whose sizes are told by what it is fed. Each choice of sizes is compiled when it first occurs; all
+ * use one state.
+ */
+export interface OpenExecutable<I extends Inputs, O extends Outputs> extends Disposable {
+  /** There once a run or `at` has bound the sizes. */
+  readonly state: State;
+  /** The program for given sizes. It belongs to this executable: don't dispose it. */
+  at(sizes: SizesFor<I>): Promise<ModelExecutable<I, O>>;
+  /** One run; runs happen in the order of the calls. Resolves as soon as the run is asked for, without waiting for it. */
+  run(feeds: Feeds<I>): Promise<Results<O>>;
+  /** Resolves when all runs so far are done. */
+  idle(): Promise<void>;
+  /** The reports of all sizes so far. */
+  report(): string;
+  /** Frees the memory of all sizes. */
+  dispose(): void;
+}
+
+/** What `compile` gives where no sizes are stated. */
+export type Unsized<I extends Inputs, O extends Outputs> = [SizesOf<I>] extends [never]
+  ? ModelExecutable<I, O>
+  : OpenExecutable<I, O>;
+
+/**
+ * Compiles a model and loads it on a device.
+ *
+ * With `sizes`, everything is compiled now and `run` returns at once. Without, for a model that has named sizes, each run
+ * binds them to what it is fed, and `run` gives a promise.
+ *
+ * @throws CompileError or ShapeError where the model can't be compiled as asked; RunError where the device or the state
+ * doesn't fit.
+ * @example
+ * ```ts
+ * import { compile, crossEntropy, input, linear, model, openDevice, sgd, trainStep } from "@weft/weft";
+ *
+ * const net = model({ x: input(["batch", 2], "f32"), y: input(["batch"], "i32") }, ({ x, y }) => {
+ *   return { loss: crossEntropy(linear(2, 3)(x), y) };
+ * });
+ * using device = await openDevice({ device: "cpu" });
+ * using step = await compile(trainStep(net, sgd({ rate: 0.1 })), { device, sizes: { batch: 2 } });
+ * const { loss } = step.run({ x: new Float32Array([0, 1, 1, 0]), y: new Int32Array([0, 2]) });
+ * console.log(await loss.item());
+ * ```
+ */
+export function compile<I extends Inputs, O extends Outputs>(
+  model: Model<I, O>,
+  options: CompileModelOptions & { readonly sizes: SizesFor<I> },
+): Promise<ModelExecutable<I, O>>;
+export function compile<I extends Inputs, O extends Outputs>(
+  model: Model<I, O>,
+  options: CompileModelOptions,
+): Promise<Unsized<I, O>>;
+export async function compile<I extends Inputs, O extends Outputs>(
+  model: Model<I, O>,
+  options: CompileModelOptions & { readonly sizes?: Sizes },
+): Promise<ModelExecutable<I, O> | OpenExecutable<I, O>> {
+  const { state } = options;
+  const compileFor = (sizes: Sizes, home: Home) => compileAt(model, options, sizes, home);
+  if (options.sizes === undefined && sizeNames(model.graph).length > 0) {
+    return new OpenModel<I, O>(model.inputs, options.device, state, compileFor);
+  }
+  return await compileFor(options.sizes ?? {}, { state, mine: false });
+}
+
+/** Where an executable's states come from; `mine`: from another program of the same executable. */
+export interface Home {
+  readonly state: State | InitialState | undefined;
+  readonly mine: boolean;
+}
+
+async function compileAt<I extends Inputs, O extends Outputs>(
+  model: Model<I, O>,
+  options: CompileModelOptions,
+  sizes: Sizes,
+  { state, mine }: Home,
+): Promise<ModelExecutable<I, O>> {
+  const { device, seed = 0, policy, cost, trace } = options;
+  const { graph } = model;
+  const shared = typeof state === "object" ? state : undefined;
+  const settings = {
+    target: device.target,
+    sizes,
+    ...policy && { policy },
+    ...cost && { cost },
+    ...trace && { trace },
+  };
+  const layout = shared && layoutFor(graph, sizes, shared, mine);
+  const compiled = compileGraph(graph, { ...settings, layout });
+  const initializers = new Map(graph.states.map((declared) => [declared.path, declared.initializer]));
+  const first: InitialState = (path, shape, dtype, role) =>
+    (typeof state === "function" ? state(path, shape, dtype, role) : undefined) ??
+      initializers.get(path)?.({ shape, dtype, seed, path });
+  const executable = await load<I, O>(compiled.program, device, { state: first, ...shared && { shared } });
+  return new ModelProgram(compiled, executable, device.name);
+}

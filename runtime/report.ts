@@ -1,0 +1,50 @@
+/**
+ * What a compile made, as text: the kernels in the order they run, what memory they take, and what it cost to share.
+ * @module
+ */
+
+import type { Compiled } from "../compiler/compile.ts";
+import type { Arena } from "../compiler/program/program.ts";
+
+/** One line per dispatch, with totals. */
+export function reportText(name: string, { program, kernels, placement }: Compiled): string {
+  const dispatches = program.steps.flatMap((step) => step.kind === "dispatch" ? [step.dispatch] : []);
+  const split = dispatches.filter((dispatch) => dispatch.split).length;
+  const lines = [
+    `${name}: ${count(dispatches.length, "dispatch", "dispatches")} of ${
+      count(program.kernels.length, "kernel")
+    }, ` +
+    `${split} more than one per group by splitting, ${count(placement.copies.length, "copy", "copies")}`,
+  ];
+  const rows = dispatches.map(({ kernel, groups, label }, i) => [
+    String(i),
+    `k${kernel}`,
+    kernels[i]?.schedule ?? "",
+    String(groups),
+    label,
+  ]);
+  lines.push(...table([["#", "kernel", "schedule", "groups", "what"], ...rows]));
+  for (const { to, because } of placement.copies) lines.push(`copied at the end: ${to}, since ${because}`);
+  for (const role of ["state", "input", "output", "constant"] as const) {
+    lines.push(`${role}: ${showBytes(bytesOf(program.arenas, role))}`);
+  }
+  const { peak, bound } = program.memory;
+  lines.push(`temporary: ${showBytes(peak)}, of which ${showBytes(bound)} live at once`);
+  return lines.join("\n");
+}
+
+/** Rows with columns of equal width; the last column is left as it is. */
+function table(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  return rows.map((row) =>
+    row.map((cell, column) => column === row.length - 1 ? cell : cell.padEnd(widths[column]!)).join("  ")
+  );
+}
+
+const bytesOf = (arenas: readonly Arena[], role: Arena["role"]): number =>
+  arenas.reduce((sum, arena) => arena.role === role ? sum + arena.bytes : sum, 0);
+
+const count = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`;
+
+const showBytes = (bytes: number): string =>
+  bytes < 2 ** 20 ? `${(bytes / 2 ** 10).toFixed(1)} KiB` : `${(bytes / 2 ** 20).toFixed(1)} MiB`;

@@ -3,13 +3,12 @@
  *
  * All are f32 functions, branch-free (selects), and use + − × ÷ √, comparisons and bit operations only, so that every
  * adapter and the interpreters agree within a few ULP. Bounds in the docstrings are of the expansion itself, measured in
- * tests/unit/numerics_test.ts; a driver that fuses multiply and add stays within them. Results that would be
+ * tests/unit/kernel/numerics_test.ts; a driver that fuses multiply and add stays within them. Results that would be
  * subnormal may be 0, and −0 may be +0 (SEMANTICS §8).
  */
 
 export {
   copySign,
-  flipSign,
   isFiniteValue,
   isInf,
   isNaNValue,

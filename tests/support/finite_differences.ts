@@ -66,6 +66,28 @@ export function checkGradient(
   return { wrong, elements, loose };
 }
 
+/**
+ * The same sample with its gradient as results, and the cotangent as one more input: what to check for second
+ * derivatives. Undefined where no float depends on a float.
+ */
+export function gradientGraph(
+  { builder, node, inputs, outputs, feeds }: SampleGraph,
+): SampleGraph | undefined {
+  const wrt = inputs.filter((t) => isFloat(t.dtype));
+  const y = outputs.find((t) => isFloat(t.dtype));
+  if (!y || wrt.length === 0) return undefined;
+  const c = builder.use(() => apply(inputOp, [], { name: "c0", shape: y.shape, dtype: y.dtype }));
+  const [values] = evaluateGraph([y], feeds);
+  const gradients = builder.use(() => gradient(y, wrt, c));
+  return {
+    builder,
+    node,
+    inputs: [...wrt, c],
+    outputs: gradients,
+    feeds: new Map(feeds).set(c.node, values!.map((_, i) => 0.5 + (i % 8) / 8)),
+  };
+}
+
 /** All indices, or evenly spaced ones with a random start. */
 function someOf(length: number, random: () => number): number[] {
   const step = Math.max(1, Math.floor(length / most));

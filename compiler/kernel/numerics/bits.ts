@@ -44,12 +44,6 @@ export function copySign(k: Values, a: Value, b: Value): Value {
   return k.bitcast("f32", k.or(magnitudeBits(k, a), sign));
 }
 
-/** a, negated where b is negative. */
-export function flipSign(k: Values, a: Value, b: Value): Value {
-  const sign = k.and(k.bitcast("u32", b), word(k, signMask));
-  return k.bitcast("f32", k.binary("xor", k.bitcast("u32", a), sign));
-}
-
 /** x with all but the first 12 bits of its mantissa cleared: the square of that is exact. */
 export const highHalf = (k: Values, x: Value): Value =>
   k.bitcast("f32", k.and(k.bitcast("u32", x), word(k, 0xfffff000)));

@@ -32,7 +32,7 @@ function reduce(k: Values, x: Value, low?: Value): { n: Value; r: Value } {
 const expm1Small = (k: Values, r: Value): Value => k.add(r, k.mul(k.mul(r, r), polynomial(k, r, tail)));
 
 /** p · 2ⁿ by adding n to the exponent; right where p and the result are normal. */
-export const scaleByPower = (k: Values, p: Value, n: Value): Value =>
+const scaleByPower = (k: Values, p: Value, n: Value): Value =>
   k.bitcast("f32", k.add(k.bitcast("i32", p), k.binary("shl", n, k.const(23, "u32"))));
 
 /** 2ⁿ for −126 ≤ n ≤ 127. */

@@ -11,8 +11,8 @@ import { type HostArray, isFloat } from "../../../compiler/graph/dtype.ts";
 import { opTable } from "../../../ops/define_op.ts";
 import "../../../ops/mod.ts";
 import { concreteTypes, evaluateGraph } from "../../support/evaluate.ts";
-import { checkGradient } from "../../support/finite_differences.ts";
-import { evaluateLowering, graphOf } from "../../support/op_samples.ts";
+import { checkGradient, gradientGraph } from "../../support/finite_differences.ts";
+import { evaluateLowering, graphOf, type SampleGraph } from "../../support/op_samples.ts";
 import { type Expected, expectedOf, mismatches } from "../../support/tolerance.ts";
 
 /** Ops whose contents, or rule, are given by the user and not stated by the op. */
@@ -72,17 +72,23 @@ for (const op of ops) {
   }
 
   if (!("notDifferentiable" in op.gradient) && !ownGradient.has(op.name)) {
-    Deno.test(`${op.name}: its gradient agrees with finite differences`, () => {
+    Deno.test(`${op.name}: its gradient agrees with finite differences, and so does the gradient's own`, () => {
       let elements = 0;
       let loose = 0;
-      for (const sample of op.samples) {
-        // Special values sit on kinks and poles; what holds there is tested by name.
-        if (sample.note) continue;
-        const check = checkGradient(graphOf(op, sample));
+      const count = (graph: SampleGraph | undefined, sample: unknown): void => {
+        if (!graph) return;
+        const check = checkGradient(graph);
         assert.deepEqual(check.wrong.slice(0, 3), [], show(sample));
         elements += check.elements;
         loose += check.loose;
+      };
+      for (const sample of op.samples) {
+        // Special values sit on kinks and poles; what holds there is tested by name.
+        if (sample.note) continue;
+        count(graphOf(op, sample), sample);
       }
+      const [first] = op.samples;
+      if (first && !first.note) count(gradientGraph(graphOf(op, first)), first);
       assert.ok(loose <= 0.1 * elements, `differences say nothing at ${loose} of ${elements} elements`);
     });
   }

@@ -30,6 +30,7 @@ export * from "./leaves.ts";
 export * from "./markers.ts";
 export * from "./matmul.ts";
 export * from "./nn/activations.ts";
+export * from "./nn/attention.ts";
 export * from "./nn/cross_entropy.ts";
 export * from "./nn/gelu.ts";
 export * from "./nn/losses.ts";

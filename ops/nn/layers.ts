@@ -23,3 +23,9 @@ export {
   type NormLayerOptions,
   rmsNorm,
 } from "./norm_layers.ts";
+export {
+  type SelfAttention,
+  selfAttention,
+  type SelfAttentionCall,
+  type SelfAttentionOptions,
+} from "./self_attention.ts";

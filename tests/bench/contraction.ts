@@ -103,6 +103,13 @@ export const cases: readonly Case[] = [
   { name: "GPT 512×128×512", flop: 2 * 512 * 128 * 512, make: () => matmul([512, 128, 512]) },
   { name: "GPT 512×512×128", flop: 2 * 512 * 512 * 128, make: () => matmul([512, 512, 128]) },
   { name: "GPT dW 128×512×512", flop: 2 * 128 * 512 * 512, make: () => matmul([128, 512, 512], transposed) },
+  { name: "GPT logits 512×128×65", flop: 2 * 512 * 128 * 65, make: () => matmul([512, 128, 65]) },
+  { name: "GPT logits dW 128×512×65", flop: 2 * 512 * 128 * 65, make: () => matmul([128, 512, 65], transposed) },
+  {
+    name: "GPT logits dX 512×65×128",
+    flop: 2 * 512 * 128 * 65,
+    make: () => matmul([512, 65, 128], rowMajor, transposed),
+  },
   { name: "MLP 128×784×512", flop: 2 * 128 * 784 * 512, make: () => matmul([128, 784, 512]) },
   { name: "MLP dW 784×128×512", flop: 2 * 128 * 784 * 512, make: () => matmul([784, 128, 512], transposed) },
   { name: "MLP 128×256×10", flop: 2 * 128 * 256 * 10, make: () => matmul([128, 256, 10]) },

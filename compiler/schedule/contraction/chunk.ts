@@ -15,6 +15,31 @@ import type { FreshVars, Places } from "./places.ts";
 import type { Contraction } from "./problem.ts";
 import { productAt, type Tile } from "./product.ts";
 
+/** A loop over a new variable. */
+function loopOver(
+  ev: Evaluator,
+  fresh: FreshVars,
+  count: number,
+  f: (v: Value, counter: Instr) => void,
+): void {
+  const { b } = ev;
+  const variable = fresh.of(count);
+  if (variable.kind !== "var") return f(variable, b.int(0));
+  b.for(b.int(0), b.int(count), 1, (counter) => ev.with([[variable, counter]], () => f(variable, counter)));
+}
+
+/** A loop over the column places where one body can serve all; else one body each. */
+export function forColumns(
+  ev: Evaluator,
+  fresh: FreshVars,
+  columns: Places,
+  f: (places: Places, place: number, column: Instr) => void,
+): void {
+  const { only } = columns;
+  if (only) loopOver(ev, fresh, columns.count, (place, column) => f(only(place), 0, column));
+  else for (let place = 0; place < columns.count; place++) f(columns, place, ev.b.int(place));
+}
+
 export const firstRow = { place: 0, component: 0 };
 
 /** B at one column place and one step, where the cursor stands. */
@@ -84,7 +109,7 @@ export class Chunk {
     const own = c.columns.at(-1);
     const byFours = depth % 4 === 0 && c.b.some((side) => alongOf([side], own, this.#summed, depth) === "k");
     const per = byFours ? 4 : 1;
-    this.#loop(depth / per, (turn, counter) => {
+    loopOver(ev, this.fresh, depth / per, (turn, counter) => {
       const steps = new Steps(ev, this.fresh, this.#summed, k.affine([[start, 1], [turn, per]]), per);
       const fill = (places: Places, place: number, column: Instr) => {
         const sides = c.b.map((side) => {
@@ -98,24 +123,8 @@ export class Chunk {
           this.seen?.({ places, place, column, steps, step, sides: filled });
         }
       };
-      if (columns.only) {
-        const { only } = columns;
-        this.#loop(columns.count, (place, column) => fill(only(place), 0, column));
-      } else for (let p = 0; p < columns.count; p++) fill(columns, p, b.int(p));
+      forColumns(ev, this.fresh, columns, fill);
     });
-  }
-
-  /** A loop over a new variable. */
-  #loop(count: number, body: (variable: Value, counter: Instr) => void): void {
-    const { ev, fresh } = this;
-    const variable = fresh.of(count);
-    if (variable.kind !== "var") return body(variable, ev.b.int(0));
-    ev.b.for(
-      ev.b.int(0),
-      ev.b.int(count),
-      1,
-      (counter) => ev.with([[variable, counter]], () => body(variable, counter)),
-    );
   }
 }
 

@@ -18,7 +18,7 @@ import { wide } from "../../kernel/ir.ts";
 import { Evaluator } from "../../kernel/lower.ts";
 import { identityOf, stepOf } from "../../kernel/reducers.ts";
 import type { BufferRef, Value, Var } from "../../kernel/value.ts";
-import { Chunk, type Element, firstRow } from "./chunk.ts";
+import { Chunk, type Element, firstRow, forColumns } from "./chunk.ts";
 import { decode, FreshVars, layPlaces, type Places, tileExtents, tilesOf } from "./places.ts";
 import { type Contraction, extentOf } from "./problem.ts";
 import { productAt, storeResults, storeRider, type Tile } from "./product.ts";
@@ -74,7 +74,7 @@ class Panel {
     this.#row = c.rows.map((v) => fresh.of(v.extent));
     this.#firstRow = b.mul(index[c.batch.length]!, tiling.rows);
     const left = b.sub(b.int(rowExtent), this.#firstRow);
-    this.#isFirst = rowTiles > 1 ? b.lt(index[c.batch.length]!, 1) : undefined;
+    this.#isFirst = rowTiles > 1 && c.riders.length > 0 ? b.lt(index[c.batch.length]!, 1) : undefined;
     this.#riding = c.riders.map((r) => b.array("lane", wide(r.reduce.type, c.width), tiling.columns, true));
     this.#rowCount = rowExtent % tiling.rows === 0 ? b.int(tiling.rows) : b.min(left, tiling.rows);
   }
@@ -132,7 +132,10 @@ class Panel {
     const accumulate = (first: number, count: number, depth: number) =>
       this.#chunk(first, count, depth).open((panel) => {
         this.#forRows((row, tile) => {
-          const slots = Array.from({ length: columns }, (_, column) => sums.slot(tile, row, column));
+          const slots = Array.from(
+            { length: columns },
+            (_, column) => sums.slot(tile, row, column, b.int(column)),
+          );
           panel.forColumns(
             tile,
             (column) =>
@@ -145,9 +148,11 @@ class Panel {
     if (rest > 0) accumulate(chunks * depth, 1, rest);
     if (sums.done) return sums.scratch;
     this.#forRows((row, tile) => {
-      for (let column = 0; column < columns; column++) {
-        storeResults(tile, firstRow, column, load(sums.slot(tile, row, column)));
-      }
+      const finish = (columns: Places, place: number, column: Instr) => {
+        const here = { ...tile, columns };
+        storeResults(here, firstRow, place, load(sums.slot(here, row, place, column)));
+      };
+      forColumns(this.#ev, this.#fresh, this.#columns, finish);
     });
     return sums.scratch;
   }

@@ -54,25 +54,40 @@ function strideOf(index: Value, v: Var): number {
 
 /**
  * Which class is the columns, with its vector axis last: the one whose axis is contiguous in the first result, so that
- * a lane stores vectors; else the one whose loads are.
+ * a lane stores vectors. Where that axis has no whole vectors, either the lanes store single elements next to each
+ * other, or, if vectors are worth more than that, the other class is the columns.
  */
 function orient(
   stores: readonly Store[],
   one: readonly Var[],
   other: readonly Var[],
+  preferVectors: boolean,
 ): { rows: readonly Var[]; columns: readonly Var[] } {
   const index = stores[0]!.index;
-  const score = (v: Var): number =>
-    (v.extent % 4 === 0 && isContiguous(index, v) ? 4 : 0) + (strideOf(index, v) === 1 ? 2 : 0) +
-    (v.extent % 4 === 0 ? 1 : 0);
+  const [next, vectors] = preferVectors ? [1, 2] : [2, 1];
+  const score = (v: Var, side: readonly Var[]): number => {
+    const whole = v.extent % 4 === 0;
+    return (whole && isContiguous(index, v) ? 4 : 0) + (strideOf(index, v) === 1 ? next : 0) +
+      (whole && extentOf(side) >= fewVectors ? vectors : 0);
+  };
+  let columns = other;
   let best = other.at(-1)!;
-  for (const v of [...one, ...other]) if (score(v) > score(best)) best = v;
-  const [rows, columns] = one.includes(best) ? [other, one] : [one, other];
+  for (const side of [one, other]) {
+    for (const v of side) if (score(v, side) > score(best, columns)) [best, columns] = [v, side];
+  }
+  const rows = columns === one ? other : one;
   return { rows, columns: [...columns.filter((v) => v !== best), best] };
 }
 
-/** Reads a group as one contraction, or says why it is none. */
-export function contractionOf(group: LoweredGroup): Contraction | Refusal {
+/** Fewer elements than this leave most lanes without a vector. */
+const fewVectors = 32;
+
+/**
+ * Reads a group as one contraction, or says why it is none.
+ *
+ * @param preferVectors Columns in whole vectors are worth more than results that lie next to each other.
+ */
+export function contractionOf(group: LoweredGroup, preferVectors = false): Contraction | Refusal {
   const { values: k, roots } = group;
   const size = (root: Root) => root.shape.reduce((n, d) => n * d, 1);
   const first = roots.reduce((a, b) => size(b) > size(a) ? b : a);
@@ -86,7 +101,7 @@ export function contractionOf(group: LoweredGroup): Contraction | Refusal {
   const { reduce, stores } = normal;
   const classes = classify(reduce.body, normal.axes, reduce.vars);
   if ("refused" in classes) return classes;
-  const oriented = orient(stores, classes.rows, classes.columns);
+  const oriented = orient(stores, classes.rows, classes.columns, preferVectors);
   const { a, b } = cutSides(reduce.body, { batch: classes.batch, ...oriented });
   const width = oriented.columns.at(-1)!.extent % 4 === 0 ? 4 : 1;
   const alone: Contraction = {

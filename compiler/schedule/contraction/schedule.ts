@@ -27,7 +27,8 @@ import { panelTiling, registerTiling } from "./tiling.ts";
 const shortestPart = 32;
 
 export function scheduleContraction(group: LoweredGroup, target: Target): Scheduled {
-  const c = contractionOf(group);
+  // A panel stores its results once and reads vectors at every step; elsewhere neighbors in memory are what counts.
+  const c = contractionOf(group, target.contraction.shape === "panel");
   if ("refused" in c) return c;
   const nest = nestOf(c, target);
   const steps = extentOf(c.reduce.vars);

@@ -21,8 +21,12 @@ export interface Slot {
 }
 
 export interface Sums {
-  /** @param row The row's number within the workgroup. */
-  slot(tile: Tile, row: Instr, column: number): Slot;
+  /**
+   * @param row The row's number within the workgroup.
+   * @param place The place among the tile's columns.
+   * @param column The number of that column within the lane.
+   */
+  slot(tile: Tile, row: Instr, place: number, column: Instr): Slot;
   /** What has to be declared as scratch. */
   readonly scratch: readonly BufferRef[];
   /** The sum is all that is stored, and it is in place. */
@@ -49,8 +53,8 @@ const first: Row = { place: 0, component: 0 };
 export function sumsOf(c: Contraction, tiling: Tiling, groups: number, b: IrBuilder, ev: Evaluator): Sums {
   const host = hostOf(c, tiling);
   if (host) {
-    const slot = (tile: Tile, _: Instr, column: number): Slot => {
-      const index = ev.k.substitute(host.index, new Map<Value, Value>(at(tile, first, column)));
+    const slot = (tile: Tile, _: Instr, place: number): Slot => {
+      const index = ev.k.substitute(host.index, new Map<Value, Value>(at(tile, first, place)));
       // Of four neighbors the first.
       const along = tile.columns.component;
       return {
@@ -69,9 +73,9 @@ export function sumsOf(c: Contraction, tiling: Tiling, groups: number, b: IrBuil
     dtype: type,
     size: groups * perGroup,
   };
-  const slot = (_: Tile, row: Instr, column: number): Slot => {
+  const slot = (_: Tile, row: Instr, __: number, column: Instr): Slot => {
     const start = b.add(b.mul(b.group, perGroup), b.mul(row, columns * perColumn));
-    return { buffer, index: b.add(b.add(start, b.mul(b.lane, c.width)), column * perColumn) };
+    return { buffer, index: b.add(b.add(start, b.mul(b.lane, c.width)), b.mul(column, perColumn)) };
   };
   return { slot, scratch: [buffer], done: false };
 }

@@ -27,7 +27,7 @@ import { bindSizes } from "../../../compiler/graph/bind.ts";
 import { printGraph } from "../../../compiler/graph/print.ts";
 import { rewriteGraph } from "../../../compiler/graph/rewrite.ts";
 import { verifyGraph } from "../../../compiler/graph/verify.ts";
-import { evaluateGraph } from "../../support/evaluate_graph.ts";
+import { runByReference } from "../../support/run_by_reference.ts";
 
 const paths = (m: { readonly states: readonly { readonly path: string }[] }) => m.states.map((s) => s.path);
 
@@ -117,9 +117,9 @@ Deno.test("a state is read as it was before the run, and written once", () => {
     setState(runs, add(runs, 1));
     return { runs };
   });
-  const first = evaluateGraph(net.graph, {});
+  const first = runByReference(net.graph, {});
   assert.deepEqual([...first.outputs["runs"]!, ...first.states["runs"]!], [0, 1]);
-  const second = evaluateGraph(net.graph, {}, { states: first.states });
+  const second = runByReference(net.graph, {}, { states: first.states });
   assert.deepEqual([...second.outputs["runs"]!, ...second.states["runs"]!], [1, 2]);
 });
 
@@ -130,16 +130,16 @@ Deno.test("whenTraining() takes the one branch in training and the other elsewhe
     return { y: whenTraining(mul(x, parameter("only", [2], init.ones())), x) };
   });
   assert.equal(printGraph(net.graph), "%0 = input name=x : f32[2]\nreturn y=%0\n");
-  const training = evaluateGraph(net.inTraining().graph, { x: [3, 4] });
+  const training = runByReference(net.inTraining().graph, { x: [3, 4] });
   assert.deepEqual([...training.states["seen"]!], [3, 4]);
 });
 
 Deno.test("dropout drops in training only, and then the graph has a random key that advances", () => {
   const net = model({ x: input([64], "f32") }, ({ x }) => ({ y: nn.dropout(0.5)(x) }));
   const x = Array<number>(64).fill(1);
-  assert.deepEqual([...evaluateGraph(net.graph, { x }).outputs["y"]!], x);
+  assert.deepEqual([...runByReference(net.graph, { x }).outputs["y"]!], x);
   assert.equal(net.graph.states.length, 0);
-  const { outputs, states } = evaluateGraph(net.inTraining().graph, { x }, { seed: 7 });
+  const { outputs, states } = runByReference(net.inTraining().graph, { x }, { seed: 7 });
   const kept = [...outputs["y"]!];
   assert.ok(kept.every((v) => v === 0 || v === 2) && new Set(kept).size === 2);
   assert.deepEqual([...states["random/key"]!], [7, 1]);

@@ -5,7 +5,7 @@
 
 import type { Reduce, Value } from "../../kernel/value.ts";
 import { type Contraction, extentOf } from "./problem.ts";
-import { takenBy } from "./register.ts";
+import { takenBy } from "./lane_tile.ts";
 import { cutSides } from "./sides.ts";
 
 /** The same contraction over one summed variable, which the others are decoded from. */

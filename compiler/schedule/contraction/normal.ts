@@ -39,9 +39,6 @@ function reductionOf(stores: readonly Store[]): Reduce | Refusal {
       refused: `a reduction of ${terms} terms inside the sum would be repeated up to ${repeats} times`,
     };
   }
-  for (const { value } of stores) {
-    if (!outermost([value]).includes(reduce)) return { refused: "a result does not use the sum" };
-  }
   return reduce;
 }
 

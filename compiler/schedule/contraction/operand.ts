@@ -119,3 +119,16 @@ export class Operand {
     }
   }
 }
+
+/** Sides over the same places, each evaluated along the axis in which it is contiguous. */
+export const operandsOf = (
+  ev: Evaluator,
+  sides: readonly Value[],
+  places: Places,
+  own: Var | undefined,
+  steps: Steps,
+): readonly Operand[] =>
+  sides.map((side) => {
+    const best = alongOf([side], own, steps.variable, steps.count);
+    return new Operand(ev, side, places, steps, best === "k" ? "k" : places.width === 4 ? "own" : "none");
+  });

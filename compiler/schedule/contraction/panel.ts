@@ -22,7 +22,7 @@ import { Chunk, type Element, firstRow, forColumns } from "./chunk.ts";
 import { decode, FreshVars, layPlaces, type Places, tileExtents, tilesOf } from "./places.ts";
 import { type Contraction, extentOf } from "./problem.ts";
 import { productAt, storeResults, storeRider, type Tile } from "./product.ts";
-import { takenBy } from "./register.ts";
+import { takenBy } from "./lane_tile.ts";
 import { type Slot, sumsOf } from "./sums.ts";
 import type { Tiling } from "./tiling.ts";
 

@@ -10,6 +10,7 @@
  *     operand.ts    one side, evaluated by fours along the axis in which it is contiguous
  *     product.ts    what combines the sides, and what becomes of the sums
  *     register.ts   the loop nest with the sums in registers
+ *     staged.ts     the same with both sides in shared memory
  *     panel.ts      the loop nest with B in private memory, and the sums where sums.ts says
  */
 
@@ -19,7 +20,9 @@ import { scheduleMap } from "../map.ts";
 import { flattenSummed } from "./flatten.ts";
 import { panelGroups, panelKernel } from "./panel.ts";
 import { type Contraction, contractionOf, extentOf } from "./problem.ts";
-import { groupsOf, registerKernel } from "./register.ts";
+import { groupsOf } from "./lane_tile.ts";
+import { registerKernel } from "./register.ts";
+import { stagedBytes, stagedKernel } from "./staged.ts";
 import { splitSum } from "./split_k.ts";
 import { panelTiling, registerTiling } from "./tiling.ts";
 
@@ -63,10 +66,11 @@ function nestOf(given: Contraction, target: Target): Nest {
     const groups = panelGroups(c, tiling);
     return { groups, build: (label) => ({ ...panelKernel(c, tiling), ...finish, groups, label }) };
   }
-  const tiling = registerTiling(given, target);
-  const groups = groupsOf(given, tiling);
-  return {
-    groups,
-    build: (label) => ({ ...registerKernel(given, tiling), ...finish, groups, label, scratch: [] }),
-  };
+  const c = target.contraction.staged ? flattenSummed(given) : given;
+  const tiling = registerTiling(c, target);
+  const groups = groupsOf(c, tiling);
+  const kernel = target.contraction.staged && stagedBytes(c, tiling) <= target.limits.sharedBytes
+    ? stagedKernel
+    : registerKernel;
+  return { groups, build: (label) => ({ ...kernel(c, tiling), ...finish, groups, label, scratch: [] }) };
 }

@@ -10,7 +10,7 @@ import type { BufferRef, Reduce, Value, Var } from "../../kernel/value.ts";
 import type { LoweredGroup, Root } from "../group.ts";
 import { FreshVars } from "./places.ts";
 import { type Contraction, extentOf, type Store } from "./problem.ts";
-import { takenBy } from "./register.ts";
+import { takenBy } from "./lane_tile.ts";
 import { cutSides } from "./sides.ts";
 
 export interface SplitSum {

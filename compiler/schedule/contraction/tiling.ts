@@ -8,7 +8,7 @@
 import type { Target } from "../../target.ts";
 import { alongOf } from "./operand.ts";
 import { type Contraction, extentOf } from "./problem.ts";
-import { orderSummed } from "./register.ts";
+import { orderSummed } from "./lane_tile.ts";
 
 export interface Tiling {
   readonly shape: "panel" | "register";

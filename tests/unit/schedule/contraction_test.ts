@@ -15,7 +15,12 @@ const panel: Target = {
   name: "panel",
   contraction: { ...testTarget.contraction, shape: "panel", tile: [4, 8], depth: 4, grid: [1, 4] },
 };
-const targets: readonly Target[] = [testTarget, softwareTarget, gpuTarget, oneLane, panel];
+const staged: Target = {
+  ...testTarget,
+  name: "shared memory",
+  contraction: { ...testTarget.contraction, tile: [4, 8], depth: 4, grid: [2, 2], staged: true },
+};
+const targets: readonly Target[] = [testTarget, softwareTarget, gpuTarget, oneLane, panel, staged];
 
 type Order = "normal" | "transposed";
 const orders: readonly Order[] = ["normal", "transposed"];

@@ -12,10 +12,12 @@ import type { Cover, Group } from "./fuse/group.ts";
 import { isProgramNode, labelOf } from "./fuse/group.ts";
 import { greedy } from "./fuse/greedy.ts";
 import { classify, isRefused } from "./fuse/legal.ts";
+import { OwnWorks } from "./fuse/own_work.ts";
+import { rematerialize } from "./fuse/rematerialize.ts";
 import { verifyCover } from "./fuse/verify.ts";
 import { lowerGroup } from "./fuse/lower_group.ts";
 import { type FusionPolicy, unfused } from "./fuse/policy.ts";
-import { type CostModel, defaultCostModel } from "./fuse/worthwhile.ts";
+import { type CostModel, costModelOf } from "./fuse/worthwhile.ts";
 import { verifyMemory } from "./memory/verify.ts";
 import { isPacked, packGroups } from "./memory/pack.ts";
 import { type Placement, placeTensors } from "./memory/placement.ts";
@@ -67,7 +69,7 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
     target,
     sizes = {},
     policy = policies.greedy,
-    cost = defaultCostModel,
+    cost = costModelOf(options.target),
     trace = noTrace,
     layout,
     keep,
@@ -76,7 +78,13 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
   // Sizes first: nothing below asks whether a dimension is known.
   const bound = trace.stage("bind", () => bindSizes(traced, sizes), (g) => verifyGraph(g, "bind"));
   // Before fusion: whatever is demanded is then computed by exactly one group.
-  const graph = trace.stage("isolate", () => isolateResults(bound), (g) => verifyGraph(g, "isolate"));
+  const isolated = trace.stage("isolate", () => isolateResults(bound), (g) => verifyGraph(g, "isolate"));
+  // Before fusion, which then finds a kernel that computes a copy in passing.
+  const graph = trace.stage(
+    "rematerialize",
+    () => rematerialize(isolated, cost, new OwnWorks()),
+    (g) => verifyGraph(g, "rematerialize"),
+  );
   const cover = trace.stage(
     "fuse",
     () => policy.cover(graph, { limits: target.limits, cost }),

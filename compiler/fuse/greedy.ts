@@ -131,7 +131,9 @@ function partsAreFree(node: Node, users: ReadonlyMap<Node, readonly Node[]>): bo
     let source = input;
     for (;;) {
       if (isLeaf(source.node)) return false;
-      const readers = (users.get(source.node) ?? []).filter((u) => u.inputs.some((t) => t.key === source.key));
+      const readers = (users.get(source.node) ?? []).filter((u) =>
+        u.inputs.some((t) => t.key === source.key)
+      );
       if (readers.length > 1) return false;
       if (!source.node.op.view) return true;
       source = source.node.inputs[0]!;

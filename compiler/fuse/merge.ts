@@ -12,6 +12,7 @@ import { type Cover, type Decision, type Group, isProgramNode, loadsOf } from ".
 import { Judge } from "./judge.ts";
 import { isRefused } from "./legal.ts";
 import type { FusionOptions } from "./policy.ts";
+import { distance } from "./rematerialize.ts";
 import { elementsOf } from "./worthwhile.ts";
 
 interface Live {
@@ -132,9 +133,15 @@ function bytesOfKey(key: string, a: Live, b: Live, home: ReadonlyMap<string, Liv
   return bytesOf(tensor);
 }
 
+const isCopy = (g: Live): boolean => g.roots.some((t) => t.node.instance > 0);
+
+const placeOf = (g: Live): number => g.roots.reduce((n, t) => Math.max(n, t.node.id), 0);
+
 /** Kinds that one kernel can serve: equal spaces, or a map as long as a row. */
 function mayShare(a: Live, b: Live): boolean {
   if (a.update !== b.update && a.space !== "map []") return false;
+  // A copy was made so as not to be kept: it must not move back to where the original is.
+  if ((isCopy(a) || isCopy(b)) && Math.abs(placeOf(a) - placeOf(b)) > distance) return false;
   if (a.space === b.space) return true;
   if (a.update) return false;
   const kinds = [a.space.split(" ")[0], b.space.split(" ")[0]];

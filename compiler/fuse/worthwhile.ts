@@ -9,6 +9,7 @@ import type { Node, Tensor } from "../graph/node.ts";
 import { resultsOf } from "../graph/graph.ts";
 import { deviceBytes } from "../graph/dtype.ts";
 import { childrenOf, type Value, walk } from "../kernel/value.ts";
+import type { Target } from "../target.ts";
 import { concrete } from "./lower_group.ts";
 
 export interface CostModel {
@@ -17,8 +18,15 @@ export interface CostModel {
   readonly flopsPerByte: number;
   /** What a dispatch costs, in bytes of traffic. */
   readonly bytesPerDispatch: number;
-  /** Columns of a contraction's tile: a prologue is repeated once per so many columns. */
+  /** Columns of a contraction that share one evaluation of a prologue. */
   readonly tileColumns: number;
+}
+
+/**
+ * The default model, with the target's tiles: staged operands are evaluated once per workgroup, others by every lane.
+ */
+export function costModelOf({ contraction: { tile, grid, staged } }: Target): CostModel {
+  return { ...defaultCostModel, tileColumns: staged ? tile[1] * grid[1] : tile[1] };
 }
 
 /** Fits both adapters well enough to decide; `tune` may replace it. */

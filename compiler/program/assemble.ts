@@ -14,7 +14,7 @@ import { concrete } from "../fuse/lower_group.ts";
 import { isLargeConstant } from "../fuse/group.ts";
 import type { Kernel } from "../kernel/ir.ts";
 import { printKernel } from "../kernel/print.ts";
-import { type Addresses, aligned, assignAddresses, type Lifetime } from "../memory/plan.ts";
+import { type Addresses, aligned, assignAddresses, type Cluster, type Lifetime } from "../memory/plan.ts";
 import { type BufferInfo, bytesOf, type Placement } from "../memory/placement.ts";
 import type { NamedAccess } from "../memory/verify.ts";
 import type { Slab } from "../memory/pack.ts";
@@ -59,9 +59,9 @@ export function assemble({ graph, placement, slabs, kernels, target, layout, kee
   for (const slab of slabs) for (const m of slab.members) inSlab.set(m.buffer, { slab, offset: m.offset });
   for (const slab of slabs) buffers.set(slab.name, slab);
 
-  const touched = lifetimesOf(kernels, buffers, inSlab, placement);
+  const touched = lifetimesOf(kernels, buffers, slabs, placement);
   const lifetimes = keep ? touched.map((life) => ({ ...life, begin: 0, end: kernels.length + 1 })) : touched;
-  const addresses = assignAddresses(lifetimes);
+  const addresses = assignAddresses(clustersOf(lifetimes, slabs));
   if (addresses.peak > target.limits.bufferBytes) {
     throw new CompileError(
       `memory: the temporaries need ${addresses.peak} bytes, and the adapter's largest buffer is ` +
@@ -192,27 +192,41 @@ export function assemble({ graph, placement, slabs, kernels, target, layout, kee
   return { program, lifetimes, addresses, accesses, regions };
 }
 
-/** First and last position that touches each temporary; members of a slab count for the slab. */
+/** First and last position that touches each temporary; who touches a slab touches all of its members. */
 function lifetimesOf(
   kernels: readonly ScheduledKernel[],
   buffers: ReadonlyMap<string, BufferInfo>,
-  inSlab: ReadonlyMap<string, { slab: Slab }>,
+  slabs: readonly Slab[],
   placement: Placement,
 ): Lifetime[] {
+  const members = new Map(slabs.map((s) => [s.name, s.members]));
   const spans = new Map<string, { begin: number; end: number }>();
-  const touch = (name: string, position: number) => {
-    const owner = inSlab.get(name)?.slab.name ?? name;
-    if (buffers.get(owner)?.role !== "temporary") return;
-    const span = spans.get(owner);
-    if (!span) spans.set(owner, { begin: position, end: position + 1 });
-    else {
-      span.begin = Math.min(span.begin, position);
-      span.end = Math.max(span.end, position + 1);
-    }
+  const touch = (name: string, position: number): void => {
+    const parts = members.get(name);
+    if (parts) return parts.forEach((m) => touch(m.buffer, position));
+    if (buffers.get(name)?.role !== "temporary") return;
+    const span = spans.get(name);
+    if (!span) spans.set(name, { begin: position, end: position + 1 });
+    else span.end = position + 1;
   };
   kernels.forEach((kernel, position) => kernel.buffers.forEach((ref) => touch(ref.name, position)));
   for (const { from } of placement.copies) touch(from, kernels.length);
   return [...spans].map(([name, span]) => ({ name, bytes: bytesOf(buffers.get(name)!), ...span }));
+}
+
+/** Temporaries as they may be moved: members of a slab together, all others alone. */
+function clustersOf(lifetimes: readonly Lifetime[], slabs: readonly Slab[]): Cluster[] {
+  const byName = new Map(lifetimes.map((life) => [life.name, life]));
+  const clusters: Cluster[] = [];
+  for (const { name, members, role } of slabs) {
+    if (role !== "temporary") continue;
+    clusters.push({ name, members: members.map((m) => ({ life: byName.get(m.buffer)!, offset: m.offset })) });
+    for (const m of members) byName.delete(m.buffer);
+  }
+  return [
+    ...clusters,
+    ...[...byName.values()].map((life) => ({ name: life.name, members: [{ life, offset: 0 }] })),
+  ];
 }
 
 /** What shares an arena with something the kernel writes is bound for writing too. */

@@ -106,6 +106,27 @@ export function sweep(
   if (whole < length) leftover(b.add(place.part, whole), length, across, 1);
 }
 
+/**
+ * The same with no loop left, for rows whose parts stay in lane arrays: a lane's items are numbered, and the last of them
+ * may not exist for all lanes.
+ */
+export function sweepUnrolled(
+  b: IrBuilder,
+  shape: RowShape,
+  place: Place,
+  visit: (elements: readonly Instr[], first: number) => void,
+): void {
+  const { item, across, length } = shape;
+  const items = length / item;
+  const whole = Math.floor(items / across);
+  const at = (q: number) => b.add(b.mul(place.part, item), q * across * item);
+  if (whole > 0) visit(Array.from({ length: whole }, (_, q) => at(q)), 0);
+  if (whole * across < items) {
+    const last = at(whole);
+    b.if(b.lt(last, length), () => visit([last], whole));
+  }
+}
+
 /** Items per turn: as many as asked for, fewer where that leaves no remainder, 1 where the row is short. */
 function unrolled(shape: RowShape, wanted: number): number {
   const items = Math.floor(shape.chunk / shape.item);

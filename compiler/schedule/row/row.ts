@@ -5,6 +5,8 @@
  *     space.ts      is the group one row space? outer axes, row axes, one name for the row's index
  *     merge.ts      dependent reductions that one pass can do together
  *     passes.ts     what is computed in which pass over the row
+ *     keep.ts       what stays in lane arrays from pass to pass
+ *     interleave.ts several rows per lane
  *     shape.ts      lanes along rows or along columns, how many share a row
  *     writer.ts     the kernel
  *     split.ts      several kernels, where whole rows are too few
@@ -12,8 +14,10 @@
 
 import type { Target } from "../../target.ts";
 import type { LoweredGroup, Scheduled, ScheduledKernel } from "../group.ts";
-import { mergesOf } from "./merge.ts";
-import { type Pass, passesOf } from "./passes.ts";
+import { interleaveColumns, interleaveRows, rowsShareLoads } from "./interleave.ts";
+import { keepPlan } from "./keep.ts";
+import { type Merge, mergesOf } from "./merge.ts";
+import { heights, passesOf } from "./passes.ts";
 import { type RowShape, wholeShape } from "./shape.ts";
 import { isSpace, type RowSpace, rowSpace } from "./space.ts";
 import { chunkedShape, splitKernels } from "./split.ts";
@@ -21,8 +25,9 @@ import { RowWriter } from "./writer.ts";
 
 /** The kernels of a row group, or why it is none. */
 export function scheduleRow(group: LoweredGroup, target: Target): Scheduled {
-  const space = rowSpace(group);
-  if (!isSpace(space)) return space;
+  const plain = rowSpace(group);
+  if (!isSpace(plain)) return plain;
+  const space = severalPerLane(plain, target);
   const merges = mergesOf(space);
   const whole = wholeShape(space, target);
   const merged = passesOf(space, merges);
@@ -34,26 +39,41 @@ export function scheduleRow(group: LoweredGroup, target: Target): Scheduled {
     const kernels = splitKernels(space, chunked, merged, target, group.label);
     if (fits(kernels)) return kernels;
   }
-  const kernel = wholeKernel(
-    space,
-    whole,
-    target.row.merge ? merged : passesOf(space, []),
-    target,
-    group.label,
-  );
+  const kernel = wholeKernel(space, whole, merges, target, group.label);
   if (fits([kernel])) return [kernel];
   return { refused: `needs ${kernel.buffers.length} buffers where a kernel may have ${limit}` };
 }
 
+/** Gives lanes several rows where the target wants that and there are rows enough. */
+function severalPerLane(space: RowSpace, target: Target): RowSpace {
+  const { lanes, parallel, row } = target;
+  const shape = wholeShape(space, target);
+  const places = (count: number) => shape.places / count >= lanes.row * parallel;
+  if (shape.along === "rows") {
+    const count = row.rowsPerLane;
+    if (count < 2 || shape.across > 1 || !places(count) || !rowsShareLoads(space)) return space;
+    return interleaveRows(space, count) ?? space;
+  }
+  for (let count = row.columnsPerLane; count > 1; count--) {
+    const wider = places(count) ? interleaveColumns(space, count, shape.lanes * shape.width) : undefined;
+    if (wider) return wider;
+  }
+  return space;
+}
+
+/** Merging saves reads, so it is for rows that lanes cannot keep. */
 function wholeKernel(
   space: RowSpace,
   shape: RowShape,
-  passes: readonly Pass[],
+  merges: readonly Merge[],
   target: Target,
   label: string,
 ): ScheduledKernel {
   const writer = new RowWriter(space, shape, target);
-  writer.passes(passes);
+  const apart = passesOf(space, []);
+  const plan = keepPlan(space, apart, heights([]), shape, target);
+  if (plan) writer.passes(apart, plan);
+  else writer.passes(target.row.merge ? passesOf(space, merges) : apart);
   const schedule = shape.along === "columns" ? "column" : "row";
   return {
     ...writer.b.finish(shape.groups),

@@ -218,7 +218,7 @@ class RunningMaxSumExp implements Running {
     const before = b.read(this.#max, 0);
     const largest = b.binary("max", before, gathered(b, elements, width, "max"));
     const top = b.binary("min", largest, this.#float(largestFinite));
-    const added = elements.map((e, q) => evaluate(q, exponential, e.type.width, [[max, top]]));
+    const added = elements.map((e, q) => evaluate(q, exponential, e.type.width, [[x, e], [max, top]]));
     const factor = b.widen(evaluate(0, exponential, width, [[x, before], [max, top]]), width);
     const rescaled = b.binary("mul", b.read(this.#sum, 0), factor);
     b.set(this.#sum, 0, b.binary("add", rescaled, gathered(b, added, width, "add")));

@@ -26,6 +26,13 @@ export const merging: Target = {
   name: "test with merging",
   row: { ...testTarget.row, merge: true, unroll: 2 },
 };
+/** Chunks are worth it from a few elements on. */
+export const splitting: Target = {
+  ...merging,
+  name: "test, splitting",
+  parallel: 16,
+  row: { ...merging.row, perChunk: 1 },
+};
 export const targets: readonly Target[] = [testTarget, merging, softwareTarget, gpuTarget, oneLane];
 
 export const count = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
@@ -65,19 +72,20 @@ export class RowGroup {
     return this.input(name, shape, numbers(count(shape), this.data.size + 1));
   }
 
+  /** @param into The name of an input to store it over. */
   output(
     name: string,
     shape: readonly number[],
     value: (at: readonly Value[]) => Value,
-    dtype?: DType,
+    into?: string,
   ): void {
     const axes = this.k.axes(shape);
     const strides = dense(shape);
     const index = this.k.affine(axes.map((x, i) => [x, strides[i]!] as const));
     const result = value(axes);
-    const buffer: BufferRef = { name, dtype: dtype ?? result.type, size: count(shape) };
+    const buffer: BufferRef = { name: into ?? name, dtype: result.type, size: count(shape) };
     this.roots.push({ value: result, shape, axes, buffer, index });
-    this.data.set(name, storage(buffer.dtype, buffer.size));
+    if (into === undefined) this.data.set(name, storage(buffer.dtype, buffer.size));
   }
 
   get lowered(): LoweredGroup {

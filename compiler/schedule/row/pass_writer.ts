@@ -1,0 +1,169 @@
+/**
+ * One pass over a row, where the writer's cursor stands: accumulators reset, results with one element per row stored, the
+ * row's elements visited, the lane's partial states at the end.
+ */
+
+import type { IrBuilder } from "../../kernel/build.ts";
+import { type ArrayDecl, type Instr, wide } from "../../kernel/ir.ts";
+import type { Evaluator } from "../../kernel/lower.ts";
+import type { Value } from "../../kernel/value.ts";
+import type { Target } from "../../target.ts";
+import { combineOf, elementOf, type FoldSpec, isIndexed } from "./fold_spec.ts";
+import { elementsOf, loadsPerElement, type Pass } from "./passes.ts";
+import { type Place, rowBindings, sweep, sweepUnrolled } from "./place.ts";
+import { type Running, running, type Turn } from "./running.ts";
+import type { RowShape } from "./shape.ts";
+import type { RowRoot, RowSpace } from "./space.ts";
+import { componentsOf, foldIn, type State } from "./states.ts";
+
+interface Accumulating {
+  readonly fold: FoldSpec;
+  /** For vectors, and for the elements that are left over. */
+  readonly accumulators: readonly Running[];
+}
+
+/** Elements at which a turn's items begin; `first` is the number of the first of them among the lane's items. */
+interface Items {
+  readonly at: readonly Instr[];
+  readonly width: 1 | 4;
+  readonly first: number;
+}
+
+export class PassWriter {
+  /** Values kept between passes, by their arrays: one element per item of a lane. */
+  #kept: ReadonlyMap<Value, ArrayDecl> = new Map();
+
+  constructor(
+    readonly b: IrBuilder,
+    readonly ev: Evaluator,
+    readonly space: RowSpace,
+    readonly shape: RowShape,
+    readonly target: Target,
+  ) {}
+
+  /**
+   * What the folds of the pass come to in this lane.
+   *
+   * @param keep Element values to keep for the next passes; where there is a plan to keep, nothing is looped over.
+   */
+  write(pass: Pass, place: Place, keep?: readonly Value[]): ReadonlyMap<FoldSpec, State> {
+    const { b, shape } = this;
+    const folds = pass.folds.map((fold) => ({ fold, accumulators: this.#accumulators(fold) }));
+    for (const { accumulators } of folds) accumulators.forEach((a) => a.reset());
+    b.if(place.exists, () => {
+      this.#storePerRow(pass.perRow, place);
+      const elements = elementsOf(pass);
+      if (elements.length === 0) return;
+      this.#hoist(elements);
+      if (keep) {
+        const arrays = this.#arraysFor(keep);
+        sweepUnrolled(b, shape, place, (at, first) => {
+          this.#turn(pass, folds, { at, width: shape.width, first }, arrays);
+        });
+        this.#kept = arrays;
+      } else {
+        sweep(
+          b,
+          shape,
+          place,
+          this.#unroll(pass),
+          (at, width) => this.#turn(pass, folds, { at, width, first: 0 }),
+        );
+      }
+    });
+    return new Map(folds.map(({ fold, accumulators }) => [fold, this.#finish(fold, accumulators)]));
+  }
+
+  #accumulators(fold: FoldSpec): Running[] {
+    const { length, item, width } = this.shape;
+    const apart = this.shape.along === "columns";
+    const main = running(this.b, fold, width, apart);
+    return length % item === 0 ? [main] : [main, running(this.b, fold, 1, apart)];
+  }
+
+  #finish(fold: FoldSpec, accumulators: readonly Running[]): State {
+    const { b, shape } = this;
+    if (shape.along === "columns") return accumulators[0]!.state();
+    return foldIn(b, combineOf(fold), accumulators.flatMap((a) => componentsOf(b, a.state())));
+  }
+
+  /** What stays in an array stays in the same one: a value that two passes leave is written once. */
+  #arraysFor(keep: readonly Value[]): Map<Value, ArrayDecl> {
+    const { across, length, item, width } = this.shape;
+    const items = Math.ceil(length / item / across);
+    return new Map(keep.map((value) => [
+      value,
+      this.#kept.get(value) ?? this.b.array("lane", wide(value.type, width), items),
+    ]));
+  }
+
+  /** What does not depend on the place within the row is evaluated once, before the loop. */
+  #hoist(elements: readonly Value[]): void {
+    const { ev, space, shape } = this;
+    const columns = shape.along === "columns";
+    for (const value of elements) {
+      ev.hoist(value, space.row, columns ? shape.width : 1, columns ? shape.vector : undefined);
+    }
+  }
+
+  /** Items per turn: as many vector accesses as the target wants to see in a loop. */
+  #unroll(pass: Pass): number {
+    const accesses = loadsPerElement(elementsOf(pass), this.space.row).length + pass.full.length;
+    return Math.max(1, Math.floor(this.target.row.unroll / Math.max(1, accesses)));
+  }
+
+  #turn(
+    pass: Pass,
+    folds: readonly Accumulating[],
+    { at, width, first }: Items,
+    keep: ReadonlyMap<Value, ArrayDecl> = new Map(),
+  ): void {
+    const { b, ev, space, shape } = this;
+    const taken = folds.map(() => ({ elements: [] as Instr[], positions: [] as Instr[] }));
+    at.forEach((element, q) => {
+      const kept = [...this.#kept].map(([value, array]) => [value, b.read(array, first + q)] as const);
+      ev.with([...rowBindings(b, space, element), ...kept], () => {
+        folds.forEach(({ fold }, i) => {
+          taken[i]!.elements.push(this.#value(elementOf(fold), width));
+          if (isIndexed(fold)) taken[i]!.positions.push(this.#position(element, width));
+        });
+        for (const [value, array] of keep) {
+          if (!this.#kept.has(value)) b.set(array, first + q, b.widen(this.#value(value, width), width));
+        }
+        this.#store(pass.full, width);
+      });
+    });
+    const evaluate: Turn["evaluate"] = (q, value, wanted, given) =>
+      ev.with([...rowBindings(b, space, at[q]!), ...given], () => this.#value(value, wanted));
+    const left = width === shape.width ? 0 : 1;
+    folds.forEach(({ accumulators }, i) => accumulators[left]!.take({ ...taken[i]!, evaluate }));
+  }
+
+  #value(value: Value, width: 1 | 4): Instr {
+    return this.ev.eval(value, width, width === 4 ? this.shape.vector : undefined);
+  }
+
+  /** Row-major places of a vector's elements within the row. */
+  #position(element: Instr, width: 1 | 4): Instr {
+    const { b, shape } = this;
+    if (width === 1 || shape.along === "columns") return element;
+    return b.add(b.widen(element, 4), b.construct([b.int(0), b.int(1), b.int(2), b.int(3)]));
+  }
+
+  /** All values before the first store: a result may stand where an operand of another one stood. */
+  #store(roots: readonly RowRoot[], width: 1 | 4): void {
+    const stores = roots.map((r) => ({
+      buffer: r.buffer,
+      value: this.#value(r.value, width),
+      index: this.ev.eval(r.index),
+    }));
+    for (const { buffer, index, value } of stores) this.b.store(buffer, index, value);
+  }
+
+  #storePerRow(roots: readonly RowRoot[], place: Place): void {
+    if (roots.length === 0) return;
+    const { b, shape } = this;
+    const first = b.and(b.binary("eq", place.part, b.int(0)), b.binary("eq", place.chunk, b.int(0)));
+    b.if(first, () => this.#store(roots, shape.along === "columns" ? shape.width : 1));
+  }
+}

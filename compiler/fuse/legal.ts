@@ -11,7 +11,7 @@
  */
 
 import { type Load, type Reduce, type Value, type Var, walk } from "../kernel/value.ts";
-import type { LoweredGroup } from "../schedule/group.ts";
+import type { LoweredGroup, Root } from "../schedule/group.ts";
 
 export type Kind = "map" | "row" | "contraction";
 
@@ -61,7 +61,7 @@ export function classify(group: LoweredGroup, storageBuffers: number): Accepted 
     return { kind: "map", space: `map ${[...shapes][0]}` };
   }
   const contractions = [...reduces].filter(isContraction);
-  if (contractions.length > 0) return contraction(group, reduces, contractions);
+  if (contractions.length > 0) return contraction(group, contractions);
   return row(group, reduces);
 }
 
@@ -106,7 +106,6 @@ const nestedIn = (body: Value): Reduce[] => {
 
 function contraction(
   group: LoweredGroup,
-  reduces: ReadonlySet<Reduce>,
   contractions: readonly Reduce[],
 ): Accepted | Refused {
   const main = contractions[0]!;
@@ -115,23 +114,62 @@ function contraction(
       refused: `${contractions.length} contractions: each would be repeated for every element of the other`,
     };
   }
-  if (reduces.size > 1) {
-    const inside = nestedIn(main.body).length;
+  const inside = nestedIn(main.body).length;
+  if (inside > 0) {
     return {
-      refused: inside > 0
-        ? `a reduction would be repeated inside the loop over ${extent(main.vars)} of a contraction`
-        : `a reduction over the results of a contraction needs all of them first`,
+      refused: `a reduction would be repeated inside the loop over ${extent(main.vars)} of a contraction`,
     };
   }
   for (const root of group.roots) {
     const axes = new Set(root.axes.filter((a) => a.kind === "var"));
-    const free = [...main.free];
-    if (free.some((v) => !axes.has(v)) || axes.size !== free.length) {
+    const own = nestedIn(root.value);
+    if (own.some((r) => r !== main)) {
+      const refused = riderRefusal(root, own, main);
+      if (refused) return { refused };
+    } else if ([...main.free].some((v) => !axes.has(v)) || axes.size !== main.free.size) {
       return { refused: "a result is not of the contraction's own shape" };
     }
   }
   return { kind: "contraction", space: `contraction ${group.roots[0]!.shape}`, main };
 }
+
+/**
+ * Why a result may not ride along: a sum over the same steps that reads only what the contraction reads (a bias gradient
+ * beside a weight gradient) costs nothing; any other would be a loop of its own.
+ */
+function riderRefusal(root: Root, own: readonly Reduce[], main: Reduce): string | undefined {
+  const [sum] = own;
+  if (own.length > 1 || sum!.op !== main.op || count(sum!.vars) !== count(main.vars)) {
+    return "a reduction over the results of a contraction, or beside it over other steps, needs a loop of its own";
+  }
+  // Equal names and equal steps: the summed axes move through each buffer in the same way.
+  const known = stepsThrough(main);
+  for (const [name, step] of stepsThrough(sum!)) {
+    if (known.get(name) !== step) {
+      return "a sum beside a contraction would read what the contraction does not read then";
+    }
+  }
+  // One axis fewer than the contraction: the sum of one side.
+  if (root.axes.filter((a) => a.kind === "var").length >= main.free.size) {
+    return "a sum beside a contraction would have to be over one side only";
+  }
+  return undefined;
+}
+
+/** For each buffer read in a reduction's loop, the distance between neighboring terms. */
+function stepsThrough(reduce: Reduce): Map<string, number> {
+  const steps = new Map<string, number>();
+  walk([reduce.body], (v) => {
+    if (v.kind !== "load") return;
+    const terms = v.index.kind === "linear" ? v.index.terms : [{ atom: v.index, coefficient: 1 }];
+    const step = terms.filter((t) => reduce.vars.includes(t.atom as Var))
+      .reduce((n, t) => Math.min(n, Math.abs(t.coefficient)), Infinity);
+    steps.set(v.buffer.name, Math.min(step, steps.get(v.buffer.name) ?? Infinity));
+  });
+  return steps;
+}
+
+const count = (vars: readonly Var[]): number => vars.reduce((n, v) => n * v.extent, 1);
 
 const extent = (vars: readonly Var[]): string => vars.map((v) => v.extent).join("×");
 

@@ -145,6 +145,7 @@ function mayShare(a: Live, b: Live): boolean {
   if (a.space === b.space) return true;
   if (a.update) return false;
   const kinds = [a.space.split(" ")[0], b.space.split(" ")[0]];
+  if (kinds.includes("contraction") && (kinds.includes("column") || kinds.includes("row"))) return true; // riders
   return kinds.includes("map") && (kinds.includes("row") || kinds.includes("contraction"));
 }
 

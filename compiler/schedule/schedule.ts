@@ -31,11 +31,21 @@ export function scheduleGroup(group: LoweredGroup, target: Target, kind: Kind): 
   }
   // Results of different shapes that no schedule takes together: one kernel each, computing shared work again.
   if (group.roots.length > 1) {
-    const apart = group.roots.map((root) => scheduleGroup({ ...group, roots: [root] }, target, kind));
+    const apart = group.roots.map((root) => scheduleAlone({ ...group, roots: [root] }, target));
     return {
       kernels: apart.flatMap((r) => r.kernels),
       refusals: [...refusals, ...apart.flatMap((r) => r.refusals)],
     };
+  }
+  throw new InternalError("schedule", `no schedule takes "${group.label}": ${refusals.join("; ")}`);
+}
+
+function scheduleAlone(group: LoweredGroup, target: Target): ScheduleResult {
+  const refusals: string[] = [];
+  for (const name of ["contraction", "row", "map"] as const) {
+    const result = schedules[name](group, target);
+    if (!isRefusal(result)) return { kernels: result, refusals };
+    refusals.push(`${name}: ${result.refused}`);
   }
   throw new InternalError("schedule", `no schedule takes "${group.label}": ${refusals.join("; ")}`);
 }

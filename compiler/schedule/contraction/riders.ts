@@ -38,11 +38,16 @@ export function riderOf(c: Contraction, root: Root): Rider | Refusal {
   if ("refused" in normal) return no;
   const { axes, reduce, stores: [store] } = normal;
   const space = [...c.batch, ...c.columns];
-  if (reduce.op !== c.reduce.op || !sameExtents(axes, space) || !sameExtents(reduce.vars, c.reduce.vars)) {
-    return no;
-  }
+  if (reduce.op !== c.reduce.op || !sameExtents(axes, space)) return no;
   const renamed = new Map<Value, Value>(axes.map((v, i) => [v, space[i]!]));
-  reduce.vars.forEach((v, i) => renamed.set(v, c.reduce.vars[i]!));
+  const [only] = reduce.vars;
+  if (sameExtents(reduce.vars, c.reduce.vars)) {
+    reduce.vars.forEach((v, i) => renamed.set(v, c.reduce.vars[i]!));
+  } else if (reduce.vars.length === 1 && only!.extent === c.reduce.vars.reduce((n, v) => n * v.extent, 1)) {
+    // One axis to the rider, several to the contraction, whose other side is permuted.
+    let stride = only!.extent;
+    renamed.set(only!, k.affine(c.reduce.vars.map((v) => [v, stride /= v.extent] as const)));
+  } else return no;
   const body = k.substitute(reduce.body, renamed);
   const known = loadsOf(c.reduce.body);
   if ([...loadsOf(body)].some((load) => !known.has(load))) return no;

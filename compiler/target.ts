@@ -22,10 +22,11 @@ export interface Target {
   /** vec4 elements that one lane of a map kernel handles, in a loop. */
   readonly mapPerLane: number;
   readonly row: {
-    /** Whole rows per lane where rows are plenty (lane = row); 0: the lanes of a workgroup share one row. */
+    /**
+     * Whole rows per lane where rows are plenty, several only where they share what they read (γ and β); 0: the lanes of a
+     * workgroup share one row.
+     */
     readonly rowsPerLane: number;
-    /** Vectors of columns per lane in a sum over rows. */
-    readonly columnsPerLane: number;
     /** Items (vec4s) of a row that each of the lanes sharing it should get: fewer lanes share a short row. */
     readonly perLane: number;
     /** Do dependent reductions in one pass where a rule allows it: fewer reads for more arithmetic. */
@@ -78,7 +79,7 @@ export const testTarget: Target = {
   features: { f16: false, subgroups: false },
   lanes: { map: 4, row: 4, contraction: 4 },
   mapPerLane: 2,
-  row: { rowsPerLane: 0, columnsPerLane: 1, perLane: 1, merge: false, perChunk: 2, keep: 0, unroll: 1 },
+  row: { rowsPerLane: 0, perLane: 1, merge: false, perChunk: 2, keep: 0, unroll: 1 },
   contraction: { shape: "register", tile: [2, 4], depth: 1, grid: [2, 2], splitK: false, staged: false },
   parallel: 4,
   statements: 120,
@@ -91,7 +92,7 @@ export const softwareTarget: Target = {
   name: "software",
   lanes: { map: 8, row: 8, contraction: 8 },
   mapPerLane: 256,
-  row: { rowsPerLane: 2, columnsPerLane: 4, perLane: 1, merge: true, perChunk: 512, keep: 0, unroll: 4 },
+  row: { rowsPerLane: 2, perLane: 1, merge: true, perChunk: 512, keep: 0, unroll: 4 },
   contraction: { shape: "panel", tile: [256, 16], depth: 16, grid: [1, 8], splitK: false, staged: false },
   parallel: 4,
   statements: 600,
@@ -103,7 +104,7 @@ export const gpuTarget: Target = {
   name: "gpu",
   lanes: { map: 256, row: 128, contraction: 64 },
   mapPerLane: 1,
-  row: { rowsPerLane: 0, columnsPerLane: 1, perLane: 2, merge: true, perChunk: 16, keep: 8, unroll: 1 },
+  row: { rowsPerLane: 0, perLane: 2, merge: true, perChunk: 16, keep: 8, unroll: 1 },
   contraction: { shape: "register", tile: [4, 8], depth: 4, grid: [8, 8], splitK: true, staged: true },
   parallel: 256,
   statements: 2000,

@@ -14,7 +14,7 @@
 
 import type { Target } from "../../target.ts";
 import type { LoweredGroup, Scheduled, ScheduledKernel } from "../group.ts";
-import { interleaveColumns, interleaveRows, rowsShareLoads } from "./interleave.ts";
+import { interleaveRows, rowsShareLoads } from "./interleave.ts";
 import { keepPlan } from "./keep.ts";
 import { type Merge, mergesOf } from "./merge.ts";
 import { heights, passesOf } from "./passes.ts";
@@ -44,21 +44,13 @@ export function scheduleRow(group: LoweredGroup, target: Target): Scheduled {
   return { refused: `needs ${kernel.buffers.length} buffers where a kernel may have ${limit}` };
 }
 
-/** Gives lanes several rows where the target wants that and there are rows enough. */
+/** Gives lanes several rows where the target wants that, the rows share something, and there are enough of them. */
 function severalPerLane(space: RowSpace, target: Target): RowSpace {
   const { lanes, parallel, row } = target;
-  const shape = wholeShape(space, target);
-  const places = (count: number) => shape.places / count >= lanes.row * parallel;
-  if (shape.along === "rows") {
-    const count = row.rowsPerLane;
-    if (count < 2 || shape.across > 1 || !places(count) || !rowsShareLoads(space)) return space;
-    return interleaveRows(space, count) ?? space;
-  }
-  for (let count = row.columnsPerLane; count > 1; count--) {
-    const wider = places(count) ? interleaveColumns(space, count, shape.lanes * shape.width) : undefined;
-    if (wider) return wider;
-  }
-  return space;
+  const count = row.rowsPerLane;
+  const { along, across, places } = wholeShape(space, target);
+  if (count < 2 || along === "columns" || across > 1 || !rowsShareLoads(space)) return space;
+  return places / count >= lanes.row * parallel ? interleaveRows(space, count) ?? space : space;
 }
 
 /** Merging saves reads, so it is for rows that lanes cannot keep. */

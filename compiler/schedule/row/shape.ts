@@ -71,7 +71,7 @@ function across(rows: number, items: number, target: Target): number {
   return Math.min(lanes.row, powerOfTwo(items / row.perLane));
 }
 
-/** Along which axes the loads that depend on the row lie next to each other in memory. */
+/** Along which axes the elements that each row has for itself lie next to each other in memory. */
 function memoryDirection(space: RowSpace): "rows" | "columns" {
   const inner = space.row.at(-1)!;
   const outer = space.outer.at(-1);
@@ -79,6 +79,8 @@ function memoryDirection(space: RowSpace): "rows" | "columns" {
   let [rows, columns] = [0, 0];
   walk(space.roots.map((r) => r.value), (value) => {
     if (value.kind !== "load" || !space.row.some((v) => value.free.has(v))) return;
+    // What all rows share (a scale per element) is small, and says nothing.
+    if (!space.outer.some((v) => value.free.has(v))) return;
     if (strideOf(value.index, inner) === 1) rows++;
     if (strideOf(value.index, outer) === 1) columns++;
   });

@@ -77,7 +77,8 @@ for (const target of targets) {
           ),
       );
       g.output("dBeta", [columns], ([c]) => k.reduce("sum", [rows], [c!], ([r]) => dy.at([r!, c!])));
-      g.run(target);
+      const kernels = g.run(target);
+      if (columns > 1) assert.ok(kernels.every((x) => x.schedule === "column"));
       const dGamma = new Float64Array(columns);
       const dBeta = new Float64Array(columns);
       for (let r = 0; r < rows; r++) {

@@ -15,7 +15,7 @@ import type { DType } from "../graph/dtype.ts";
 import type { Tensor } from "../graph/node.ts";
 
 /** Whether a shape's rank is unknown. */
-type Unranked<S extends Shape> = number extends S["length"] ? true : false;
+export type Unranked<S extends Shape> = number extends S["length"] ? true : false;
 
 type Joined<S extends Shape> = S extends readonly [infer Only extends Dim] ? `${Only}`
   : S extends readonly [infer First extends Dim, ...infer Rest extends Shape] ? `${First}, ${Joined<Rest>}`
@@ -117,7 +117,7 @@ export type Product<A extends Shape, B extends Shape> = Unranked<A> extends true
 // ── Axes ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** A literal axis from 0, as text (a tuple's own key); `number` where it is not literal. */
-type Key<S extends Shape, X> = number extends X ? number
+export type Key<S extends Shape, X> = number extends X ? number
   : X extends -1 ? S extends readonly [...infer I, unknown] ? `${I["length"]}` : never
   : X extends -2 ? S extends readonly [...infer I, unknown, unknown] ? `${I["length"]}` : never
   : X extends -3 ? S extends readonly [...infer I, unknown, unknown, unknown] ? `${I["length"]}` : never

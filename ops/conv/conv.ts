@@ -23,6 +23,7 @@ import { apply } from "../../compiler/graph/build.ts";
 import type { Tensor } from "../../compiler/graph/node.ts";
 import type { Op } from "../../compiler/graph/op.ts";
 import type { Value } from "../../compiler/kernel/value.ts";
+import type { Convolved } from "../../compiler/model/partial_types.ts";
 import { sameDType } from "../broadcast.ts";
 import { defineOp } from "../define_op.ts";
 import { permute } from "../views/permute.ts";
@@ -203,11 +204,11 @@ export interface ConvOptions {
  *
  * @throws ShapeError when channels and groups do not fit, or no window fits.
  */
-export function conv<D extends DType>(
-  x: Tensor<Shape, D>,
-  kernel: Tensor<Shape, D>,
+export function conv<S extends Shape, D extends DType, K extends Shape>(
+  x: Tensor<S, D>,
+  kernel: Tensor<K, NoInfer<D>>,
   { stride = 1, padding = 0, dilation = 1, inputDilation = 1, groups = 1 }: ConvOptions = {},
-): Tensor<Shape, D> {
+): Tensor<Convolved<S, K>, D> {
   const rank = Math.max(0, x.shape.length - 2);
   perAxis("conv", "groups", groups, 1);
   const strides = perAxis("conv", "stride", stride, rank);
@@ -216,7 +217,7 @@ export function conv<D extends DType>(
   const spread = x.shape.slice(2).map((d, a) => span(d, inputDilations[a]!));
   const sides = paddingOf("conv", padding, spread, kernel.shape.slice(2), strides, dilations);
   return apply(convOp, [x, kernel], { strides, ...sides, dilations, inputDilations, groups }) as Tensor<
-    Shape,
+    Convolved<S, K>,
     D
   >;
 }

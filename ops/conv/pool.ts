@@ -7,6 +7,7 @@ import { ShapeError } from "../../compiler/errors.ts";
 import { type DType, isFloat } from "../../compiler/graph/dtype.ts";
 import { type Dim, type Shape, showShape } from "../../compiler/graph/dim.ts";
 import type { Tensor } from "../../compiler/graph/node.ts";
+import type { Channels, Pooled } from "../../compiler/model/partial_types.ts";
 import { div } from "../elementwise/arithmetic.ts";
 import { full } from "../leaves.ts";
 import { max } from "../reduce/extremum.ts";
@@ -73,14 +74,14 @@ const windowAxes = ({ sizes }: Pool): number[] => sizes.map((_, a) => a - sizes.
  *
  * @param size Of the window: one number, or one per axis.
  */
-export function maxPool<D extends DType>(
-  x: Tensor<Shape, D>,
+export function maxPool<S extends Shape, D extends DType>(
+  x: Tensor<S, D>,
   size: PerAxis,
   options: PoolOptions = {},
-): Tensor<Shape, D> {
+): Tensor<Pooled<S>, D> {
   const pool = poolOf("maxPool", x, size, options);
   const least = isFloat(x.dtype) ? -Infinity : x.dtype === "i32" ? -(2 ** 31) : 0;
-  return max(slid(x, pool, least), windowAxes(pool));
+  return max(slid(x, pool, least), windowAxes(pool)) as Tensor<Pooled<S>, D>;
 }
 
 /**
@@ -89,22 +90,22 @@ export function maxPool<D extends DType>(
  * @param size Of the window: one number, or one per axis.
  * @param options `countPadding`: padded zeros count as elements (default: they do not).
  */
-export function averagePool<D extends DType>(
-  x: Tensor<Shape, D>,
+export function averagePool<S extends Shape, D extends DType>(
+  x: Tensor<S, D>,
   size: PerAxis,
   { countPadding = false, ...options }: PoolOptions & { readonly countPadding?: boolean } = {},
-): Tensor<Shape, D> {
+): Tensor<Pooled<S>, D> {
   const pool = poolOf("averagePool", x, size, options);
   const axes = windowAxes(pool);
   const padded = pool.widths.flat().some((n) => n !== 0);
-  if (countPadding || !padded) return mean(slid(x, pool), axes);
+  if (countPadding || !padded) return mean(slid(x, pool), axes) as Tensor<Pooled<S>, D>;
   const there = full([1, 1, ...x.shape.slice(2)], 1, x.dtype) as Tensor<Shape, D>;
-  return div(sum(slid(x, pool), axes), sum(slid(there, pool), axes));
+  return div(sum(slid(x, pool), axes), sum(slid(there, pool), axes)) as Tensor<Pooled<S>, D>;
 }
 
 /** The mean over all axes behind batch and channels: [N, C]. */
-export function globalAveragePool<D extends DType>(x: Tensor<Shape, D>): Tensor<Shape, D> {
-  return mean(x, x.shape.slice(2).map((_, a) => a + 2));
+export function globalAveragePool<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<Channels<S>, D> {
+  return mean(x, x.shape.slice(2).map((_, a) => a + 2)) as Tensor as Tensor<Channels<S>, D>;
 }
 
 /**

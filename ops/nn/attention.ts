@@ -4,6 +4,7 @@ import type { Shape } from "../../compiler/graph/dim.ts";
 import { applyAll } from "../../compiler/graph/build.ts";
 import type { Tensor } from "../../compiler/graph/node.ts";
 import { planForward } from "../../compiler/schedule/attention/plan.ts";
+import type { Attended } from "../../compiler/model/partial_types.ts";
 import { composite } from "../composite.ts";
 import { defineOp } from "../define_op.ts";
 import { full } from "../leaves.ts";
@@ -72,13 +73,13 @@ export const attentionOp = defineOp<AttentionAttrs>({
  * @returns [batch, heads, queries, E]
  * @throws ShapeError when shapes or dtypes do not fit.
  */
-export function attention<D extends DType>(
-  q: Tensor<Shape, D>,
-  k: Tensor<Shape, D>,
-  v: Tensor<Shape, D>,
+export function attention<Q extends Shape, D extends DType, V extends Shape>(
+  q: Tensor<Q, D>,
+  k: Tensor<Shape, NoInfer<D>>,
+  v: Tensor<V, NoInfer<D>>,
   { causal = false, scale, mask }: AttentionOptions = {},
-): Tensor<Shape, D> {
+): Tensor<Attended<Q, V>, D> {
   const inputs = mask ? [q, k, v, mask] : [q, k, v];
   const [out] = composite("attention", () => applyAll(attentionOp, inputs, { causal, scale: scale ?? null }));
-  return out as Tensor<Shape, D>;
+  return out as Tensor<Attended<Q, V>, D>;
 }

@@ -2,6 +2,7 @@ import type { Shape } from "../../compiler/graph/dim.ts";
 import { ShapeError } from "../../compiler/errors.ts";
 import type { Initializer } from "../../compiler/graph/graph.ts";
 import type { Tensor } from "../../compiler/graph/node.ts";
+import type { Convolved } from "../../compiler/model/partial_types.ts";
 import { parameter } from "../../compiler/model/states.ts";
 import {
   conv as convolve,
@@ -24,9 +25,9 @@ interface KernelOptions extends LayerOptions {
 export type ConvLayerOptions = KernelOptions & ConvOptions;
 export type ConvTransposeLayerOptions = KernelOptions & ConvTransposeOptions;
 
-export interface ConvLayer {
+export interface ConvLayer<O extends number> {
   /** @param x [N, C, …] */
-  (x: Tensor<Shape, "f32">): Tensor<readonly number[], "f32">;
+  <S extends Shape>(x: Tensor<S, "f32">): Tensor<Convolved<S, readonly [O, ...number[]]>, "f32">;
   readonly kernel: Tensor<readonly number[], "f32">;
   readonly bias: Tensor<readonly [number], "f32"> | undefined;
 }
@@ -46,26 +47,26 @@ export interface ConvLayer {
  * });
  * ```
  */
-export function conv(
+export function conv<const O extends number>(
   inputs: number,
-  outputs: number,
+  outputs: O,
   size: readonly number[],
   options: ConvLayerOptions = {},
-): ConvLayer {
+): ConvLayer<O> {
   const groups = options.groups ?? 1;
   checkChannels("conv", inputs, outputs, size, groups);
   const own = kernelOf("conv", [outputs, inputs / groups, ...size], outputs, inputs / groups, options);
   const call = (x: Tensor<Shape, "f32">): Tensor => own.run(convolve, x, options);
-  return Object.assign(call as ConvLayer, { kernel: own.kernel, bias: own.bias });
+  return Object.assign(call as ConvLayer<O>, { kernel: own.kernel, bias: own.bias });
 }
 
 /** The transpose of a convolution: [N, C, …] to a larger [N, O, …], with parameters `kernel` [C, O / groups, …], `bias`. */
-export function convTranspose(
+export function convTranspose<const O extends number>(
   inputs: number,
-  outputs: number,
+  outputs: O,
   size: readonly number[],
   options: ConvTransposeLayerOptions = {},
-): ConvLayer {
+): ConvLayer<O> {
   const groups = options.groups ?? 1;
   checkChannels("convTranspose", inputs, outputs, size, groups);
   const own = kernelOf(
@@ -76,7 +77,7 @@ export function convTranspose(
     options,
   );
   const call = (x: Tensor<Shape, "f32">): Tensor => own.run(spread, x, options);
-  return Object.assign(call as ConvLayer, { kernel: own.kernel, bias: own.bias });
+  return Object.assign(call as ConvLayer<O>, { kernel: own.kernel, bias: own.bias });
 }
 
 function kernelOf(

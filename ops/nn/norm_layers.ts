@@ -16,8 +16,8 @@ export interface NormLayerOptions extends LayerOptions {
   readonly bias?: boolean;
 }
 
-export interface NormLayer<F extends Dim> {
-  <S extends Shape>(x: Tensor<S, "f32"> & LastIs<"normalization", S, F>): Tensor<S, "f32">;
+export interface NormLayer<Kind extends string, F extends Dim> {
+  <S extends Shape>(x: Tensor<S, "f32"> & LastIs<Kind, S, F>): Tensor<S, "f32">;
   readonly scale: Tensor<readonly [F], "f32">;
   readonly shift: Tensor<readonly [F], "f32"> | undefined;
 }
@@ -32,7 +32,10 @@ export interface NormLayer<F extends Dim> {
  * model({ x: input(["batch", 64, 128], "f32") }, ({ x }) => ({ y: nn.layerNorm(128)(x) }));
  * ```
  */
-export function layerNorm<const F extends number>(features: F, options: NormLayerOptions = {}): NormLayer<F> {
+export function layerNorm<const F extends number>(
+  features: F,
+  options: NormLayerOptions = {},
+): NormLayer<"layerNorm", F> {
   checkSize("layerNorm", "features", features);
   const { bias = true, epsilon = 1e-5 } = options;
   const scope = layerScope("layerNorm", options);
@@ -44,14 +47,14 @@ export function layerNorm<const F extends number>(features: F, options: NormLaye
     checkLast("layerNorm", x, features);
     return inLayer(scope, () => functions.layerNorm(x, { scale, shift, epsilon }));
   };
-  return Object.assign(call as NormLayer<F>, { scale, shift });
+  return Object.assign(call as NormLayer<"layerNorm", F>, { scale, shift });
 }
 
 /** Root-mean-square normalization over the last axis, with one parameter `scale`. */
 export function rmsNorm<const F extends number>(
   features: F,
   options: Omit<NormLayerOptions, "bias"> = {},
-): NormLayer<F> {
+): NormLayer<"rmsNorm", F> {
   checkSize("rmsNorm", "features", features);
   const scope = layerScope("rmsNorm", options);
   const scale = inLayer(scope, () => parameter("scale", [features], ones()));
@@ -59,7 +62,7 @@ export function rmsNorm<const F extends number>(
     checkLast("rmsNorm", x, features);
     return inLayer(scope, () => functions.rmsNorm(x, { scale, epsilon: options.epsilon ?? 1e-5 }));
   };
-  return Object.assign(call as NormLayer<F>, { scale, shift: undefined });
+  return Object.assign(call as NormLayer<"rmsNorm", F>, { scale, shift: undefined });
 }
 
 export interface ChannelNorm {

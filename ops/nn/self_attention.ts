@@ -75,7 +75,7 @@ export function selfAttention<const F extends number>(
       const [q, k, v] = split(qkv!(x), 3).map((part) =>
         permute(reshape(part, [batch!, positions!, heads, features / heads]), [0, 2, 1, 3])
       );
-      const found = attention<"f32">(q!, k!, v!, mask ? { causal, mask } : { causal });
+      const found = attention(q!, k!, v!, mask ? { causal, mask } : { causal });
       return out!(reshape(permute(found, [0, 2, 1, 3]), x.shape));
     });
   };

@@ -7,9 +7,8 @@
 
 import type { Tensor } from "../../compiler/graph/node.ts";
 import { cast } from "../elementwise/convert.ts";
-import { add, mul, square } from "../elementwise/arithmetic.ts";
+import { add, div, mul } from "../elementwise/arithmetic.ts";
 import { sqrt } from "../elementwise/exponential.ts";
-import { div } from "../elementwise/arithmetic.ts";
 import { minimum } from "../elementwise/extremum.ts";
 import { scalar } from "../leaves.ts";
 import { sumOfSquares } from "./sum_of_squares.ts";

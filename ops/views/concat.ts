@@ -4,6 +4,7 @@ import { addDims, type Dim, type Shape, showShape } from "../../compiler/graph/d
 import { apply } from "../../compiler/graph/build.ts";
 import type { Tensor } from "../../compiler/graph/node.ts";
 import type { Value } from "../../compiler/kernel/value.ts";
+import type { Joined } from "../../compiler/model/partial_types.ts";
 import { sameDType } from "../broadcast.ts";
 import { defineOp } from "../define_op.ts";
 import { axisOf } from "./axis.ts";
@@ -87,14 +88,18 @@ export const concatOp = defineOp<{ axis: number }>({
  *
  * @throws ShapeError when another axis or the dtype differs.
  */
-export function concat<D extends DType>(tensors: readonly Tensor<Shape, D>[], axis = 0): Tensor<Shape, D> {
+export function concat<const T extends readonly Tensor[], const X extends number = 0>(
+  tensors: T,
+  axis?: X,
+): Tensor<Joined<T, X>, T[number]["dtype"]> {
   const [first] = tensors;
   if (!first) throw new ShapeError("concat: needs at least one tensor");
-  const at = axisOf("concat", axis, first.shape);
-  return tensors.length === 1 ? first : apply(concatOp, tensors, { axis: at }) as Tensor<Shape, D>;
+  const at = axisOf("concat", axis ?? 0, first.shape);
+  const joined = tensors.length === 1 ? first : apply(concatOp, tensors, { axis: at });
+  return joined as Tensor<Joined<T, X>, T[number]["dtype"]>;
 }
 
 /** Tensors of one shape side by side along a new axis. */
 export function stack<D extends DType>(tensors: readonly Tensor<Shape, D>[], axis = 0): Tensor<Shape, D> {
-  return concat(tensors.map((x) => expandDims(x, axis)), axis);
+  return concat(tensors.map((x) => expandDims(x, axis)), axis) as Tensor<Shape, D>;
 }

@@ -6,6 +6,7 @@ import { addDims, type Dim, mulDims, type Shape, showShape } from "../../compile
 import { apply } from "../../compiler/graph/build.ts";
 import type { Tensor } from "../../compiler/graph/node.ts";
 import { type Value, valueType } from "../../compiler/kernel/value.ts";
+import type { Padded } from "../../compiler/model/partial_types.ts";
 import { defineOp } from "../define_op.ts";
 import { type ConstantData, constantData } from "../leaves.ts";
 import { extend } from "./pad_extend.ts";
@@ -117,11 +118,11 @@ export interface PadOptions {
  * @param widths One per axis; axes without one stay as they are.
  * @throws ShapeError for negative widths, or for a reflection wider than the axis.
  */
-export function pad<D extends DType>(
-  x: Tensor<Shape, D>,
-  widths: readonly PadWidth[],
+export function pad<S extends Shape, D extends DType, const W extends readonly PadWidth[]>(
+  x: Tensor<S, D>,
+  widths: W,
   { mode = "constant", value = 0 }: PadOptions = {},
-): Tensor<Shape, D> {
+): Tensor<Padded<S, W>, D> {
   if (widths.length > x.shape.length) {
     throw new ShapeError(
       `pad: ${widths.length} widths for the ${x.shape.length} axes of ${showShape(x.shape)}`,
@@ -129,9 +130,12 @@ export function pad<D extends DType>(
   }
   const low = x.shape.map((_, a) => widths[a]?.[0] ?? 0);
   const high = x.shape.map((_, a) => widths[a]?.[1] ?? 0);
-  if (low.every((n) => n === 0) && high.every((n) => n === 0)) return x;
-  if (mode !== "constant") return extend(x, low, high, mode);
-  return padWithin(x, low, high, x.shape.map(() => 0), value);
+  const padded = (): Tensor => {
+    if (low.every((n) => n === 0) && high.every((n) => n === 0)) return x;
+    if (mode !== "constant") return extend(x, low, high, mode);
+    return padWithin(x, low, high, x.shape.map(() => 0), value);
+  };
+  return padded() as Tensor<Padded<S, W>, D>;
 }
 
 /** Constant padding around a tensor and between its elements. */

@@ -19,6 +19,7 @@ import {
 } from "../../compiler/graph/dim.ts";
 import { apply } from "../../compiler/graph/build.ts";
 import type { Tensor } from "../../compiler/graph/node.ts";
+import type { Sliced } from "../../compiler/model/partial_types.ts";
 import { defineOp } from "../define_op.ts";
 import { full } from "../leaves.ts";
 import { axesOf, axisOf } from "./axis.ts";
@@ -95,7 +96,10 @@ export type Range = { readonly start?: Dim; readonly stop?: Dim; readonly step?:
  * @param ranges One per axis; axes without one are taken whole.
  * @throws ShapeError when a range reaches beyond its axis.
  */
-export function slice<D extends DType>(x: Tensor<Shape, D>, ranges: readonly Range[]): Tensor<Shape, D> {
+export function slice<S extends Shape, D extends DType, const R extends readonly Range[]>(
+  x: Tensor<S, D>,
+  ranges: R,
+): Tensor<Sliced<S, R>, D> {
   if (ranges.length > x.shape.length) {
     throw new ShapeError(
       `slice: ${ranges.length} ranges for the ${x.shape.length} axes of ${showShape(x.shape)}`,
@@ -109,7 +113,8 @@ export function slice<D extends DType>(x: Tensor<Shape, D>, ranges: readonly Ran
     sizes,
     strides: parts.map((p) => p.step),
   }) as Tensor<Shape, D>;
-  return reshape(taken, sizes.filter((_, axis) => typeof (ranges[axis] ?? null) !== "number"));
+  const kept = reshape(taken, sizes.filter((_, axis) => typeof (ranges[axis] ?? null) !== "number"));
+  return kept as Tensor as Tensor<Sliced<S, R>, D>;
 }
 
 /** Part of one axis; the others are whole. */
@@ -119,16 +124,19 @@ export function sliceAxis<D extends DType>(
   range: Exclude<Range, null>,
 ): Tensor<Shape, D> {
   const at = axisOf("slice", axis, x.shape);
-  return slice(x, [...x.shape.slice(0, at).map(() => null), range]);
+  return slice(x, [...x.shape.slice(0, at).map(() => null), range]) as Tensor as Tensor<Shape, D>;
 }
 
 /** Reverses the order along axes (by default along all). A view. */
-export function flip<D extends DType>(
-  x: Tensor<Shape, D>,
+export function flip<S extends Shape, D extends DType>(
+  x: Tensor<S, D>,
   axes?: number | readonly number[],
-): Tensor<Shape, D> {
+): Tensor<S, D> {
   const list = axesOf("flip", axes, x.shape);
-  return slice(x, x.shape.map((_, axis) => list.includes(axis) ? { step: -1 } : null));
+  return slice(x, x.shape.map((_, axis) => list.includes(axis) ? { step: -1 } : null)) as Tensor as Tensor<
+    S,
+    D
+  >;
 }
 
 function resolve(shape: Shape, axis: number, d: Dim, range: Range): { start: Dim; size: Dim; step: number } {

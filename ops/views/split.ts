@@ -3,6 +3,7 @@ import type { DType } from "../../compiler/graph/dtype.ts";
 import { addDims, type Dim, divideDims, type Shape, showShape } from "../../compiler/graph/dim.ts";
 import { applyAll } from "../../compiler/graph/build.ts";
 import type { Tensor } from "../../compiler/graph/node.ts";
+import type { Resized } from "../../compiler/model/partial_types.ts";
 import { defineOp } from "../define_op.ts";
 import { full } from "../leaves.ts";
 import { axisOf } from "./axis.ts";
@@ -62,12 +63,12 @@ export const splitOp = defineOp<{ axis: number; sizes: readonly Dim[] }>({
  * @param parts How many equal parts, or the size of each.
  * @throws ShapeError when the parts do not make up the axis.
  */
-export function split<D extends DType>(
-  x: Tensor<Shape, D>,
+export function split<S extends Shape, D extends DType, const X extends number = -1>(
+  x: Tensor<S, D>,
   parts: number | readonly Dim[],
-  axis = -1,
-): Tensor<Shape, D>[] {
-  const at = axisOf("split", axis, x.shape);
+  axis?: X,
+): Tensor<Resized<S, X>, D>[] {
+  const at = axisOf("split", axis ?? -1, x.shape);
   let sizes: readonly Dim[];
   if (typeof parts === "number") {
     const size = parts > 0 && Number.isInteger(parts) ? divideDims(x.shape[at]!, parts) : undefined;
@@ -80,7 +81,9 @@ export function split<D extends DType>(
     }
     sizes = new Array<Dim>(parts).fill(size);
   } else sizes = parts;
-  return sizes.length === 1 && sizes[0] === x.shape[at]
-    ? [x]
-    : [...applyAll(splitOp, [x], { axis: at, sizes })] as Tensor<Shape, D>[];
+  const whole = sizes.length === 1 && sizes[0] === x.shape[at];
+  return (whole ? [x as Tensor] : [...applyAll(splitOp, [x], { axis: at, sizes })]) as Tensor<
+    Resized<S, X>,
+    D
+  >[];
 }

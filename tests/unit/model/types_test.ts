@@ -5,6 +5,7 @@
 
 import {
   add,
+  attention,
   concat,
   crossEntropy,
   type Dim,
@@ -18,6 +19,7 @@ import {
   matmul,
   max,
   maximum,
+  maxPool,
   mean,
   model,
   mse,
@@ -27,7 +29,9 @@ import {
   relu,
   reshape,
   type Shape,
+  slice,
   softmax,
+  split,
   sub,
   sum,
   type Tensor,
@@ -89,6 +93,15 @@ function inferred(
   shapeIs<readonly [number, 20]>()(reshape(x, [-1, 20]), true);
   shapeIs<readonly ["batch", 6]>()(expectShape(concat([any, any], 1), ["batch", 6]), true);
   shapeIs<readonly ["batch", 4, 5]>()(softmax(x), true);
+  shapeIs<readonly ["batch", number, 5]>()(concat([x, x], 1), true);
+  shapeIs<readonly [4, number]>()(slice(x, [0, null, { start: 1 }]), true);
+  shapeIs<readonly ["batch", 4, number]>()(split(x, 5)[0]!, true);
+  shapeIs<readonly ["batch", 8, number, number]>()(
+    nn.conv(3, 8, [3, 3])(reshape(wide, ["batch", 3, 32, 32])),
+    true,
+  );
+  shapeIs<readonly ["batch", 3, number]>()(maxPool(reshape(wide, ["batch", 3, 32]), 2), true);
+  shapeIs<readonly ["batch", 2, 4, 8]>()(heads(wide), true);
 
   shapeIs<readonly ["batch", 4, 9]>()(linear(5, 9)(x), true);
   shapeIs<readonly ["batch", 4, 9]>()(relu(linear(5 as number, 9)(x)), true);
@@ -98,6 +111,11 @@ function inferred(
   shapeIs<readonly []>()(crossEntropy(reshape(wide, ["batch", 7, 10]), ids), true);
   shapeIs<readonly []>()(mse(wide, x), true);
 }
+
+const heads = (wide: Tensor<Shape, "f32">) => {
+  const q = reshape(wide, ["batch", 2, 4, 8]);
+  return attention(q, q, q, { causal: true });
+};
 
 /** Code over any shape checks too, where both operands have the same one. */
 function generic<S extends Shape>(x: Tensor<S, "f32">): void {

@@ -25,7 +25,8 @@ import { runByReference } from "../../support/run_by_reference.ts";
 
 type State = Record<string, number[]>;
 
-const weightInit = init.values(noise(6, 5)), biasInit = init.values([0.3, -0.2]);
+const weightInit = init.values(noise(6, 5));
+const biasInit = init.values([0.3, -0.2]);
 const net = model({ x: input([4, 3], "f32") }, ({ x }) => ({
   loss: sum(square(linear(3, 2, { weightInit, biasInit })(x))),
 }));

@@ -1,0 +1,91 @@
+/**
+ * Stopping and going on: the state as a safetensors file that knows how it came about, and the losses beside it.
+ *
+ * The state holds the parameters, the optimizer's moments and step, and the random key; batches follow from seed and
+ * step. So a run that goes on computes what it would have computed.
+ */
+
+import { join } from "node:path";
+import { SafetensorsReader, type State } from "../../mod.ts";
+import type { LossPoint } from "./curve.ts";
+import { type Options, UsageError } from "./options.ts";
+
+const FILE = "checkpoint.safetensors";
+const LOSSES = "losses.csv";
+
+export interface Checkpoint {
+  readonly path: string;
+  /** Steps that are done. */
+  readonly step: number;
+  readonly options: Options;
+  readonly symbols: readonly string[];
+}
+
+/** What makes a model another model. */
+const SHAPING = ["context", "layers", "heads", "width", "biases", "tied"] as const;
+
+export const checkpointPath = (out: string): string => join(out, FILE);
+
+export async function saveCheckpoint(
+  state: State,
+  { step, options, symbols }: Omit<Checkpoint, "path">,
+  losses: readonly LossPoint[],
+): Promise<void> {
+  await Deno.mkdir(options.out, { recursive: true });
+  const { resume: _, ...kept } = options;
+  const metadata = { step: String(step), options: JSON.stringify(kept), symbols: JSON.stringify(symbols) };
+  await state.save(checkpointPath(options.out), metadata);
+  const rows = losses.map(({ step, training, validation }) =>
+    `${step},${training ?? ""},${validation ?? ""}\n`
+  );
+  await Deno.writeTextFile(join(options.out, LOSSES), `step,training,validation\n${rows.join("")}`);
+}
+
+/** Reads what a checkpoint says of itself; `path` is the file or its folder. */
+export async function openCheckpoint(path: string): Promise<Checkpoint> {
+  try {
+    const file = (await Deno.stat(path)).isDirectory ? checkpointPath(path) : path;
+    using reader = await SafetensorsReader.open(file);
+    const { step, options, symbols } = reader.metadata;
+    if (step === undefined || options === undefined || symbols === undefined) {
+      throw new UsageError(`--resume ${path}: the file was not written by this program.`);
+    }
+    return { path: file, step: Number(step), options: JSON.parse(options), symbols: JSON.parse(symbols) };
+  } catch (error) {
+    if (error instanceof UsageError || !(error instanceof Error)) throw error;
+    throw new UsageError(`--resume ${path} can't be read: ${error.message}`);
+  }
+}
+
+/** The options of the checkpoint's run, with those that are said now in place of its own. */
+export function resumedOptions({ options, path }: Checkpoint, said: Partial<Options>): Partial<Options> {
+  for (const name of SHAPING) {
+    if (said[name] === undefined || said[name] === options[name]) continue;
+    throw new UsageError(
+      `--resume ${path}: its model has ${name} ${options[name]}, and --${name} asks for ${said[name]}. ` +
+        "Leave that out, or begin anew.",
+    );
+  }
+  return { ...options, ...said };
+}
+
+/** The losses up to a step, from the folder of a checkpoint; none where they are gone. */
+export async function readLosses(checkpoint: Checkpoint): Promise<LossPoint[]> {
+  try {
+    const text = await Deno.readTextFile(join(checkpoint.path, "..", LOSSES));
+    return text.trim().split("\n").slice(1).flatMap((row) => {
+      const [step, training, validation] = row.split(",").map((cell) =>
+        cell === "" ? undefined : Number(cell)
+      );
+      if (step === undefined || step > checkpoint.step) return [];
+      return [{
+        step,
+        ...training !== undefined && { training },
+        ...validation !== undefined && { validation },
+      }];
+    });
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+}

@@ -26,18 +26,38 @@ export class Recompute {
   }
 
   #copyWithin(path: string, t: Tensor): Tensor {
-    const own = this.builder.checkpoints.get(t.node);
-    const shared = own === undefined ? "" : commonPath(path, own);
-    // What has no inputs is fed, known, or drawn at no cost: there is nothing to save.
-    if (shared === "" || t.node.inputs.length === 0) return t;
-    const key = `${shared}|${t.node.id}`;
-    let copy = this.#copies.get(key);
-    if (!copy) {
-      const inputs = t.node.inputs.map((input) => this.#copyWithin(shared, input));
-      copy = this.#make(t.node, inputs, this.#instanceOf(shared));
-      this.#copies.set(key, copy);
+    const shared = this.#shared(path, t.node);
+    // Depth-first without recursion, as a checkpoint may hold thousands of layers.
+    const stack = shared === "" ? [] : [{ node: t.node, path: shared }];
+    for (let top = stack.at(-1); top; top = stack.at(-1)) {
+      const { node, path } = top;
+      const open = this.#copies.has(keyOf(path, node)) ? [] : node.inputs.flatMap((input) => {
+        const shared = this.#shared(path, input.node);
+        const missing = shared !== "" && !this.#copies.has(keyOf(shared, input.node));
+        return missing ? [{ node: input.node, path: shared }] : [];
+      });
+      if (open.length > 0) {
+        stack.push(...open);
+        continue;
+      }
+      stack.pop();
+      if (this.#copies.has(keyOf(path, node))) continue;
+      const inputs = node.inputs.map((input) => this.#known(path, input));
+      this.#copies.set(keyOf(path, node), this.#make(node, inputs, this.#instanceOf(path)));
     }
-    return new Tensor(copy, t.result);
+    return this.#known(path, t);
+  }
+
+  /** The checkpoint that the copy of a node belongs to, seen from `path`; "" where the node itself is meant. */
+  #shared(path: string, node: Node): string {
+    const own = this.builder.checkpoints.get(node);
+    // What has no inputs is fed, known, or drawn at no cost: there is nothing to save.
+    return own === undefined || node.inputs.length === 0 ? "" : commonPath(path, own);
+  }
+
+  #known(path: string, t: Tensor): Tensor {
+    const copy = this.#copies.get(keyOf(this.#shared(path, t.node), t.node));
+    return copy ? new Tensor(copy, t.result) : t;
   }
 
   #make({ op, attrs }: Node, inputs: readonly Tensor[], instance: number): Node {
@@ -56,6 +76,8 @@ export class Recompute {
     return instance;
   }
 }
+
+const keyOf = (path: string, node: Node): string => `${path}|${node.id}`;
 
 function commonPath(a: string, b: string): string {
   const [p, q] = [a.split("/"), b.split("/")];

@@ -84,6 +84,16 @@ Deno.test("dropout in a checkpoint drops the same elements when it is recomputed
   assertClose(outputs["g"]!, [...y.outputs["y"]!].map((v) => v * 2));
 });
 
+Deno.test("thousands of layers, in a checkpoint or not, do not overflow the stack", () => {
+  const chain = (x: Row): Row => {
+    let y = x;
+    for (let i = 0; i < 2000; i++) y = sin(y);
+    return y;
+  };
+  assert.ok(gradientOf(chain).graph.nodes.length > 4_000);
+  assert.ok(gradientOf((x) => checkpoint(() => chain(x))).graph.nodes.length > 6_000);
+});
+
 Deno.test("parameters made in a checkpoint are not copied", () => {
   const net = model({ x: input([2, 3], "f32") }, ({ x }) => {
     const loss = sum(checkpoint(() => relu(linear(3, 2)(x))));

@@ -13,15 +13,13 @@ export interface PlainFold {
   readonly reduce: Reduce;
 }
 /**
- * The largest x and Σ exp(x − shift), in one pass: the state is the largest finite number seen and the sum relative to it
- * (Milakov and Gimelshein 2018).
+ * The largest x and Σ exp(x − shift), in one pass: the state is the largest x seen and the sum relative to it (Milakov and
+ * Gimelshein 2018).
  */
 export interface MaxSumExpFold {
   readonly kind: "maxSumExp";
   readonly max: Reduce;
   readonly x: Value;
-  /** exp(x − max) as a value: evaluated with other numbers in the place of x and max. */
-  readonly exponential: Value;
   readonly sums: readonly ShiftedSum[];
 }
 export interface ShiftedSum {

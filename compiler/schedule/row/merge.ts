@@ -55,7 +55,7 @@ function maxSumExp({ values: k, reductions }: RowSpace, max: Reduce): Merge | un
       rule: "maxSumExp",
       leader: max,
       followers: sums.map((s) => s.reduce),
-      folds: [{ kind: "maxSumExp", max, x, exponential: form(k.sub(x, max)), sums }],
+      folds: [{ kind: "maxSumExp", max, x, sums }],
     };
   }
   return undefined;

@@ -11,7 +11,7 @@ import type { Target } from "../../target.ts";
 import { combineOf, elementOf, type FoldSpec, isIndexed } from "./fold_spec.ts";
 import { elementsOf, loadsPerElement, type Pass } from "./passes.ts";
 import { type Place, rowBindings, sweep, sweepUnrolled } from "./place.ts";
-import { type Running, running, type Turn } from "./running.ts";
+import { type Running, running } from "./running.ts";
 import type { RowShape } from "./shape.ts";
 import type { RowRoot, RowSpace } from "./space.ts";
 import { componentsOf, foldIn, type State } from "./states.ts";
@@ -133,10 +133,8 @@ export class PassWriter {
         this.#store(pass.full, width);
       });
     });
-    const evaluate: Turn["evaluate"] = (q, value, wanted, given) =>
-      ev.with([...rowBindings(b, space, at[q]!), ...given], () => this.#value(value, wanted));
     const left = width === shape.width ? 0 : 1;
-    folds.forEach(({ accumulators }, i) => accumulators[left]!.take({ ...taken[i]!, evaluate }));
+    folds.forEach(({ accumulators }, i) => accumulators[left]!.take(taken[i]!));
   }
 
   #value(value: Value, width: 1 | 4): Instr {

@@ -6,8 +6,9 @@
  * - `max`/`min` of floats take the target's bare extreme and, apart, the largest bit pattern seen: a NaN has a larger one
  *   than any number, so one test at the end of the row finds it, where a test per element would cost more than the
  *   extreme itself.
- * - `maxSumExp` rescales its sum once per turn of the loop and not per element. Its maximum stays finite, so that no
- *   difference of infinities arises; the sum then tells all: 0 if every element was −∞, ∞ if one was, NaN if one was NaN.
+ * - `maxSumExp` rescales its sum once per turn of the loop and not per element, relative to the largest element held to
+ *   finite numbers, so that no difference of infinities arises. It uses the target's own `exp`: an error of a few ULP per
+ *   term, and of 2·|x| more where a term is e^−|x|, is less than what a sum of that many terms may be off by anyway.
  * - `moments` takes the elements of a turn as a group of their own (their mean, their squared deviations from it) and
  *   joins it to what it has.
  */
@@ -16,7 +17,7 @@ import type { IrBuilder } from "../../kernel/build.ts";
 import { combineStates } from "../../kernel/combine.ts";
 import type { ArrayDecl, Instr } from "../../kernel/ir.ts";
 import { wide } from "../../kernel/ir.ts";
-import { identityOf, isNaNInstr, stepOf } from "../../kernel/reducers.ts";
+import { identityOf, stepOf } from "../../kernel/reducers.ts";
 import type { ReduceKind, Value } from "../../kernel/value.ts";
 import {
   combineOf,
@@ -35,8 +36,6 @@ export interface Turn {
   readonly elements: readonly Instr[];
   /** Row-major places within the row. */
   readonly positions: readonly Instr[];
-  /** Evaluates a value at the place of an element of this turn, with numbers in the place of other values. */
-  evaluate(q: number, value: Value, width: 1 | 4, given: readonly (readonly [Value, Instr])[]): Instr;
 }
 
 export interface Running {
@@ -55,7 +54,7 @@ export interface Running {
 export function running(b: IrBuilder, fold: FoldSpec, width: 1 | 4, apart: boolean): Running {
   switch (fold.kind) {
     case "maxSumExp":
-      return new RunningMaxSumExp(b, fold, apart ? width : 1);
+      return new RunningMaxSumExp(b, width, apart ? width : 1);
     case "moments":
       return new RunningMoments(b, fold, apart ? width : 1);
     case "plain": {
@@ -86,13 +85,17 @@ function exponentialBindings(
   s: Instr,
 ): [Value, Instr][] {
   const float = (x: number) => b.widen(b.literal("f32", x), s.type.width);
-  const none = b.binary("eq", s, float(0));
-  const infinite = b.binary("eq", s, float(Infinity));
-  const extreme = b.select(none, float(-Infinity), b.select(infinite, float(Infinity), m));
-  const shifted = () => b.select(b.binary("or", none, infinite), float(NaN), s);
+  const least = b.binary("eq", m, float(-Infinity));
+  const most = b.binary("eq", m, float(Infinity));
   return [
-    [max, max.op === "max" ? b.select(isNaNInstr(b, s), float(NaN), extreme) : extreme],
-    ...sums.map(({ reduce, shift }): [Value, Instr] => [reduce, shift === "max" ? shifted() : s]),
+    [max, m],
+    ...sums.map(({ reduce, shift }): [Value, Instr] => [
+      reduce,
+      shift === "max"
+        // ∞ − ∞ somewhere in the row.
+        ? b.select(b.binary("or", least, most), float(NaN), s)
+        : b.select(least, float(0), b.select(most, float(Infinity), s)),
+    ]),
   ];
 }
 
@@ -141,11 +144,12 @@ class NaNWatch {
       .reduce((a, x) => b.binary("max", a, x), b.read(this.#array, 0));
     b.set(this.#array, 0, seen);
   }
-  /** NaN if one was seen, else the value. */
-  over(value: Instr): Instr {
+  /** NaN if one was seen, else the value; `width` 1: among all components. */
+  over(value: Instr, width: 1 | 4 = this.width): Instr {
     const { b } = this;
-    const found = b.binary("lt", this.#bits(0x7f800000), b.read(this.#array, 0));
-    return b.select(found, b.widen(b.literal("f32", NaN), this.width), value);
+    const seen = gathered(b, [b.read(this.#array, 0)], width, "max");
+    const found = b.binary("lt", b.widen(b.literal("u32", 0x7f800000), width), seen);
+    return b.select(found, b.widen(b.literal("f32", NaN), width), value);
   }
 }
 
@@ -201,31 +205,42 @@ class RunningStates implements Running {
 class RunningMaxSumExp implements Running {
   readonly #max: ArrayDecl;
   readonly #sum: ArrayDecl;
-  constructor(readonly b: IrBuilder, readonly fold: MaxSumExpFold, readonly width: 1 | 4) {
+  readonly #watch: NaNWatch;
+  constructor(readonly b: IrBuilder, readonly elementWidth: 1 | 4, readonly width: 1 | 4) {
     this.#max = b.array("lane", wide("f32", width), 1);
     this.#sum = b.array("lane", wide("f32", width), 1);
+    this.#watch = new NaNWatch(b, elementWidth);
   }
   #float(value: number): Instr {
     return this.b.widen(this.b.literal("f32", value), this.width);
   }
-  reset(): void {
-    this.b.set(this.#max, 0, this.#float(-largestFinite));
-    this.b.set(this.#sum, 0, this.#float(0));
+  /** What the sum is relative to. */
+  #reference(max: Instr): Instr {
+    const { b } = this;
+    return b.binary("max", b.binary("min", max, this.#float(largestFinite)), this.#float(-largestFinite));
   }
-  take({ elements, evaluate }: Turn): void {
+  reset(): void {
+    this.b.set(this.#max, 0, this.#float(-Infinity));
+    this.b.set(this.#sum, 0, this.#float(0));
+    this.#watch.reset();
+  }
+  take({ elements }: Turn): void {
     const { b, width } = this;
-    const { max, x, exponential } = this.fold;
+    const xs = elements.map((x) => b.widen(x, this.elementWidth));
     const before = b.read(this.#max, 0);
-    const largest = b.binary("max", before, gathered(b, elements, width, "max"));
-    const top = b.binary("min", largest, this.#float(largestFinite));
-    const added = elements.map((e, q) => evaluate(q, exponential, e.type.width, [[x, e], [max, top]]));
-    const factor = b.widen(evaluate(0, exponential, width, [[x, before], [max, top]]), width);
-    const rescaled = b.binary("mul", b.read(this.#sum, 0), factor);
-    b.set(this.#sum, 0, b.binary("add", rescaled, gathered(b, added, width, "add")));
-    b.set(this.#max, 0, top);
+    const max = b.binary("max", before, gathered(b, xs, width, "max"));
+    const reference = this.#reference(max);
+    const relative = (x: Instr) => b.unary("exp", b.binary("sub", x, reference));
+    const added = gathered(b, xs.map(relative), width, "add");
+    const rescaled = b.binary("mul", b.read(this.#sum, 0), relative(this.#reference(before)));
+    b.set(this.#sum, 0, b.binary("add", rescaled, added));
+    b.set(this.#max, 0, max);
+    this.#watch.take(xs);
   }
   state(): State {
-    return [this.b.read(this.#max, 0), this.b.read(this.#sum, 0)];
+    const { b, width } = this;
+    const state = [b.read(this.#max, 0), b.read(this.#sum, 0)];
+    return state.map((x) => this.#watch.over(x, width));
   }
 }
 

@@ -39,10 +39,12 @@ export interface Target {
     readonly unroll: number;
   };
   readonly contraction: {
-    /** `panel`: B in a private array, A broadcast, C in memory (peers' ceilings); `register`: an accumulator tile. */
+    /** `panel`: B in a private array, A broadcast, sums in memory; `register`: sums in registers. */
     readonly shape: "panel" | "register";
-    /** Rows and columns per lane, or of a panel the rows of a workgroup; columns a multiple of 4. */
+    /** Rows and columns of a lane's sums in registers; the columns also of a panel. Columns are a multiple of 4. */
     readonly tile: readonly [number, number];
+    /** Rows of a workgroup that share a panel, least and most; with fewer the sums lie in registers. */
+    readonly panelRows: readonly [number, number];
     /** Steps of k per turn (and depth of a panel). */
     readonly depth: number;
     /** Lanes along rows and columns of the output; their product is `lanes.contraction`. */
@@ -51,6 +53,10 @@ export interface Target {
     readonly splitK: boolean;
     /** Stage both operands in shared memory. */
     readonly staged: boolean;
+    /** What reading a vector of an operand costs, in products of a vector. */
+    readonly load: number;
+    /** Multiply-adds of a whole product up to which each element is simply a loop: small kernels compile quickly. */
+    readonly plain: number;
   };
   /** Workgroups wanted to fill the machine. */
   readonly parallel: number;
@@ -80,7 +86,17 @@ export const testTarget: Target = {
   lanes: { map: 4, row: 4, contraction: 4 },
   mapPerLane: 2,
   row: { rowsPerLane: 0, perLane: 1, merge: false, perChunk: 2, keep: 0, unroll: 1 },
-  contraction: { shape: "register", tile: [2, 4], depth: 1, grid: [2, 2], splitK: false, staged: false },
+  contraction: {
+    shape: "register",
+    tile: [2, 4],
+    panelRows: [1, 4],
+    depth: 1,
+    grid: [2, 2],
+    splitK: false,
+    staged: false,
+    load: 1,
+    plain: 0,
+  },
   parallel: 4,
   statements: 120,
   quirks: { loopBound: Infinity },
@@ -93,7 +109,17 @@ export const softwareTarget: Target = {
   lanes: { map: 8, row: 8, contraction: 8 },
   mapPerLane: 256,
   row: { rowsPerLane: 2, perLane: 1, merge: true, perChunk: 512, keep: 0, unroll: 4 },
-  contraction: { shape: "panel", tile: [256, 16], depth: 16, grid: [1, 8], splitK: false, staged: false },
+  contraction: {
+    shape: "panel",
+    tile: [8, 16],
+    panelRows: [16, 256],
+    depth: 16,
+    grid: [1, 8],
+    splitK: false,
+    staged: false,
+    load: 16,
+    plain: 16_384,
+  },
   parallel: 4,
   statements: 600,
 };
@@ -105,7 +131,17 @@ export const gpuTarget: Target = {
   lanes: { map: 256, row: 128, contraction: 64 },
   mapPerLane: 1,
   row: { rowsPerLane: 0, perLane: 2, merge: true, perChunk: 16, keep: 8, unroll: 1 },
-  contraction: { shape: "register", tile: [4, 8], depth: 4, grid: [8, 8], splitK: true, staged: true },
+  contraction: {
+    shape: "register",
+    tile: [8, 8],
+    panelRows: [1, 1],
+    depth: 16,
+    grid: [8, 8],
+    splitK: true,
+    staged: true,
+    load: 2,
+    plain: 0,
+  },
   parallel: 256,
   statements: 2000,
 };

@@ -33,6 +33,10 @@ export function scheduleContraction(group: LoweredGroup, target: Target): Schedu
   // A panel stores its results once and reads vectors at every step; elsewhere neighbors in memory are what counts.
   const c = contractionOf(group, target.contraction.shape === "panel");
   if ("refused" in c) return c;
+  if (productsOf(c) <= target.contraction.plain) {
+    const plain = scheduleMap(group, target);
+    if (!isRefusal(plain)) return plain.map((kernel) => ({ ...kernel, schedule: "contraction" }));
+  }
   const nest = nestOf(c, target);
   const steps = extentOf(c.reduce.vars);
   const wanted = Math.min(Math.floor(target.parallel / nest.groups), Math.floor(steps / shortestPart));
@@ -52,6 +56,9 @@ export function scheduleContraction(group: LoweredGroup, target: Target): Schedu
   return kernels;
 }
 
+const productsOf = (c: Contraction): number =>
+  extentOf([...c.batch, ...c.rows, ...c.columns, ...c.reduce.vars]);
+
 interface Nest {
   readonly groups: number;
   build(label: string): ScheduledKernel;
@@ -63,8 +70,10 @@ function nestOf(given: Contraction, target: Target): Nest {
   if (target.contraction.shape === "panel") {
     const c = flattenSummed(given);
     const tiling = panelTiling(c, target);
-    const groups = panelGroups(c, tiling);
-    return { groups, build: (label) => ({ ...panelKernel(c, tiling), ...finish, groups, label }) };
+    if (tiling) {
+      const groups = panelGroups(c, tiling);
+      return { groups, build: (label) => ({ ...panelKernel(c, tiling), ...finish, groups, label }) };
+    }
   }
   const c = target.contraction.staged ? flattenSummed(given) : given;
   const tiling = registerTiling(c, target);

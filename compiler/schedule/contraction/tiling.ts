@@ -6,9 +6,9 @@
  */
 
 import type { Target } from "../../target.ts";
+import { orderSummed } from "./lane_tile.ts";
 import { alongOf } from "./operand.ts";
 import { type Contraction, extentOf } from "./problem.ts";
-import { orderSummed } from "./lane_tile.ts";
 
 export interface Tiling {
   readonly shape: "panel" | "register";
@@ -46,20 +46,42 @@ function fitGrid(
   return grid;
 }
 
+/** The halvings of a number of places, the number itself first. */
+function halvings(places: number): number[] {
+  const all = [places];
+  while (all.at(-1)! > 1) all.push(Math.ceil(all.at(-1)! / 2));
+  return all;
+}
+
+/**
+ * The tile that takes the least time: workgroups come in waves of as many as the target runs at once, and a lane's step
+ * is its products and the loads for them. So a large output gets large tiles, which load less per product, and a small
+ * one gets enough of them.
+ */
 export function registerTiling(c: Contraction, target: Target): Tiling {
-  const { tile, depth: wanted } = target.contraction;
+  const { tile, depth: wanted, load, splitK } = target.contraction;
   const inner = orderSummed(c).at(-1)!;
-  const rowExtent = extentOf(c.rows);
   const ownRows = c.rows.at(-1);
   const byRows = ownRows !== undefined && ownRows.extent % 4 === 0 && tile[0] % 4 === 0 &&
     alongOf(c.a, ownRows, inner, wanted) === "own";
   const rowWidth = byRows ? 4 : 1;
   const columnUnits = extentOf(c.columns) / c.width;
-  const rowUnits = rowExtent / rowWidth;
+  const rowUnits = extentOf(c.rows) / rowWidth;
   const grid = fitGrid(target.contraction.grid, rowUnits, columnUnits);
-  const rows = fit(tile[0] / rowWidth, rowUnits, grid[0]);
+  const timeOf = (rows: number, columns: number): number => {
+    const groups = extentOf(c.batch) * Math.ceil(rowUnits / (grid[0] * rows)) *
+      Math.ceil(columnUnits / (grid[1] * columns));
+    // Split sums fill the last wave.
+    const waves = splitK ? groups / target.parallel : Math.ceil(groups / target.parallel);
+    return Math.max(1, waves) * (rows * rowWidth * columns + load * (rows + columns));
+  };
+  const mostRows = fit(tile[0] / rowWidth, rowUnits, grid[0]);
   // Scalar columns cost four times the statements of vectors, so a lane takes fewer of them.
-  const columns = fit(c.width === 4 ? tile[1] / 4 : Math.min(4, tile[1]), columnUnits, grid[1]);
+  const mostColumns = fit(c.width === 4 ? tile[1] / 4 : Math.min(4, tile[1]), columnUnits, grid[1]);
+  let [rows, columns] = [mostRows, mostColumns];
+  for (const r of halvings(mostRows)) {
+    for (const n of halvings(mostColumns)) if (timeOf(r, n) < timeOf(rows, columns)) [rows, columns] = [r, n];
+  }
   // A product and a sum per place and step, under the limit of statements.
   const perStep = rows * rowWidth * columns * 2;
   let depth = Math.min(wanted, inner.extent);
@@ -76,24 +98,27 @@ function panelDepth(extent: number, wanted: number): number {
   return wanted;
 }
 
-/** @param c With one summed variable. */
-export function panelTiling(c: Contraction, target: Target): Tiling {
-  const { tile, depth, grid } = target.contraction;
+/**
+ * The panel's tile, or undefined where too few rows would share a panel.
+ *
+ * @param c With one summed variable.
+ */
+export function panelTiling(c: Contraction, target: Target): Tiling | undefined {
+  const { tile, depth: wanted, grid, panelRows: [least, most] } = target.contraction;
   const lanes = grid[0] * grid[1];
   const columnUnits = extentOf(c.columns) / c.width;
   const columns = fit(c.width === 4 ? tile[1] / 4 : Math.min(4, tile[1]), columnUnits, lanes);
-  const columnTiles = Math.ceil(columnUnits / (lanes * columns)) * extentOf(c.batch);
-  // Long loops over rows pay for filling the panel; but every worker wants a workgroup.
-  const share = Math.ceil(extentOf(c.rows) * columnTiles / target.parallel);
-  const rows = Math.max(1, Math.min(tile[0], extentOf(c.rows), share));
-  const balanced = Math.ceil(extentOf(c.rows) / Math.ceil(extentOf(c.rows) / rows));
+  const tiles = Math.ceil(columnUnits / (lanes * columns)) * extentOf(c.batch);
+  const extent = extentOf(c.rows);
+  if (extent < least) return undefined;
   const summed = extentOf(c.reduce.vars);
-  return {
-    shape: "panel",
-    grid: [1, lanes],
-    rows: balanced,
-    rowWidth: 1,
-    columns,
-    depth: panelDepth(summed, depth),
-  };
+  const depth = panelDepth(summed, wanted);
+  // Long loops over rows pay for filling the panel; but every worker wants a workgroup.
+  const share = Math.max(least, Math.ceil(extent * tiles / target.parallel));
+  // Per chunk the loops that fill the panel, and the rows.
+  const turns = Math.floor(target.quirks.loopBound / (Math.ceil(summed / depth) + columns + 1)) -
+    depth * (columns + 1);
+  const rows = Math.max(1, Math.min(most, extent, share, turns));
+  const balanced = Math.ceil(extent / Math.ceil(extent / rows));
+  return { shape: "panel", grid: [1, lanes], rows: balanced, rowWidth: 1, columns, depth };
 }

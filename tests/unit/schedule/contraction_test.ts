@@ -20,7 +20,9 @@ const staged: Target = {
   name: "shared memory",
   contraction: { ...testTarget.contraction, tile: [4, 8], depth: 4, grid: [2, 2], staged: true },
 };
-const targets: readonly Target[] = [testTarget, softwareTarget, gpuTarget, oneLane, panel, staged];
+// Small products would be plain loops.
+const software: Target = { ...softwareTarget, contraction: { ...softwareTarget.contraction, plain: 0 } };
+const targets: readonly Target[] = [testTarget, software, gpuTarget, oneLane, panel, staged];
 
 type Order = "normal" | "transposed";
 const orders: readonly Order[] = ["normal", "transposed"];
@@ -231,7 +233,7 @@ Deno.test("scheduleContraction() splits long sums with few tiles", () => {
   ) {
     for (const [M, K, N] of [[4, 256, 8], [3, 331, 5], [1, 250, 4], [2, 1024, 4]] as const) {
       for (const a of orders) {
-        const kernels = matmul([M, K, N], { a }).check(target);
+        const kernels = matmul([M, K, N], { a }).check(target, N % 4 === 0);
         assert.deepEqual(kernels.map((x) => x.split), [true, true]);
       }
     }

@@ -5,13 +5,14 @@
  * op functions; a node's gradient serves the node's own source lines and scope.
  */
 
-import { CompileError, ShapeError } from "../errors.ts";
+import { CompileError, InternalError, ShapeError } from "../errors.ts";
 import { isFloat } from "../graph/dtype.ts";
 import { showShape } from "../graph/dim.ts";
 import { GraphBuilder } from "../graph/build.ts";
 import { type Node, Tensor } from "../graph/node.ts";
-import { add } from "../../ops/elementwise/arithmetic.ts";
+import { add, mul } from "../../ops/elementwise/arithmetic.ts";
 import { full } from "../../ops/leaves.ts";
+import { sum } from "../../ops/reduce/sum.ts";
 import { Recompute } from "./recompute.ts";
 
 /**
@@ -26,6 +27,16 @@ export function gradient(y: Tensor, wrt: readonly Tensor[], seed?: Tensor): Tens
 
 /** The same with null where y does not depend on x. */
 export function cotangents(y: Tensor, wrt: readonly Tensor[], seed?: Tensor): (Tensor | null)[] {
+  return walk(y, wrt, seed, new Set());
+}
+
+/** @param stops Nodes that count as given: nothing flows through them. */
+function walk(
+  y: Tensor,
+  wrt: readonly Tensor[],
+  seed: Tensor | undefined,
+  stops: ReadonlySet<Node>,
+): (Tensor | null)[] {
   const builder = GraphBuilder.current("gradient");
   if (!seed && y.shape.length > 0) {
     throw new ShapeError(
@@ -35,7 +46,7 @@ export function cotangents(y: Tensor, wrt: readonly Tensor[], seed?: Tensor): (T
     );
   }
   if (!isFloat(y.dtype)) throw new ShapeError(`gradient: of ${y.dtype}; only f32 and f16 have derivatives`);
-  const reached = dependents(wrt, y.node);
+  const reached = dependents(wrt, y.node, stops);
   const recompute = new Recompute(builder);
   /** Contributions to each tensor's cotangent, in the order found. */
   const flows = new Map<string, Tensor[]>();
@@ -59,7 +70,7 @@ export function cotangents(y: Tensor, wrt: readonly Tensor[], seed?: Tensor): (T
       outputs.forEach((o, i) => {
         if (wanted.has(o.key)) result.set(o.key, cotangents[i]!);
       });
-      if (cotangents.every((g) => g === null)) return;
+      if (stops.has(node) || cotangents.every((g) => g === null)) return;
       // Nothing beyond this node leads to what is asked for: its rule need not exist.
       if (!node.inputs.some((input) => reached.has(input.node))) return;
       const rule = node.op.gradient;
@@ -68,12 +79,15 @@ export function cotangents(y: Tensor, wrt: readonly Tensor[], seed?: Tensor): (T
           origin: builder.origins.get(node)?.[0],
         });
       }
-      const flowing = rule({
-        inputs: node.inputs.map((t) => recompute.seenFrom(node, t)),
-        outputs: outputs.map((t) => recompute.seenFrom(node, t)),
-        cotangents,
-        attrs: node.attrs,
-      });
+      const inputs = node.inputs.map((t) => recompute.seenFrom(node, t));
+      const flowing = typeof rule === "function"
+        ? rule({
+          inputs,
+          outputs: outputs.map((t) => recompute.seenFrom(node, t)),
+          cotangents,
+          attrs: node.attrs,
+        })
+        : throughExpansion(node, inputs, cotangents);
       node.inputs.forEach((input, i) => {
         const g = flowing[i];
         if (g && reached.has(input.node) && isFloat(input.dtype)) flow(input, g);
@@ -83,8 +97,32 @@ export function cotangents(y: Tensor, wrt: readonly Tensor[], seed?: Tensor): (T
   return wrt.map((t) => result.get(t.key) ?? null);
 }
 
+/** The cotangents of a composite's inputs, each taken as given, through the plain ops that it stands for. */
+function throughExpansion(
+  node: Node,
+  inputs: readonly Tensor[],
+  cotangents: readonly (Tensor | null)[],
+): (Tensor | null)[] {
+  if (!node.op.expand) {
+    throw new InternalError("gradient", `${node.op.name} has no expansion to differentiate`);
+  }
+  const terms = node.op.expand(inputs, node.attrs).flatMap((result, i) => {
+    const g = cotangents[i];
+    return g ? [sum(mul(result, g))] : [];
+  });
+  const given = walk(
+    terms.reduce((a, b) => add(a, b)),
+    inputs,
+    undefined,
+    new Set(inputs.map((t) => t.node)),
+  );
+  // A tensor that is an input twice has its whole cotangent already.
+  const first = (t: Tensor, i: number) => inputs.findIndex((u) => u.key === t.key) === i;
+  return given.map((g, i) => first(inputs[i]!, i) ? g : null);
+}
+
 /** The nodes between `wrt` and y, both included. */
-function dependents(wrt: readonly Tensor[], y: Node): Set<Node> {
+function dependents(wrt: readonly Tensor[], y: Node, stops: ReadonlySet<Node>): Set<Node> {
   const leads = new Map<Node, boolean>();
   const targets = new Set(wrt.map((t) => t.node));
   // Depth-first without recursion: graphs of thousands of layers must not overflow the stack.
@@ -95,7 +133,7 @@ function dependents(wrt: readonly Tensor[], y: Node): Set<Node> {
       stack.pop();
       continue;
     }
-    const open = node.inputs.filter((input) => !leads.has(input.node));
+    const open = stops.has(node) ? [] : node.inputs.filter((input) => !leads.has(input.node));
     if (open.length > 0) {
       stack.push(...open.map((input) => input.node));
       continue;

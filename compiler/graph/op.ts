@@ -24,6 +24,11 @@ export interface NotDifferentiable {
   readonly notDifferentiable: string;
 }
 
+/** The gradient of a composite whose kernels give results only: that of its `expand`, in plain ops. */
+export interface ByExpansion {
+  readonly byExpansion: true;
+}
+
 /** What `lower` is told: concrete shapes only. */
 export interface LowerSite<Attrs> {
   readonly attrs: Attrs;
@@ -66,7 +71,10 @@ export interface Op<Attrs> {
   /** Types of the results; throws a ShapeError naming the op, the shapes and the axis. */
   infer(inputs: readonly TensorType[], attrs: Attrs): readonly TensorType[];
   /** One cotangent per input (null: none flows), or why there is no gradient. */
-  readonly gradient: ((site: GradientSite<Attrs>) => readonly (Tensor | null)[]) | NotDifferentiable;
+  readonly gradient:
+    | ((site: GradientSite<Attrs>) => readonly (Tensor | null)[])
+    | NotDifferentiable
+    | ByExpansion;
   /** The meaning, in plain loops over dense row-major host arrays (f64 for float dtypes). */
   reference(
     inputs: readonly HostArray[],

@@ -49,16 +49,25 @@ const isDelta = (out: { readonly shape: Shape }, q: { readonly shape: Shape }): 
 export const attentionBackwardOp = defineOp<AttentionAttrs>({
   name: "attentionBackward",
   infer: ([q, k, v]) => [q!, k!, v!],
-  // Second derivatives are rare: they need no kernels of their own, but do need scores of size T·S.
-  gradient: { byExpansion: true },
+  gradient: {
+    notDifferentiable:
+      "its kernels give first derivatives only. For second ones write softmax(q·kᵀ)·v in plain ops " +
+      "(attentionPlain), and keep it plain",
+  },
   reference: (inputs, attrs, { inputs: types, outputs }) =>
     backwardReference(named(inputs), named(types), attrs, outputs),
   lower: {
     inlines: "all",
-    plan({ attrs, inputs, outputs: [dq, dk, dv], values, target, label }) {
+    plan({ attrs, inputs, outputs: [dq, dk, dv], values, target, label, scratch }) {
       const { mask, ...operands } = named(inputs);
       const site = { ...operands, mask, causal: attrs.causal, scale: scaleOf(attrs, operands.q) };
-      return planBackward(values, { ...site, dq: dq!, dk: dk!, dv: dv! }, target, label);
+      return planBackward(
+        values,
+        { ...site, dq: dq!, dk: dk!, dv: dv! },
+        target,
+        label,
+        (size) => scratch("f32", size),
+      );
     },
   },
   expand(inputs, attrs) {

@@ -18,7 +18,7 @@ import type { Writer } from "../../kernel/program_op.ts";
 import type { ScheduledKernel } from "../../kernel/scheduled.ts";
 import type { Reader, Value, Values } from "../../kernel/value.ts";
 import type { RowGrid } from "./grid.ts";
-import { folded, type Kept, LaneRows } from "./lane_rows.ts";
+import { type Kept, LaneRows } from "./lane_rows.ts";
 import {
   type AttentionInputs,
   AttentionProblem,
@@ -39,10 +39,8 @@ export interface AttentionBackward extends AttentionInputs {
   readonly dq: Writer;
   readonly dk: Writer;
   readonly dv: Writer;
-}
-
-export interface BuiltBackward extends ScheduledKernel {
-  readonly statements: number;
+  /** Where the kernel for dq leaves Δ, [..., T]. */
+  readonly delta?: Writer | undefined;
 }
 
 export class BackwardKernel {
@@ -80,31 +78,36 @@ export class BackwardKernel {
   }
 
   /** Δ of a query; `g` gives the chunks of its cotangent. */
-  delta(row: Instr, g: (c: Instr) => Instr): Instr {
+  delta(query: Instr, g: (c: Instr) => Instr): Instr {
     const { b, rows, out } = this;
     return "row" in out
-      ? rows.sumOver(out, (c) => b.mul(g(c), rows.chunk(out, row, c)))
-      : this.scalar(out, row);
+      ? rows.sumOver(out, (c) => b.mul(g(c), rows.chunk(out, query, c)))
+      : this.scalar(out, query);
   }
 
   /**
-   * Makes weights of the dot products of a block: P in place of q·k, −1 where the pair is masked, and dS in place of g·v
-   * where that is wanted.
+   * Makes weights of the dot products of a block: P in place of q·k, and dS in place of g·v where that is wanted.
    *
    * @param at Per own row: what the variables of a pair are bound to, for a vector that starts at the block's row n.
    * @param scalars Per own row and vector: lse and Δ.
-   * @returns Whether any pair is masked; undefined: none can be.
+   * @returns Which pairs are visible, where some may be masked.
    */
   weigh(
-    dots: ArrayDecl,
-    slopes: ArrayDecl | undefined,
-    along: Value,
-    at: (r: number, n: number) => readonly (readonly [Value, Instr])[],
-    scalars: (r: number, n: number, width: 1 | 4) => { readonly lse: Instr; readonly delta?: Instr },
-  ): Instr | undefined {
+    { dots, slopes, along, at, scalars }: {
+      readonly dots: ArrayDecl;
+      readonly slopes: ArrayDecl | undefined;
+      readonly along: Value;
+      readonly at: (r: number, n: number) => readonly (readonly [Value, Instr])[];
+      readonly scalars: (
+        r: number,
+        n: number,
+        width: 1 | 4,
+      ) => { readonly lse: Instr; readonly delta?: Instr };
+    },
+  ): readonly Instr[] | undefined {
     const { b, ev, rows, tile, problem } = this;
     const width = tile.block % 4 === 0 ? 4 : 1;
-    let visible: Instr | undefined;
+    const visible: Instr[] = [];
     for (let r = 0; r < tile.rows; r++) {
       for (let n = 0; n < tile.block; n += width) {
         const place = r * tile.block + n;
@@ -112,51 +115,33 @@ export class BackwardKernel {
         const s = ev.with(pair, () => evaluate(ev, problem.score, width, along));
         const { lse, delta } = scalars(r, n, width);
         const weight = b.unary("exp", b.binary("sub", s, lse));
+        rows.setVector(dots, place, weight);
         if (slopes) {
           const slope = b.binary("sub", rows.vector(slopes, place, width), delta!);
           rows.setVector(slopes, place, b.binary("mul", weight, slope));
         }
-        if (!problem.masks) {
-          rows.setVector(dots, place, weight);
-          continue;
-        }
-        const seen = b.binary("ne", s, b.literal("f32", -Infinity));
-        visible = visible ? b.and(visible, seen) : seen;
-        rows.setVector(dots, place, b.select(seen, weight, b.literal("f32", -1)));
+        if (problem.masks) visible.push(...rows.components(b.binary("ne", s, b.literal("f32", -Infinity))));
       }
     }
-    return visible && b.unary("not", folded(b, visible, (x, y) => b.and(x, y)));
+    return problem.masks ? visible : undefined;
   }
 
-  /** Adds a block to sums, pair by pair where `masked` holds. */
-  accumulate(
-    masked: Instr | undefined,
-    marks: ArrayDecl,
-    sums: readonly Sum[],
-    row: (s: Instr) => Instr,
+  /** Stores own rows of sums, times a factor; `also` what else belongs to row r. */
+  store(
+    grid: RowGrid,
+    first: Instr,
+    results: readonly Result[],
+    also: (r: Instr, row: Instr) => void = () => {},
   ): void {
-    const { b, rows, tile } = this;
-    const plainly = () => {
-      for (const { sum, other, weights } of sums) rows.accumulate(sum, other, weights, row);
-    };
-    const bySelection = () => {
-      for (const { sum, other, weights } of sums) rows.accumulateUnmasked(sum, other, weights, marks, row);
-    };
-    if (!masked) plainly();
-    else if (tile.block === 1) bySelection();
-    else b.if(masked, bySelection, plainly);
-  }
-
-  /** Stores own rows of sums, times a factor. */
-  store(grid: RowGrid, first: Instr, results: readonly Result[]): void {
     const { b, ev, rows, tile } = this;
     rows.each(tile.rows, tile.rows === 1, (r) => {
       const row = grid.row(first, r);
       grid.guarded(row, () => {
+        also(r, row);
         for (const { sum, writer, of, factor } of results) {
           if (of.size === 0) continue;
           const store = new RowStore(b, ev, writer, of.lead, of.row, of.along);
-          rows.each(sum.chunks, tile.unrollFill, (c) => {
+          rows.each(sum.chunks, tile.unrollAll, (c) => {
             const value = b.read(sum.array, rows.place(sum, r, c));
             store.store(
               row,
@@ -169,7 +154,7 @@ export class BackwardKernel {
     });
   }
 
-  finish(grid: RowGrid, label: string): BuiltBackward {
+  finish(grid: RowGrid, label: string): ScheduledKernel {
     const { b } = this;
     return {
       ...b.finish(grid.groups),
@@ -178,16 +163,8 @@ export class BackwardKernel {
       split: false,
       scratch: [],
       schedule: "attention",
-      statements: b.statements,
     };
   }
-}
-
-/** sum += Σ weight · other. */
-export interface Sum {
-  readonly sum: Kept;
-  readonly other: Matrix;
-  readonly weights: ArrayDecl;
 }
 
 export interface Result {

@@ -2,27 +2,19 @@
  * dk and dv: a lane owns keys and walks over the queries that see them, of all query heads that share the key's head
  * (backward.ts).
  *
- * Δ belongs to queries, which all lanes meet alike. So lanes compute it in turns, for a stretch of queries at a time, and
- * leave it in a shared array: one barrier per stretch, no kernel and no buffer for it.
+ * Δ belongs to queries. It was left in memory by the kernel for dq, which owns them; only where that one has no buffer
+ * to spare, each lane computes the Δ of every block that it meets.
  */
 
 import type { ArrayDecl, Instr } from "../../kernel/ir.ts";
 import { f32 } from "../../kernel/ir.ts";
+import type { ScheduledKernel } from "../../kernel/scheduled.ts";
 import type { Values } from "../../kernel/value.ts";
-import {
-  type AttentionBackward,
-  BackwardKernel,
-  type BuiltBackward,
-  type Result,
-  type Sum,
-} from "./backward.ts";
+import { type AttentionBackward, BackwardKernel, type Result } from "./backward.ts";
 import { RowGrid } from "./grid.ts";
 import type { Kept, Product } from "./lane_rows.ts";
-import { roundUp } from "./problem.ts";
+import type { QueryScalar } from "./problem.ts";
 import type { AttentionTile } from "./tile.ts";
-
-/** Queries whose Δ are shared at once. */
-const longestStretch = 1024;
 
 /** Which of its results a kernel computes: both, unless that takes more buffers than it may bind. */
 export interface KeyResults {
@@ -36,11 +28,11 @@ export function backwardKeys(
   results: KeyResults,
   tile: AttentionTile,
   label: string,
-): BuiltBackward {
+): ScheduledKernel {
   return new KeysKernel(k, site, tile, tile.block, 1).kernel(results, label);
 }
 
-/** Rows in lane arrays and what is made of them; `v`, `slopes` and `deltas` serve dk only. */
+/** Rows in lane arrays and what is made of them; `v` and `slopes` serve dk only. */
 interface State {
   readonly first: Instr;
   readonly own: (r: Instr) => Instr;
@@ -50,19 +42,15 @@ interface State {
   readonly dv: Kept | undefined;
   readonly dots: ArrayDecl;
   readonly slopes: ArrayDecl | undefined;
-  /** Δ of the stretch, and how long a stretch is. */
+  /** Δ of a block, where they are not in memory. */
   readonly deltas: ArrayDecl | undefined;
-  readonly stretch: number;
 }
 
 class KeysKernel extends BackwardKernel {
-  kernel(wanted: KeyResults, label: string): BuiltBackward {
+  kernel(wanted: KeyResults, label: string): ScheduledKernel {
     const { b, rows, problem, tile, site } = this;
     const grid = new RowGrid(b, tile, problem.keyLeadShape, problem.keys);
     const { first, lead } = grid.enter(false);
-    const stretch = wanted.dk
-      ? Math.min(longestStretch, roundUp(problem.queries, tile.block))
-      : roundUp(problem.queries, tile.block);
     const state: State = {
       first,
       own: (r) => grid.safeRow(first, r),
@@ -72,8 +60,9 @@ class KeysKernel extends BackwardKernel {
       dv: wanted.dv ? rows.array(problem.value) : undefined,
       dots: rows.scores(),
       slopes: wanted.dk ? rows.scores() : undefined,
-      deltas: wanted.dk ? b.array("shared", f32, stretch) : undefined,
-      stretch,
+      deltas: wanted.dk && "row" in this.out
+        ? b.array("lane", f32, tile.block, !tile.unrollAll && tile.block > 1)
+        : undefined,
     };
     const enterHead = (head: Instr) =>
       problem.enter(this.ev, b.uniform(() => problem.queryLead(b, lead, head)));
@@ -88,12 +77,7 @@ class KeysKernel extends BackwardKernel {
       problem.grouped === 1 ? f(b.int(0)) : b.loop(b.int(0), b.int(problem.grouped), 1, f);
     eachHead((head) => {
       enterHead(head);
-      const start = b.uniform(() => b.div(problem.firstQuery(b, first), stretch));
-      b.loop(start, b.int(Math.ceil(problem.queries / stretch)), 1, (part) => {
-        const from = b.uniform(() => b.mul(part, stretch));
-        if (state.deltas) b.phase(() => this.#deltas(state.deltas!, stretch, from));
-        b.phase(() => this.#walk(state, from));
-      });
+      b.phase(() => this.#walk(state));
     });
     enterHead(b.int(0));
     const results: Result[] = [];
@@ -104,42 +88,36 @@ class KeysKernel extends BackwardKernel {
     return this.finish(grid, `${label}: ${names.join(", ")}`);
   }
 
-  /** Δ of queries from, from + 1, …; lanes take turns. */
-  #deltas(shared: ArrayDecl, stretch: number, from: Instr): void {
-    const { b, rows, problem, tile } = this;
-    b.for(b.lane, b.int(stretch), tile.lanes, (n) => {
-      const row = b.min(b.add(from, n), problem.queries - 1);
-      b.set(shared, n, this.delta(row, (c) => rows.chunk(this.outGradient, row, c)));
-    });
-  }
-
-  #walk(state: State, from: Instr): void {
-    const { b, rows, problem, tile: { block } } = this;
-    const { first, own, k, v, dk, dv, dots, slopes, deltas, stretch } = state;
-    // Blocks of the stretch, counted from its start: from the first that sees a key of the workgroup to its last.
-    const begin = b.div(b.binary("max", b.sub(problem.firstQuery(b, first), from), b.int(0)), block);
-    const end = b.div(b.add(b.min(b.sub(b.int(problem.queries), from), stretch), block - 1), block);
+  /** Goes through the queries that see some key of the workgroup. */
+  #walk({ first, own, k, v, dk, dv, dots, slopes, deltas }: State): void {
+    const { b, rows, problem, tile: { block, unrollAll } } = this;
+    const begin = b.div(problem.firstQuery(b, first), block);
+    const end = b.int(Math.ceil(problem.queries / block));
     const products: Product[] = [{ own: k, other: problem.query, scores: dots }];
     if (v) products.push({ own: v, other: this.outGradient, scores: slopes! });
-    const sums: Sum[] = [];
-    if (dv) sums.push({ sum: dv, other: this.outGradient, weights: dots });
-    if (dk) sums.push({ sum: dk, other: problem.query, weights: slopes! });
     b.for(begin, end, 1, (turn) => {
-      const near = b.mul(turn, block);
-      const query = b.add(from, near);
+      const query = b.mul(turn, block);
       const row = (s: Instr) => problem.safeQuery(b, b.add(query, s), block);
       rows.dots(products, row);
-      const masked = this.weigh(
+      if (deltas) {
+        rows.each(block, unrollAll, (s) => {
+          b.set(deltas, s, this.delta(row(s), (c) => rows.chunk(this.outGradient, row(s), c)));
+        });
+      }
+      const visible = this.weigh({
         dots,
         slopes,
-        problem.i,
-        (r, n) => [[problem.i, b.add(query, n)], [problem.j, own(b.int(r))]],
-        (_, n, width) => ({
+        along: problem.i,
+        at: (r, n) => [[problem.i, b.add(query, n)], [problem.j, own(b.int(r))]],
+        scalars: (_, n, width) => ({
           lse: this.scalar(this.lse, b.add(query, n), width),
-          ...deltas ? { delta: rows.vector(deltas, b.add(near, n), width) } : {},
+          ...deltas
+            ? { delta: rows.vector(deltas, n, width) }
+            : slopes && { delta: this.scalar(this.out as QueryScalar, b.add(query, n), width) },
         }),
-      );
-      this.accumulate(masked, dots, sums, row);
+      });
+      if (dv) rows.accumulate(dv, this.outGradient, dots, row, visible);
+      if (dk) rows.accumulate(dk, problem.query, slopes!, row, visible);
     });
   }
 }

@@ -1,11 +1,13 @@
-/** dq: a lane owns queries and walks over the keys that they see (backward.ts). */
+/** dq: a lane owns queries and walks over the keys that they see (backward.ts); Δ is a by-product. */
 
 import type { ArrayDecl, Instr } from "../../kernel/ir.ts";
 import { f32 } from "../../kernel/ir.ts";
+import type { ScheduledKernel } from "../../kernel/scheduled.ts";
 import type { Values } from "../../kernel/value.ts";
-import { type AttentionBackward, BackwardKernel, type BuiltBackward } from "./backward.ts";
+import { type AttentionBackward, BackwardKernel } from "./backward.ts";
 import { RowGrid } from "./grid.ts";
 import type { Kept } from "./lane_rows.ts";
+import { RowStore } from "./store.ts";
 import type { AttentionTile } from "./tile.ts";
 
 export function backwardQueries(
@@ -13,12 +15,12 @@ export function backwardQueries(
   site: AttentionBackward,
   tile: AttentionTile,
   label: string,
-): BuiltBackward {
+): ScheduledKernel {
   return new QueriesKernel(k, site, tile, 1, tile.block).kernel(label);
 }
 
 class QueriesKernel extends BackwardKernel {
-  kernel(label: string): BuiltBackward {
+  kernel(label: string): ScheduledKernel {
     const { b, rows, problem, tile, site } = this;
     const grid = new RowGrid(b, tile, problem.leadShape, problem.queries);
     const { first, lead } = grid.enter(site.causal);
@@ -28,13 +30,17 @@ class QueriesKernel extends BackwardKernel {
       Kept,
       Kept,
     ];
+    const [lse, delta] = [0, 1].map(() => b.array("lane", f32, tile.rows, tile.rows > 1)) as [
+      ArrayDecl,
+      ArrayDecl,
+    ];
+    const { i } = problem;
+    const deltaStore = site.delta && new RowStore(b, this.ev, site.delta, problem.lead, i);
     b.phase(() => {
       const own = (r: Instr) => grid.safeRow(first, r);
       rows.load(q, problem.query, own);
       rows.load(g, this.outGradient, own);
       rows.clear(dq);
-      const lse = this.#scalars();
-      const delta = this.#scalars();
       rows.each(tile.rows, tile.rows === 1, (r) => {
         b.set(lse, r, this.scalar(this.lse, own(r)));
         b.set(delta, r, this.delta(own(r), (c) => b.read(g.array, rows.place(g, r, c))));
@@ -48,23 +54,26 @@ class QueriesKernel extends BackwardKernel {
           { own: q, other: problem.key, scores: dots },
           { own: g, other: problem.value, scores: slopes },
         ], row);
-        const masked = this.weigh(
+        const visible = this.weigh({
           dots,
           slopes,
-          problem.j,
-          (r, n) => [[problem.i, own(b.int(r))], [problem.j, b.add(key, n)]],
-          (r) => ({ lse: b.read(lse, r), delta: b.read(delta, r) }),
-        );
-        this.accumulate(masked, dots, [{ sum: dq, other: problem.key, weights: slopes }], row);
+          along: problem.j,
+          at: (r, n) => [[problem.i, own(b.int(r))], [problem.j, b.add(key, n)]],
+          scalars: (r) => ({ lse: b.read(lse, r), delta: b.read(delta, r) }),
+        });
+        rows.accumulate(dq, problem.key, slopes, row, visible);
       });
     });
     b.phase(() => {
-      this.store(grid, first, [{ sum: dq, writer: site.dq, of: problem.query, factor: site.scale }]);
+      this.store(
+        grid,
+        first,
+        [{ sum: dq, writer: site.dq, of: problem.query, factor: site.scale }],
+        (r, row) => {
+          deltaStore?.store(row, b.int(0), b.read(delta, r));
+        },
+      );
     });
     return this.finish(grid, `${label}: dq`);
-  }
-
-  #scalars(): ArrayDecl {
-    return this.b.array("lane", f32, this.tile.rows, this.tile.rows > 1);
   }
 }

@@ -8,7 +8,7 @@
  *     for each block of keys that may be visible to the workgroup
  *       scores     s = q·k, for each of the lane's queries and each key of the block
  *       merge      m, l; weights exp(s − m); the factor by which o shrinks
- *       accumulate o, without a test where no pair of the lane's tile is masked, else pair by pair
+ *       accumulate o = o · factor + weights · v, without the masked pairs
  *
  * With fewer queries than lanes, `across` lanes share a query and take turns with the blocks; their states are combined
  * at the end.
@@ -64,7 +64,7 @@ export class Forward {
     this.out = this.rows.array(this.problem.value);
   }
 
-  kernel(): ScheduledKernel & { readonly statements: number } {
+  kernel(): ScheduledKernel {
     const { b, problem, grid, rows, tile, out } = this;
     const { first, lead } = grid.enter(this.site.causal);
     problem.enter(this.ev, lead);
@@ -82,12 +82,8 @@ export class Forward {
         const key = this.#firstKey(turn);
         const row = (s: Instr) => problem.safeKey(b, b.add(key, s), step);
         rows.dots([{ own: q, other: problem.key, scores }], row);
-        const { shrink, masked } = this.#merge(scores, key, first);
-        const plainly = () => rows.accumulate(out, problem.value, scores, row, shrink);
-        const bySelection = () => rows.accumulateUnmasked(out, problem.value, scores, scores, row, shrink);
-        if (!masked) plainly();
-        else if (tile.block === 1) bySelection();
-        else b.if(masked, bySelection, plainly);
+        const { shrink, visible } = this.#merge(scores, key, first);
+        rows.accumulate(out, problem.value, scores, row, visible, shrink);
       });
     });
     if (tile.across > 1) this.#combine();
@@ -100,7 +96,6 @@ export class Forward {
       split: false,
       scratch: [],
       schedule: "attention",
-      statements: b.statements,
     };
   }
 
@@ -112,17 +107,21 @@ export class Forward {
   }
 
   /**
-   * Takes a block's scores into m and l, and leaves weights in their place, −1 for masked pairs.
+   * Takes a block's scores into m and l, and leaves weights in their place.
    *
-   * @returns The factor for o per own row, and whether any pair of the tile is masked (undefined: none can be).
+   * @returns The factor for o per own row, and which pairs are visible where some may be masked.
    */
-  #merge(scores: ArrayDecl, key: Instr, first: Instr): { shrink: Instr[]; masked: Instr | undefined } {
+  #merge(
+    scores: ArrayDecl,
+    key: Instr,
+    first: Instr,
+  ): { readonly shrink: readonly Instr[]; readonly visible: readonly Instr[] | undefined } {
     const { b, problem, tile } = this;
     const width = tile.block % 4 === 0 ? 4 : 1;
     const lowest = b.literal("f32", -Infinity);
     const zero = b.literal("f32", 0);
     const shrink: Instr[] = [];
-    let visible: Instr | undefined;
+    const visible: Instr[] = [];
     for (let r = 0; r < tile.rows; r++) {
       const vectors = this.#scoresOf(scores, r, key, first, width);
       const top = b.binary("max", b.read(this.maximum, r), this.#largest(vectors));
@@ -132,21 +131,16 @@ export class Forward {
       let sum: Instr | undefined;
       vectors.forEach((s, t) => {
         const weight = b.unary("exp", b.binary("sub", s, offset));
-        let counted = weight;
-        let marked = weight;
-        if (problem.masks) {
-          const seen = b.binary("ne", s, lowest);
-          counted = b.select(seen, weight, zero);
-          marked = b.select(seen, weight, b.literal("f32", -1));
-          visible = visible ? b.and(visible, seen) : seen;
-        }
+        const seen = problem.masks ? b.binary("ne", s, lowest) : undefined;
+        const counted = seen ? b.select(seen, weight, zero) : weight;
+        if (seen) visible.push(...this.rows.components(seen));
         sum = sum ? b.add(sum, counted) : counted;
-        this.rows.setVector(scores, r * tile.block + t * width, marked);
+        this.rows.setVector(scores, r * tile.block + t * width, counted);
       });
       b.set(this.maximum, r, top);
       b.set(this.total, r, b.add(b.mul(b.read(this.total, r), factor), this.rows.sum(sum!)));
     }
-    return { shrink, masked: visible && b.unary("not", folded(b, visible, (x, y) => b.and(x, y))) };
+    return { shrink, visible: problem.masks ? visible : undefined };
   }
 
   /** The finished scores of one own row, from its dot products. */
@@ -183,7 +177,7 @@ export class Forward {
         const factor = b.unary("exp", b.sub(b.read(this.maximum, r), offset));
         b.set(this.maximum, r, top);
         b.set(this.total, r, b.mul(b.read(this.total, r), factor));
-        rows.each(out.chunks, tile.unrollFill, (c) => {
+        rows.each(out.chunks, tile.unrollAll, (c) => {
           const place = rows.place(out, b.int(r), c);
           b.set(out.array, place, b.mul(b.read(out.array, place), factor));
         });
@@ -209,7 +203,7 @@ export class Forward {
         const lse = b.add(b.read(this.maximum, r), b.unary("log", l));
         lseStore.store(row, b.int(0), b.select(nothing, b.literal("f32", -Infinity), lse));
         if (problem.value.size === 0) return;
-        rows.each(out.chunks, tile.unrollFill, (c) => {
+        rows.each(out.chunks, tile.unrollAll, (c) => {
           const value = b.mul(b.read(out.array, rows.place(out, r, c)), scale);
           outStore.store(row, b.mul(c, out.width), value);
         });

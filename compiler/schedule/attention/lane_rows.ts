@@ -17,7 +17,8 @@ import type { IrBuilder } from "../../kernel/build.ts";
 import type { ArrayDecl, Instr } from "../../kernel/ir.ts";
 import { wide } from "../../kernel/ir.ts";
 import type { Evaluator } from "../../kernel/lower.ts";
-import { bindings, evaluate, type Matrix } from "./problem.ts";
+import { walk } from "../../kernel/value.ts";
+import { bindings, evaluate, isVar, type Matrix } from "./problem.ts";
 import type { AttentionTile } from "./tile.ts";
 
 /** Rows of a matrix in a lane array: row r, chunk c is element r · chunks + c. */
@@ -69,8 +70,8 @@ export class LaneRows {
   array(m: Pick<Matrix, "size">): Kept {
     const width = widthOf(m);
     const chunks = Math.max(1, m.size / width);
-    const { rows, unrollFill } = this.tile;
-    return { array: this.b.array("lane", wide("f32", width), rows * chunks, !unrollFill), chunks, width };
+    const { rows, unrollAll } = this.tile;
+    return { array: this.b.array("lane", wide("f32", width), rows * chunks, !unrollAll), chunks, width };
   }
 
   /** Loads the lane's own rows; `row` gives the index of row r. */
@@ -83,14 +84,14 @@ export class LaneRows {
   }
 
   #fill(kept: Kept, value: (r: Instr, c: Instr) => Instr): void {
-    const { rows, unrollFill } = this.tile;
+    const { rows, unrollAll } = this.tile;
     this.each(
       rows,
-      unrollFill,
+      unrollAll,
       (r) =>
         this.each(
           kept.chunks,
-          unrollFill,
+          unrollAll,
           (c) => this.b.set(kept.array, this.place(kept, r, c), value(r, c)),
         ),
     );
@@ -104,13 +105,13 @@ export class LaneRows {
     if (m.size === 0) return this.sum(zero);
     const total = b.array("lane", wide("f32", width), 1);
     b.set(total, 0, zero);
-    this.each(m.size / width, this.tile.unrollFill, (c) => b.set(total, 0, b.add(b.read(total, 0), term(c))));
+    this.each(m.size / width, this.tile.unrollAll, (c) => b.set(total, 0, b.add(b.read(total, 0), term(c))));
     return this.sum(b.read(total, 0));
   }
 
   scores(): ArrayDecl {
-    const { rows, block, unrollBlock } = this.tile;
-    return this.b.array("lane", wide("f32", 1), rows * block, !unrollBlock && block > 1);
+    const { rows, block, unrollAll } = this.tile;
+    return this.b.array("lane", wide("f32", 1), rows * block, !unrollAll && block > 1);
   }
 
   scorePlace(r: Instr | number, s: Instr): Instr {
@@ -131,6 +132,10 @@ export class LaneRows {
     for (const n of [0, 1, 2, 3] as const) b.set(array, place + n, b.component(value, n));
   }
 
+  components(x: Instr): readonly Instr[] {
+    return x.type.width === 1 ? [x] : ([0, 1, 2, 3] as const).map((i) => this.b.component(x, i));
+  }
+
   /** The sum of a vector's components. */
   sum(x: Instr): Instr {
     return folded(this.b, x, (p, q) => this.b.add(p, q));
@@ -138,38 +143,52 @@ export class LaneRows {
 
   /** All scores of a block; `row` gives the index of the block's row s. */
   dots(products: readonly Product[], row: (s: Instr) => Instr): void {
+    const { block, unrollAll, unrollHead } = this.tile;
+    for (const product of products) {
+      this.each(block, unrollAll, (s) => {
+        if (unrollHead && product.other.size > 0) this.#unrolledDots(product, s, row(s));
+        else this.#dotsByChunk(product, s, row(s));
+      });
+    }
+  }
+
+  #unrolledDots({ own, other, scores }: Product, s: Instr, at: Instr): void {
     const { b } = this;
-    const { rows, block, unrollBlock, unrollHead } = this.tile;
-    this.each(block, unrollBlock, (s) => {
-      const at = row(s);
-      for (const { own, other, scores } of products) {
-        if (unrollHead) {
-          const chunks = Array.from({ length: own.chunks }, (_, c) => this.chunk(other, at, b.int(c)));
-          for (let r = 0; r < rows; r++) {
-            const terms = chunks.map((y, c) => b.mul(b.read(own.array, r * own.chunks + c), y));
-            const total = terms.reduce((sum, term) => b.add(sum, term));
-            b.set(scores, this.scorePlace(r, s), this.sum(total));
-          }
-        } else {
-          const sums = b.array("lane", wide("f32", own.width), rows);
-          const zero = b.widen(b.literal("f32", 0), own.width);
-          for (let r = 0; r < rows; r++) b.set(sums, r, zero);
-          this.each(other.size === 0 ? 0 : own.chunks, false, (c) => {
-            const y = this.chunk(other, at, c);
-            for (let r = 0; r < rows; r++) {
-              const x = b.read(own.array, this.place(own, b.int(r), c));
-              b.set(sums, r, b.add(b.read(sums, r), b.mul(x, y)));
-            }
-          });
-          for (let r = 0; r < rows; r++) b.set(scores, this.scorePlace(r, s), this.sum(b.read(sums, r)));
-        }
+    const ys = Array.from({ length: own.chunks }, (_, c) => this.chunk(other, at, b.int(c)));
+    for (let r = 0; r < this.tile.rows; r++) {
+      // Multiply, add, multiply, add: a product is used up before the next is made.
+      let total: Instr | undefined;
+      ys.forEach((y, c) => {
+        const term = b.mul(b.read(own.array, r * own.chunks + c), y);
+        total = total ? b.add(total, term) : term;
+      });
+      b.set(scores, this.scorePlace(r, s), this.sum(total!));
+    }
+  }
+
+  #dotsByChunk({ own, other, scores }: Product, s: Instr, at: Instr): void {
+    const { b } = this;
+    const { rows } = this.tile;
+    const sums = b.array("lane", wide("f32", own.width), rows);
+    const zero = b.widen(b.literal("f32", 0), own.width);
+    for (let r = 0; r < rows; r++) b.set(sums, r, zero);
+    this.#foresee(other, at);
+    this.each(other.size === 0 ? 0 : own.chunks, false, (c) => {
+      const y = this.chunk(other, at, c);
+      for (let r = 0; r < rows; r++) {
+        const x = b.read(own.array, this.place(own, b.int(r), c));
+        b.set(sums, r, b.add(b.read(sums, r), b.mul(x, y)));
       }
     });
+    for (let r = 0; r < rows; r++) b.set(scores, this.scorePlace(r, s), this.sum(b.read(sums, r)));
   }
 
   /**
-   * sum[r, :] = sum[r, :] · scale[r] + Σ_s weight[r, s] · other[s, :] over a block in which no pair is masked.
+   * sum[r, :] = sum[r, :] · scale[r] + Σ_s weight[r, s] · other[s, :] over a block.
    *
+   * A masked pair is left out, whatever stands in the other row: selected, never multiplied by 0.
+   *
+   * @param visible Per own row and row of the block; undefined: no pair is masked.
    * @param scale One factor per own row; left out: 1.
    */
   accumulate(
@@ -177,61 +196,39 @@ export class LaneRows {
     other: Matrix,
     weights: ArrayDecl,
     row: (s: Instr) => Instr,
+    visible: readonly Instr[] | undefined,
     scale?: readonly Instr[],
   ): void {
     const { b } = this;
-    const { rows, block, unrollSums } = this.tile;
+    const { rows, block, unrollAll } = this.tile;
     if (other.size === 0) return;
     const at = Array.from({ length: block }, (_, s) => row(b.int(s)));
-    this.each(sum.chunks, unrollSums, (c) => {
+    for (const index of at) this.#foresee(other, index);
+    this.each(sum.chunks, unrollAll, (c) => {
       const ys = at.map((index) => this.chunk(other, index, c));
       for (let r = 0; r < rows; r++) {
         const place = this.place(sum, b.int(r), c);
         let total = b.read(sum.array, place);
         if (scale) total = b.mul(total, scale[r]!);
-        ys.forEach((y, s) => total = b.add(total, b.mul(b.read(weights, r * block + s), y)));
+        ys.forEach((y, s) => {
+          const more = b.add(total, b.mul(b.read(weights, r * block + s), y));
+          total = visible ? b.select(visible[r * block + s]!, more, total) : more;
+        });
         b.set(sum.array, place, total);
       }
     });
   }
 
   /**
-   * The same where pairs may be masked: their weight is negative in `marks`, and they are left out, whatever stands in
-   * the other row. Meant for the few blocks that a mask cuts through, so it is compact and not fast.
+   * Computes, where the cursor stands, what the places of a row's elements share: inside a loop over its chunks only an
+   * addition is then left to do.
    */
-  accumulateUnmasked(
-    sum: Kept,
-    other: Matrix,
-    weights: ArrayDecl,
-    marks: ArrayDecl,
-    row: (s: Instr) => Instr,
-    scale?: readonly Instr[],
-  ): void {
-    const { b } = this;
-    const { rows, block, unrollBlock, unrollSums } = this.tile;
-    if (other.size === 0) return;
-    if (scale) {
-      this.each(sum.chunks, unrollSums, (c) => {
-        for (let r = 0; r < rows; r++) {
-          const place = this.place(sum, b.int(r), c);
-          b.set(sum.array, place, b.mul(b.read(sum.array, place), scale[r]!));
-        }
-      });
-    }
-    this.each(block, unrollBlock, (s) => {
-      const at = row(s);
-      const own = Array.from({ length: rows }, (_, r) => {
-        const place = this.scorePlace(r, s);
-        return { weight: b.read(weights, place), masked: b.lt(b.read(marks, place), b.literal("f32", 0)) };
-      });
-      this.each(sum.chunks, unrollSums, (c) => {
-        const y = this.chunk(other, at, c);
-        own.forEach(({ weight, masked }, r) => {
-          const place = this.place(sum, b.int(r), c);
-          const total = b.read(sum.array, place);
-          b.set(sum.array, place, b.select(masked, total, b.add(total, b.mul(weight, y))));
-        });
-      });
+  #foresee(m: Matrix, row: Instr): void {
+    const { k } = this.ev;
+    walk([m.value], (v) => {
+      if (v.kind !== "load" || !isVar(m.along) || !v.index.free.has(m.along)) return;
+      const start = k.substitute(v.index, new Map([[m.along, k.int(0)]]));
+      this.ev.with(bindings([m.row, row]), () => this.ev.eval(start));
     });
   }
 }

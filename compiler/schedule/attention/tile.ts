@@ -1,6 +1,7 @@
 /** How the kernels of attention are cut to a target, all numbers from it (SCHEDULES §9). */
 
-import type { BuiltKernel } from "../../kernel/build.ts";
+import type { Kernel, Statement } from "../../kernel/ir.ts";
+import { statementsOfKernel } from "../../kernel/walk.ts";
 import type { Target } from "../../target.ts";
 
 export interface AttentionTile {
@@ -11,13 +12,17 @@ export interface AttentionTile {
   readonly block: number;
   /** Lanes that share their own rows and take turns with the blocks, where there are fewer rows than lanes. */
   readonly across: number;
-  /** What is straight-line code instead of a loop: the head axis of a dot product, the rows of a block, … */
+  /** Dot products are straight-line code along the head axis, not a loop. */
   readonly unrollHead: boolean;
-  readonly unrollBlock: boolean;
-  /** … the head axis of sums, and reading and writing of own rows. Then lane arrays are registers. */
-  readonly unrollSums: boolean;
-  readonly unrollFill: boolean;
+  /** Everything but the walk over blocks is straight-line code, so that lane arrays are registers. */
+  readonly unrollAll: boolean;
 }
+
+type Shape = readonly [rows: number, block: number];
+
+/** Best first, by measurement (tests/bench/attention.ts). */
+const fewLanes: readonly Shape[] = [[8, 16], [8, 8], [4, 8], [4, 4], [2, 8], [2, 4], [1, 8], [1, 4]];
+const manyLanes: readonly Shape[] = [[1, 8], [1, 4]];
 
 const powerBelow = (n: number): number => 2 ** Math.floor(Math.log2(Math.max(1, n)));
 
@@ -29,44 +34,50 @@ const powerBelow = (n: number): number => 2 ** Math.floor(Math.log2(Math.max(1, 
  * everything unrolled so that it stays in them.
  *
  * @param rows Rows to be owned in all, of each of `heads` matrices.
- * @param most Rows that one lane may own at most, a power of two.
  * @param share Lanes may share rows.
  */
 export function tilesFor(
   target: Target,
   rows: number,
   heads: number,
-  most: number,
   share: boolean,
 ): readonly AttentionTile[] {
   const lanes = target.lanes.contraction;
   const across = share && powerBelow(lanes) === lanes ? powerBelow(lanes / Math.max(1, rows)) : 1;
-  const many = target.row.rowsPerLane > 0;
+  const several = target.row.rowsPerLane > 0;
   const tiles: AttentionTile[] = [];
-  const add = (count: number, block: number, unrollHead: boolean) =>
-    tiles.push({
-      lanes,
-      rows: count,
-      block,
-      across,
-      unrollHead,
-      unrollBlock: unrollHead && !many,
-      unrollSums: unrollHead && !many,
-      unrollFill: unrollHead && !many,
-    });
-  for (let count = many ? most : 1; count >= 1; count /= 2) {
-    // Rows that would leave lanes idle, or the machine, are given to other lanes.
-    const groups = heads * Math.ceil(rows / (lanes * count));
-    if (count > 1 && (rows < lanes * count || groups < target.parallel)) continue;
-    for (const block of [8, 4]) add(count, block, true);
+  for (const unrollAll of several ? [false] : [true, false]) {
+    for (const [count, block] of several ? fewLanes : manyLanes) {
+      // Rows that would leave lanes idle, or the machine, are given to other lanes.
+      const groups = heads * Math.ceil(rows / (lanes * count));
+      if (count > 1 && (rows < lanes * count || groups < target.parallel)) continue;
+      tiles.push({ lanes, rows: count, block, across, unrollHead: true, unrollAll });
+    }
   }
-  add(1, 4, false);
-  add(1, 1, false);
+  for (const block of [4, 1]) {
+    tiles.push({ lanes, rows: 1, block, across, unrollHead: false, unrollAll: false });
+  }
   return tiles;
 }
 
+/**
+ * Statements that cost a compiler time: not those that name a part of what is there already, nor index arithmetic.
+ */
+export function workOf(kernel: Kernel): number {
+  let work = 0;
+  for (const statement of statementsOfKernel(kernel)) if (isWork(statement)) work++;
+  return work;
+}
+
+function isWork(statement: Statement): boolean {
+  if (statement.kind !== "let") return true;
+  const { kind, type } = statement.instr;
+  if (kind === "load") return true;
+  return (kind === "unary" || kind === "binary" || kind === "select") && type.scalar === "f32";
+}
+
 /** The kernel of the first tile that stays within the target's statements, else the last. */
-export function firstWithin<K extends BuiltKernel & { readonly statements: number }>(
+export function firstWithin<K extends { readonly kernel: Kernel }>(
   target: Target,
   tiles: readonly AttentionTile[],
   build: (tile: AttentionTile) => K,
@@ -74,7 +85,7 @@ export function firstWithin<K extends BuiltKernel & { readonly statements: numbe
   let built: K | undefined;
   for (const tile of tiles) {
     built = build(tile);
-    if (built.statements <= target.statements) break;
+    if (workOf(built.kernel) <= target.statements) break;
   }
   return built!;
 }

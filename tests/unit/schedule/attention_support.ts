@@ -117,7 +117,7 @@ export function run<A>(c: Case<A>, target: Target, how: "interpret" | "javascrip
   types.forEach((type, n) => memory.set(`out${n}`, new Float32Array(count(type.shape)).fill(NaN)));
   for (const { kernel, buffers, params, groups, scratch } of plan(c, target)) {
     verifyKernel(kernel, target.limits);
-    for (const s of scratch) memory.set(s.name, new Float32Array(s.size).fill(NaN));
+    for (const s of scratch) if (!memory.has(s.name)) memory.set(s.name, new Float32Array(s.size).fill(NaN));
     const views = buffers.map((ref) => memory.get(ref.name)!);
     const named = Object.fromEntries(kernel.params.map((p, i) => [p.name, params[i]!]));
     if (how === "interpret") interpret(kernel, views, named, groups);

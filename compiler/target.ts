@@ -130,7 +130,7 @@ export const gpuTarget: Target = {
   name: "gpu",
   lanes: { map: 256, row: 128, contraction: 64 },
   mapPerLane: 1,
-  row: { rowsPerLane: 0, perLane: 2, merge: true, perChunk: 16, keep: 8, unroll: 1 },
+  row: { rowsPerLane: 0, perLane: 2, merge: true, perChunk: 16, keep: 8, unroll: 4 },
   contraction: {
     shape: "register",
     tile: [8, 8],

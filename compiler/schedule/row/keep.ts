@@ -25,6 +25,7 @@ export function keepPlan(
 ): KeepPlan | undefined {
   if (shape.along === "columns" || shape.chunks > 1 || shape.length % shape.item !== 0) return undefined;
   const perLane = Math.ceil(shape.length / shape.item / shape.across);
+  if (perLane > target.row.keep) return undefined;
   const plan = passes.map((_, p) => cut(space, passes.slice(p + 1), p, height));
   if (plan.every((kept) => kept.length === 0)) return undefined;
   if (plan.some((kept) => kept.length * perLane > target.row.keep)) return undefined;

@@ -79,6 +79,25 @@ export function convolution([B, C, O, X, W]: readonly [number, number, number, n
   return g;
 }
 
+/** Its gradient by the weights: a long sum over images and pixels. */
+export function weightGradient([B, C, O, X, W]: readonly [number, number, number, number, number]): Group {
+  const g = new Group();
+  const { k } = g;
+  const x = g.input("x", [B, C, X, X]);
+  const dy = g.input("dy", [B, O, X, X]);
+  const border = (W - 1) / 2;
+  g.output("dw", [O, C, W, W], ([o, c, u, v]) =>
+    k.reduce("sum", [B, X, X], [o!, c!, u!, v!], ([n, i, j]) => {
+      const row = k.affine([[i!, 1], [u!, 1]], -border);
+      const column = k.affine([[j!, 1], [v!, 1]], -border);
+      const inside = [k.le(0, row), k.lt(row, X), k.le(0, column), k.lt(column, X)].reduce((p, q) =>
+        k.and(p, q)
+      );
+      return k.mul(dy.at([n!, o!, i!, j!]), k.guard(inside, x.at([n!, c!, row, column]), 0));
+    }));
+  return g;
+}
+
 const square = (n: number): [number, number, number] => [n, n, n];
 const silu = ({ k }: Group, x: Value) => k.div(x, k.add(1, k.unary("exp", k.unary("neg", x))));
 const biasTanh = (g: Group, y: Value, m: Value, n: Value): Value => {
@@ -104,7 +123,11 @@ export const cases: readonly Case[] = [
   { name: "GPT 512×512×128", flop: 2 * 512 * 512 * 128, make: () => matmul([512, 512, 128]) },
   { name: "GPT dW 128×512×512", flop: 2 * 128 * 512 * 512, make: () => matmul([128, 512, 512], transposed) },
   { name: "GPT logits 512×128×65", flop: 2 * 512 * 128 * 65, make: () => matmul([512, 128, 65]) },
-  { name: "GPT logits dW 128×512×65", flop: 2 * 512 * 128 * 65, make: () => matmul([128, 512, 65], transposed) },
+  {
+    name: "GPT logits dW 128×512×65",
+    flop: 2 * 512 * 128 * 65,
+    make: () => matmul([128, 512, 65], transposed),
+  },
   {
     name: "GPT logits dX 512×65×128",
     flop: 2 * 512 * 128 * 65,
@@ -118,6 +141,11 @@ export const cases: readonly Case[] = [
     name: "conv 8×32×56×56, 64 of 3×3",
     flop: 2 * 8 * 64 * 56 * 56 * 288,
     make: () => convolution([8, 32, 64, 56, 3]),
+  },
+  {
+    name: "conv dW 8×32×56×56, 64 of 3×3",
+    flop: 2 * 8 * 64 * 56 * 56 * 288,
+    make: () => weightGradient([8, 32, 64, 56, 3]),
   },
 ];
 

@@ -8,7 +8,9 @@
 import { isContiguous } from "../../kernel/lower.ts";
 import { type BufferRef, type Reduce, type Value, type Values, type Var, walk } from "../../kernel/value.ts";
 import type { LoweredGroup, Refusal, Root } from "../group.ts";
+import type { Target } from "../../target.ts";
 import { normalize } from "./normal.ts";
+import { orient } from "./orient.ts";
 import { type Rider, riderOf } from "./riders.ts";
 import { classify, cutSides } from "./sides.ts";
 
@@ -46,48 +48,8 @@ export function contiguousLoads(values: readonly Value[], along: Var): number {
   return count;
 }
 
-/** The coefficient of a variable in an index; 0 where it is not affine in it. */
-function strideOf(index: Value, v: Var): number {
-  if (index === v) return 1;
-  return index.kind === "linear" ? index.terms.find((t) => t.atom === v)?.coefficient ?? 0 : 0;
-}
-
-/**
- * Which class is the columns, with its vector axis last: the one whose axis is contiguous in the first result, so that
- * a lane stores vectors. Where that axis has no whole vectors, either the lanes store single elements next to each
- * other, or, if vectors are worth more than that, the other class is the columns.
- */
-function orient(
-  stores: readonly Store[],
-  one: readonly Var[],
-  other: readonly Var[],
-  preferVectors: boolean,
-): { rows: readonly Var[]; columns: readonly Var[] } {
-  const index = stores[0]!.index;
-  const [next, vectors] = preferVectors ? [1, 2] : [2, 1];
-  const score = (v: Var, side: readonly Var[]): number => {
-    const whole = v.extent % 4 === 0;
-    return (whole && isContiguous(index, v) ? 4 : 0) + (strideOf(index, v) === 1 ? next : 0) +
-      (whole && extentOf(side) >= fewVectors ? vectors : 0);
-  };
-  let columns = other;
-  let best = other.at(-1)!;
-  for (const side of [one, other]) {
-    for (const v of side) if (score(v, side) > score(best, columns)) [best, columns] = [v, side];
-  }
-  const rows = columns === one ? other : one;
-  return { rows, columns: [...columns.filter((v) => v !== best), best] };
-}
-
-/** Fewer elements than this leave most lanes without a vector. */
-const fewVectors = 32;
-
-/**
- * Reads a group as one contraction, or says why it is none.
- *
- * @param preferVectors Columns in whole vectors are worth more than results that lie next to each other.
- */
-export function contractionOf(group: LoweredGroup, preferVectors = false): Contraction | Refusal {
+/** Reads a group as one contraction, or says why it is none. */
+export function contractionOf(group: LoweredGroup, target: Target): Contraction | Refusal {
   const { values: k, roots } = group;
   const size = (root: Root) => root.shape.reduce((n, d) => n * d, 1);
   const first = roots.reduce((a, b) => size(b) > size(a) ? b : a);
@@ -101,25 +63,31 @@ export function contractionOf(group: LoweredGroup, preferVectors = false): Contr
   const { reduce, stores } = normal;
   const classes = classify(reduce.body, normal.axes, reduce.vars);
   if ("refused" in classes) return classes;
-  const oriented = orient(stores, classes.rows, classes.columns, preferVectors);
-  const { a, b } = cutSides(reduce.body, { batch: classes.batch, ...oriented });
-  const width = oriented.columns.at(-1)!.extent % 4 === 0 ? 4 : 1;
-  const alone: Contraction = {
-    k,
-    reduce,
-    batch: classes.batch,
-    ...oriented,
-    a,
-    b,
-    stores,
-    riders: [],
-    width,
-  };
-  const riders: Rider[] = [];
-  for (const root of roots.filter((r) => !isMain(r))) {
-    const rider = riderOf(alone, root);
-    if ("refused" in rider) return rider;
-    riders.push(rider);
+  const others = roots.filter((r) => !isMain(r));
+  let reason: Refusal = { refused: "" };
+  // Riders ride with the columns; where there are none, the first way is taken.
+  for (const oriented of orient(reduce, stores, classes.rows, classes.columns, target)) {
+    const sides = cutSides(reduce.body, { batch: classes.batch, ...oriented });
+    const width = oriented.columns.at(-1)!.extent % 4 === 0 ? 4 : 1;
+    const alone: Contraction = {
+      k,
+      reduce,
+      batch: classes.batch,
+      ...oriented,
+      ...sides,
+      stores,
+      riders: [],
+      width,
+    };
+    const riders: Rider[] = [];
+    let refusal: Refusal | undefined;
+    for (const root of others) {
+      const rider = riderOf(alone, root);
+      if ("refused" in rider) refusal = rider;
+      else riders.push(rider);
+    }
+    if (!refusal) return { ...alone, riders };
+    reason = refusal;
   }
-  return { ...alone, riders };
+  return reason;
 }

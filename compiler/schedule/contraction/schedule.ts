@@ -3,6 +3,7 @@
  * gradients, one-hot products, convolution and its gradients.
  *
  *     problem.ts    the group as one contraction: axes split and merged (normal.ts), sorted by side (sides.ts)
+ *     orient.ts     which side is the columns
  *     riders.ts     sums of one side alone that are added up on the way
  *     tiling.ts     which loop nest, and how large its tiles are
  *     split_k.ts    a long sum with few tiles, as a contraction of parts and a map
@@ -30,8 +31,7 @@ import { panelTiling, registerTiling } from "./tiling.ts";
 const shortestPart = 32;
 
 export function scheduleContraction(group: LoweredGroup, target: Target): Scheduled {
-  // A panel stores its results once and reads vectors at every step; elsewhere neighbors in memory are what counts.
-  const c = contractionOf(group, target.contraction.shape === "panel");
+  const c = contractionOf(group, target);
   if ("refused" in c) return c;
   if (productsOf(c) <= target.contraction.plain) {
     const plain = scheduleMap(group, target);

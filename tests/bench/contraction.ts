@@ -19,6 +19,8 @@ import { Group } from "../unit/schedule/contraction_support.ts";
 export interface Case {
   readonly name: string;
   readonly flop: number;
+  /** GFLOP/s of the best kernel written by hand for just these sizes (lavapipe of Mesa 25, two idle cores). */
+  readonly byHand?: number;
   readonly make: () => Group;
 }
 
@@ -107,18 +109,23 @@ const biasTanh = (g: Group, y: Value, m: Value, n: Value): Value => {
 };
 
 export const cases: readonly Case[] = [
-  { name: "matmul 256", flop: 2 * 256 ** 3, make: () => matmul(square(256)) },
-  { name: "matmul 512", flop: 2 * 512 ** 3, make: () => matmul(square(512)) },
-  { name: "matmul 1024", flop: 2 * 1024 ** 3, make: () => matmul(square(1024)) },
-  { name: "A·Bᵀ 512", flop: 2 * 512 ** 3, make: () => matmul(square(512), rowMajor, transposed) },
-  { name: "Aᵀ·B 512", flop: 2 * 512 ** 3, make: () => matmul(square(512), transposed, rowMajor) },
+  { name: "matmul 256", flop: 2 * 256 ** 3, byHand: 47, make: () => matmul(square(256)) },
+  { name: "matmul 512", flop: 2 * 512 ** 3, byHand: 55, make: () => matmul(square(512)) },
+  { name: "matmul 1024", flop: 2 * 1024 ** 3, byHand: 58, make: () => matmul(square(1024)) },
+  { name: "A·Bᵀ 512", flop: 2 * 512 ** 3, byHand: 51, make: () => matmul(square(512), rowMajor, transposed) },
+  { name: "Aᵀ·B 512", flop: 2 * 512 ** 3, byHand: 47, make: () => matmul(square(512), transposed, rowMajor) },
   { name: "Aᵀ·Bᵀ 512", flop: 2 * 512 ** 3, make: () => matmul(square(512), transposed, transposed) },
   {
     name: "tanh(silu(A)·B + b) + C",
     flop: 2 * 512 ** 3,
     make: () => matmul(square(512), rowMajor, rowMajor, silu, biasTanh),
   },
-  { name: "batched 16×128×64×128", flop: 2 * 16 * 128 * 64 * 128, make: () => batched([16, 128, 64, 128]) },
+  {
+    name: "batched 16×128×64×128",
+    flop: 2 * 16 * 128 * 64 * 128,
+    byHand: 51,
+    make: () => batched([16, 128, 64, 128]),
+  },
   { name: "GPT 512×128×512", flop: 2 * 512 * 128 * 512, make: () => matmul([512, 128, 512]) },
   { name: "GPT 512×512×128", flop: 2 * 512 * 512 * 128, make: () => matmul([512, 512, 128]) },
   { name: "GPT dW 128×512×512", flop: 2 * 128 * 512 * 512, make: () => matmul([128, 512, 512], transposed) },
@@ -140,11 +147,13 @@ export const cases: readonly Case[] = [
   {
     name: "conv 8×32×56×56, 64 of 3×3",
     flop: 2 * 8 * 64 * 56 * 56 * 288,
+    byHand: 73,
     make: () => convolution([8, 32, 64, 56, 3]),
   },
   {
     name: "conv dW 8×32×56×56, 64 of 3×3",
     flop: 2 * 8 * 64 * 56 * 56 * 288,
+    byHand: 38,
     make: () => weightGradient([8, 32, 64, 56, 3]),
   },
 ];
@@ -276,7 +285,7 @@ export async function openDevice(): Promise<GPUDevice> {
 
 if (import.meta.main) {
   const device = await openDevice();
-  for (const { name, flop, make } of cases) {
+  for (const { name, flop, byHand, make } of cases) {
     if (Deno.args.length > 0 && !Deno.args.some((part) => name.includes(part))) continue;
     const group = make();
     const kernels = group.schedule(softwareTarget);
@@ -286,7 +295,9 @@ if (import.meta.main) {
     group.spotCheck();
     const rate = (flop / ms / 1e6).toFixed(1);
     console.log(
-      `${name.padEnd(28)} ${ms.toFixed(2)} ms  ${rate} GFLOP/s  first ${prepared.first.toFixed(0)} ms`,
+      `${name.padEnd(28)} ${ms.toFixed(2)} ms  ${rate} GFLOP/s${
+        byHand ? ` (by hand ${byHand})` : ""
+      }  first ${prepared.first.toFixed(0)} ms`,
     );
     prepared.destroy();
   }

@@ -7,7 +7,7 @@
 
 import type { Instr } from "../../kernel/ir.ts";
 import { type Evaluator, isContiguous } from "../../kernel/lower.ts";
-import type { Reduce, Value, Var } from "../../kernel/value.ts";
+import { type Reduce, type Value, type Var, walk } from "../../kernel/value.ts";
 import type { Operand, Steps } from "./operand.ts";
 import type { Bindings, Places } from "./places.ts";
 import type { Contraction, Store } from "./problem.ts";
@@ -108,21 +108,35 @@ function storeAt(
   const inside = [condition, columns.inside(column)].filter((x) => x !== undefined);
   const guarded = (f: () => void) =>
     inside.length === 0 ? f() : b.if(inside.reduce((x, y) => b.and(x, y)), f);
-  ev.with([[k.substitute(reduce, here), sum]], () => {
-    const results = stores.map((store) => ev.eval(k.substitute(store.value, here), columns.width, along));
-    guarded(() => {
-      stores.forEach((store, i) => {
-        const index = k.substitute(store.index, here);
-        if (!along) b.store(store.buffer, ev.eval(index), results[i]!);
-        else if (isContiguous(index, along) && store.buffer.size % 4 === 0) {
-          b.store(store.buffer, ev.eval(index), b.widen(results[i]!, 4));
-        } else {
-          for (const e of [0, 1, 2, 3] as const) {
-            const one = k.substitute(index, new Map([[along, k.int(e)]]));
-            b.store(store.buffer, ev.eval(one), b.component(results[i]!, e));
-          }
+  const evaluate = () =>
+    stores.map((store) => ev.eval(k.substitute(store.value, here), columns.width, along));
+  const write = (results: readonly Instr[]) =>
+    stores.forEach((store, i) => {
+      const index = k.substitute(store.index, here);
+      if (!along) b.store(store.buffer, ev.eval(index), results[i]!);
+      else if (isContiguous(index, along) && store.buffer.size % 4 === 0) {
+        b.store(store.buffer, ev.eval(index), b.widen(results[i]!, 4));
+      } else {
+        for (const e of [0, 1, 2, 3] as const) {
+          const one = k.substitute(index, new Map([[along, k.int(e)]]));
+          b.store(store.buffer, ev.eval(one), b.component(results[i]!, e));
         }
-      });
+      }
     });
+  ev.with([[k.substitute(reduce, here), sum]], () => {
+    if (updatesInPlace(stores)) return guarded(() => write(evaluate()));
+    // Outside the condition rows share what they read.
+    const results = evaluate();
+    guarded(() => write(results));
   });
+}
+
+/** Is something stored over what is read? Then a place that does not exist must not read its neighbor's either. */
+function updatesInPlace(stores: readonly Store[]): boolean {
+  const written = new Set(stores.map((s) => s.buffer.name));
+  let found = false;
+  walk(stores.map((s) => s.value), (v) => {
+    if (v.kind === "load" && written.has(v.buffer.name)) found = true;
+  });
+  return found;
 }

@@ -39,7 +39,7 @@ function hostOf(c: Contraction, { grid, columns }: Tiling): Store | undefined {
   const units = extentOf(c.columns) / c.width;
   if (units % (grid[1] * columns) !== 0) return undefined;
   const read = new Set<string>();
-  walk(c.stores.map((s) => s.value), (v) => {
+  walk([...c.stores, ...c.riders.map((r) => r.store)].map((s) => s.value), (v) => {
     if (v.kind === "load") read.add(v.buffer.name);
   });
   return c.stores.find(({ buffer, index }) =>

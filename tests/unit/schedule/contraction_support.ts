@@ -33,6 +33,8 @@ export class Group {
   readonly k = new Values();
   readonly roots: Root[] = [];
   readonly data = new Map<string, Float32Array | Int32Array>();
+  /** The inputs as they were: an output may overwrite one. */
+  readonly #given = new Map<string, Float32Array | Int32Array>();
 
   #reader(
     name: string,
@@ -55,7 +57,9 @@ export class Group {
       strides[axis] = stride;
       stride *= shape[axis]!;
     }
-    this.data.set(name, randomNumbers(stride, this.data.size + 1));
+    const numbers = randomNumbers(stride, this.data.size + 1);
+    this.data.set(name, numbers);
+    this.#given.set(name, numbers.slice());
     return this.#reader(name, "f32", shape, strides, stride);
   }
 
@@ -72,7 +76,7 @@ export class Group {
     const index = this.k.affine(axes.map((x, i) => [x, strides[i]!] as const));
     const buffer: BufferRef = { name, dtype: "f32", size: count(shape) };
     this.roots.push({ value: value(axes), shape, axes, buffer, index });
-    this.data.set(name, new Float32Array(buffer.size).fill(NaN));
+    if (!this.data.has(name)) this.data.set(name, new Float32Array(buffer.size).fill(NaN));
   }
 
   get lowered(): LoweredGroup {
@@ -108,7 +112,7 @@ export class Group {
   compare(every = 1): void {
     for (const root of this.roots) {
       const got = this.data.get(root.buffer.name)!;
-      const meaning = new Meaning(this.data);
+      const meaning = new Meaning(new Map([...this.data, ...this.#given]));
       forEachIndex(root, every, (env) => {
         const at = meaning.of(root.index, env);
         const want = meaning.of(root.value, env);

@@ -201,6 +201,21 @@ for (const target of targets) {
     }
   });
 
+  Deno.test(`scheduleContraction() updates in place on ${target.name}`, () => {
+    for (const [M, K, N] of [[8, 40, 16], [7, 40, 5], [5, 40, 12]] as const) {
+      const g = new Group();
+      const { k } = g;
+      const a = g.input("a", [M, K]);
+      const b = g.input("b", [K, N]);
+      const old = g.input("w", [M, N]);
+      g.output("w", [M, N], ([m, n]) => {
+        const sum = k.reduce("sum", [K], [m!, n!], ([i]) => k.mul(a.at([m!, i!]), b.at([i!, n!])));
+        return k.sub(old.at([m!, n!]), k.mul(sum, 0.1));
+      });
+      g.check(target);
+    }
+  });
+
   Deno.test(`scheduleContraction() reads heads through reshapes on ${target.name}`, () => {
     const g = new Group();
     const { k } = g;

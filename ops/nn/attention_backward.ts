@@ -49,11 +49,8 @@ const isDelta = (out: { readonly shape: Shape }, q: { readonly shape: Shape }): 
 export const attentionBackwardOp = defineOp<AttentionAttrs>({
   name: "attentionBackward",
   infer: ([q, k, v]) => [q!, k!, v!],
-  gradient: {
-    notDifferentiable:
-      "its kernels give first derivatives only. For second ones write softmax(q·kᵀ)·v in plain ops " +
-      "(attentionPlain), and keep it plain",
-  },
+  // Second derivatives are rare: they need no kernels of their own, but do need scores of size T·S.
+  gradient: { byExpansion: true },
   reference: (inputs, attrs, { inputs: types, outputs }) =>
     backwardReference(named(inputs), named(types), attrs, outputs),
   lower: {

@@ -46,6 +46,7 @@ type Definition =
 
 /** What holds at one place, and what has been derived from it. */
 interface Scope extends Context {
+  readonly facts: Affine[];
   readonly forms: Map<Instr, (Affine | undefined)[]>;
   readonly atoms: Map<string, AtomFacts>;
 }
@@ -116,7 +117,7 @@ export class Ranges {
     return this.#withFacts([], f);
   }
 
-  #newScope(facts: readonly Affine[]): Scope {
+  #newScope(facts: Affine[]): Scope {
     const atoms = new Map<string, AtomFacts>();
     return { facts, forms: new Map(), atoms, atom: (name) => this.#atom(name, atoms) };
   }
@@ -270,7 +271,12 @@ export class Ranges {
       constant: units,
     };
     if (this.#fits(remainder, { lo: 0, hi: divisor - 1 })) return outside;
-    return add(outside, this.#quotient(remainder, divisor));
+    const result = add(outside, this.#quotient(remainder, divisor));
+    // Divided apart, what is known of the sum would be lost to fractions: 4g + l ≤ 5 says 2g + l / 2 ≤ 2, and not 2½.
+    if (whole.size > 0) {
+      this.#scope.facts.push(plus(result, -Math.floor(upperBound(of, this.#scope) / divisor)));
+    }
+    return result;
   }
 
   // ---- atoms ----------------------------------------------------------------------------------------------------

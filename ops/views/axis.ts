@@ -19,6 +19,8 @@ export function axesOf(op: string, axes: number | readonly number[] | undefined,
   if (axes === undefined) return shape.map((_, i) => i);
   const list = (typeof axes === "number" ? [axes] : axes).map((a) => axisOf(op, a, shape));
   const sorted = [...new Set(list)].sort((a, b) => a - b);
-  if (sorted.length !== list.length) throw new ShapeError(`${op}: an axis is named twice in [${list.join(", ")}]`);
+  if (sorted.length !== list.length) {
+    throw new ShapeError(`${op}: an axis is named twice in [${list.join(", ")}]`);
+  }
   return sorted;
 }

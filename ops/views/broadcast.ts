@@ -16,7 +16,9 @@ export const broadcastToOp = defineOp<{ shape: Shape }>({
     const lead = shape.length - from.length;
     if (lead < 0 || from.some((d, i) => d !== 1 && d !== shape[i + lead])) {
       throw new ShapeError(
-        `broadcastTo: ${showShape(from)} does not stretch to ${showShape(shape)}: every size must be equal or 1, ` +
+        `broadcastTo: ${showShape(from)} does not stretch to ${
+          showShape(shape)
+        }: every size must be equal or 1, ` +
           "counted from the last axis",
       );
     }
@@ -25,13 +27,17 @@ export const broadcastToOp = defineOp<{ shape: Shape }>({
   gradient({ inputs: [x], cotangents: [g] }) {
     if (!g) return [null];
     const lead = g.shape.length - x!.shape.length;
-    const stretched = g.shape.map((_, i) => i).filter((i) => i < lead || (x!.shape[i - lead] === 1 && g.shape[i] !== 1));
+    const stretched = g.shape.map((_, i) => i).filter((i) =>
+      i < lead || (x!.shape[i - lead] === 1 && g.shape[i] !== 1)
+    );
     return [reshape(sum(g, stretched), x!.shape)];
   },
   reference([x], _attrs, { inputs, outputs }) {
     const from = inputs[0]!.shape;
     const lead = outputs[0]!.shape.length - from.length;
-    return [gatherBy(x!, inputs[0]!, outputs[0]!, (index) => from.map((d, i) => d === 1 ? 0 : index[i + lead]!))];
+    return [
+      gatherBy(x!, inputs[0]!, outputs[0]!, (index) => from.map((d, i) => d === 1 ? 0 : index[i + lead]!)),
+    ];
   },
   lower(k, [x], at) {
     const lead = at.length - x!.shape.length;
@@ -51,7 +57,10 @@ export const broadcastToOp = defineOp<{ shape: Shape }>({
  *
  * @throws ShapeError when a size is neither equal nor 1.
  */
-export function broadcastTo<const S extends Shape, D extends DType>(x: Tensor<Shape, D>, shape: S): Tensor<S, D> {
+export function broadcastTo<const S extends Shape, D extends DType>(
+  x: Tensor<Shape, D>,
+  shape: S,
+): Tensor<S, D> {
   if (sameShape(x.shape, shape)) return x as Tensor<S, D>;
   return apply(broadcastToOp, [x], { shape }) as Tensor<S, D>;
 }

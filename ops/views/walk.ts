@@ -24,7 +24,10 @@ export const offsetOf = (index: readonly number[], shape: readonly number[]): nu
 };
 
 /** Visits every index of a shape in row-major order. The array is reused between visits. */
-export function forEachIndex(shape: readonly number[], visit: (index: number[], position: number) => void): void {
+export function forEachIndex(
+  shape: readonly number[],
+  visit: (index: number[], position: number) => void,
+): void {
   const total = count(shape);
   const index = new Array<number>(shape.length).fill(0);
   for (let position = 0; position < total; position++) {

@@ -29,7 +29,7 @@ Deno.test("openDevice() takes the adapter where nothing is asked for", async () 
   using device = await openDevice({ trace: (message) => heard.push(message), quirks });
   assert.equal(device.kind, "webgpu");
   assert.equal(heard.length, 1);
-  assert(heard[0]!.includes(device.name), heard[0]);
+  assert(heard[0]!.includes(device.name), heard[0]!);
 });
 
 Deno.test("openDevice() refuses an adapter that computes wrongly, and names what is wrong", async () => {

@@ -28,12 +28,12 @@ function slopes2(f: (a: Tensor, b: Tensor) => Tensor, a: number, b: number): num
   }, { a: [a], b: [b] }).flat();
 }
 
-function near(got: readonly number[], want: readonly number[], message?: string): void {
+function near(got: readonly number[], want: readonly number[], message = "numbers"): void {
   assert.equal(got.length, want.length, message);
   got.forEach((x, i) => {
     const fits = Object.is(x + 0, want[i]! + 0) ||
       Math.abs(x - want[i]!) <= 1e-6 * Math.max(1e-3, Math.abs(want[i]!));
-    assert.ok(fits, `${message ?? ""} [${i}]: ${x}, not ${want[i]}`);
+    assert.ok(fits, `${message} [${i}]: ${x}, not ${want[i]}`);
   });
 }
 

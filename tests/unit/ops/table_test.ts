@@ -59,9 +59,8 @@ for (const op of ops) {
             const [wrong] = mismatches(want, got[i]!);
             assert.ok(
               !wrong,
-              wrong &&
-                `result ${i}[${wrong.index}] is ${wrong.got} and should be ${wrong.want} ± ${wrong.tolerance}, ` +
-                  `of ${show(sample)}${fused ? ", products fused with sums" : ""}`,
+              `result ${i}[${wrong?.index}] is ${wrong?.got} and should be ${wrong?.want} ± ${wrong?.tolerance}, ` +
+                `of ${show(sample)}${fused ? ", products fused with sums" : ""}`,
             );
             if (noticesPlantedError(want, got[i]!)) noticed++;
           });

@@ -146,10 +146,16 @@ export class LaneRows {
     const { block, unrollAll, unrollHead } = this.tile;
     for (const product of products) {
       this.each(block, unrollAll, (s) => {
-        if (unrollHead && product.other.size > 0) this.#unrolledDots(product, s, row(s));
+        if (product.other.size === 0) this.#emptyDots(product, s);
+        else if (unrollHead) this.#unrolledDots(product, s, row(s));
         else this.#dotsByChunk(product, s, row(s));
       });
     }
+  }
+
+  #emptyDots({ scores }: Product, s: Instr): void {
+    const zero = this.b.literal("f32", 0);
+    for (let r = 0; r < this.tile.rows; r++) this.b.set(scores, this.scorePlace(r, s), zero);
   }
 
   #unrolledDots({ own, other, scores }: Product, s: Instr, at: Instr): void {
@@ -173,7 +179,7 @@ export class LaneRows {
     const zero = b.widen(b.literal("f32", 0), own.width);
     for (let r = 0; r < rows; r++) b.set(sums, r, zero);
     this.#foresee(other, at);
-    this.each(other.size === 0 ? 0 : own.chunks, false, (c) => {
+    this.each(own.chunks, false, (c) => {
       const y = this.chunk(other, at, c);
       for (let r = 0; r < rows; r++) {
         const x = b.read(own.array, this.place(own, b.int(r), c));

@@ -29,6 +29,7 @@ import type { ScheduledKernel } from "./schedule/group.ts";
 import { ScheduleMemory } from "./schedule/repeat.ts";
 import { planProgram } from "./schedule/program.ts";
 import { scheduleGroup } from "./schedule/schedule.ts";
+import { simplify } from "./simplify/simplify.ts";
 import { isolateResults } from "./simplify/isolate.ts";
 import type { Target } from "./target.ts";
 import { noTrace, type Trace } from "./trace.ts";
@@ -77,8 +78,9 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
 
   // Sizes first: nothing below asks whether a dimension is known.
   const bound = trace.stage("bind", () => bindSizes(traced, sizes), (g) => verifyGraph(g, "bind"));
+  const simple = trace.stage("simplify", () => simplify(bound), (g) => verifyGraph(g, "simplify"));
   // Before fusion: whatever is demanded is then computed by exactly one group.
-  const isolated = trace.stage("isolate", () => isolateResults(bound), (g) => verifyGraph(g, "isolate"));
+  const isolated = trace.stage("isolate", () => isolateResults(simple), (g) => verifyGraph(g, "isolate"));
   // Before fusion, which then finds a kernel that computes a copy in passing.
   const graph = trace.stage(
     "rematerialize",

@@ -1,0 +1,57 @@
+/**
+ * Fewer nodes, the same numbers: constants are folded, views composed, rules applied.
+ *
+ * One walk from inputs to results makes every node anew with its simplified inputs and then rewrites it until nothing
+ * fires. That ends: each rule's right side has fewer ops than its left, or trades a quotient or product for a cheaper
+ * op on which no rule with the reverse exists; a composed view has fewer views; a folded node is a constant.
+ */
+
+import type { Graph } from "../graph/graph.ts";
+import { resultsOf } from "../graph/graph.ts";
+import type { Tensor } from "../graph/node.ts";
+import { rewriteGraph } from "../graph/rewrite.ts";
+import { folded } from "./fold_constants.ts";
+import { build, match } from "./pattern.ts";
+import { type Rule, rules } from "./rules.ts";
+import { simplerView } from "./views.ts";
+
+/** Hears which rule fired, and for the node of which op. */
+export type Listener = (rule: string, op: string) => void;
+
+export function simplify(graph: Graph, listen: Listener = () => {}): Graph {
+  return rewriteGraph(graph, (node, inputs, builder) => {
+    if (node.types.length > 1 || inputs.length === 0 && node.op.name !== "sizeOf") return undefined;
+    let current: Tensor = resultsOf(builder.node(node.op, inputs, node.attrs))[0]!;
+    for (;;) {
+      const next = step(current, listen);
+      if (!next) return [current];
+      current = next;
+    }
+  });
+}
+
+/** One simplification at the tensor itself, or undefined where none applies. */
+function step(tensor: Tensor, listen: Listener): Tensor | undefined {
+  const { node } = tensor;
+  const { op, inputs } = node;
+  const constant = folded(node, inputs);
+  if (constant) {
+    listen("fold constants", op.name);
+    return constant;
+  }
+  if (op.view && inputs.length === 1) {
+    const view = simplerView(node, inputs[0]!);
+    if (view) listen("compose views", op.name);
+    return view;
+  }
+  for (const rule of byOp.get(op.name) ?? []) {
+    if (rule.holds && !rule.holds(tensor.dtype)) continue;
+    const bindings = match(rule.from, tensor);
+    if (!bindings) continue;
+    listen(rule.name, op.name);
+    return build(rule.to, bindings, tensor);
+  }
+  return undefined;
+}
+
+const byOp: ReadonlyMap<string, readonly Rule[]> = Map.groupBy(rules, (rule) => rule.from.op);

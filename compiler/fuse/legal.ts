@@ -7,13 +7,15 @@
  *   contraction  one reduction whose body multiplies sides that miss each other's axes
  *   row          reductions over the same axes, each a scalar of its row, possibly dependent (softmax, layer norm)
  *
+ *   scan         one cumulative value
+ *
  * Everything else (a reduction inside the loop of another, two contractions) would repeat work per element: refused.
  */
 
 import { type Load, type Reduce, type Value, type Var, walk } from "../kernel/value.ts";
 import type { LoweredGroup, Root } from "../schedule/group.ts";
 
-export type Kind = "map" | "row" | "contraction";
+export type Kind = "map" | "row" | "contraction" | "scan";
 
 export interface Accepted {
   readonly kind: Kind;
@@ -50,8 +52,15 @@ export function classify(group: LoweredGroup, storageBuffers: number): Accepted 
   if (guarded) {
     return { refused: "a reduction would be computed where a concat or pad does not even look at it" };
   }
-  if (prefixes > 0 && (prefixes > 1 || reduces.size > 0 || group.roots.length > 1)) {
-    return { refused: "a cumulative op has a kernel of its own" };
+  if (prefixes > 0) {
+    if (prefixes > 1 || reduces.size > 0) {
+      return { refused: "a cumulative op shares its kernel with elementwise ones only" };
+    }
+    const shapes = new Set(group.roots.map((r) => spaceOf(r.axes)));
+    if (shapes.size > 1) {
+      return { refused: `results have different iteration spaces: ${[...shapes].join(" and ")}` };
+    }
+    return { kind: "scan", space: `scan ${[...shapes][0]}` };
   }
   if (reduces.size === 0) {
     const shapes = new Set(group.roots.map((r) => spaceOf(r.axes)));

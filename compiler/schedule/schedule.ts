@@ -10,6 +10,7 @@ import { isRefusal, type LoweredGroup, type ScheduledKernel } from "./group.ts";
 import type { Kind } from "../fuse/legal.ts";
 import { scheduleMap } from "./map.ts";
 import { scheduleRow } from "./row/row.ts";
+import { scheduleScan } from "./scan/scan.ts";
 
 export interface ScheduleResult {
   readonly kernels: readonly ScheduledKernel[];
@@ -17,7 +18,12 @@ export interface ScheduleResult {
   readonly refusals: readonly string[];
 }
 
-const schedules = { contraction: scheduleContraction, row: scheduleRow, map: scheduleMap } as const;
+const schedules = {
+  contraction: scheduleContraction,
+  row: scheduleRow,
+  scan: scheduleScan,
+  map: scheduleMap,
+} as const;
 
 /**
  * @param kind What fusion took the group for: its schedule is asked first, the map schedule last.
@@ -42,7 +48,7 @@ export function scheduleGroup(group: LoweredGroup, target: Target, kind: Kind): 
 
 function scheduleAlone(group: LoweredGroup, target: Target): ScheduleResult {
   const refusals: string[] = [];
-  for (const name of ["contraction", "row", "map"] as const) {
+  for (const name of ["contraction", "row", "scan", "map"] as const) {
     const result = schedules[name](group, target);
     if (!isRefusal(result)) return { kernels: result, refusals };
     refusals.push(`${name}: ${result.refused}`);

@@ -52,6 +52,6 @@ export const cpuTarget: Target = {
   },
   features: { f16: true, subgroups: false },
   lanes: { map: 1, row: 1, contraction: 1 },
-  contraction: { ...softwareTarget.contraction, tile: [4, 4], grid: [1, 1] },
+  contraction: { ...softwareTarget.contraction, shape: "register", depth: 4, tile: [4, 4], grid: [1, 1] },
   parallel: 1,
 };

@@ -16,9 +16,10 @@ import { type Graph, resultsOf } from "../graph/graph.ts";
 import type { Tensor } from "../graph/node.ts";
 import { deviceBytes, type DType } from "../graph/dtype.ts";
 import { type Group, isLargeConstant, isProgramNode, loadsOf } from "../fuse/group.ts";
-import { concrete, denseStorage, lowerGroup, type Storage } from "../fuse/lower_group.ts";
+import { denseStorage, lowerGroup, type Storage } from "../fuse/lower_group.ts";
 import { classify, isRefused } from "../fuse/legal.ts";
 import { type Value, walk } from "../kernel/value.ts";
+import { rowInPlaceSafe } from "../schedule/row/in_place.ts";
 import { findJoins } from "./join.ts";
 import type { LoweredGroup } from "../schedule/group.ts";
 import { dataEdges, precedes, topological } from "./order.ts";
@@ -145,23 +146,32 @@ function inPlaceRefusal(
   if (isRefused(verdict)) return verdict.refused;
   const root = lowered.roots[group.roots.findIndex((r) => r.key === value.key)]!;
   const name = denseStorage(state).buffer.name;
-  const inner = new Set<Value>();
-  if (verdict.main) walk([verdict.main.body], (v) => inner.add(v));
-  let refusal: string | undefined;
-  walk(lowered.roots.map((r) => r.value), (v) => {
-    if (v.kind !== "load" || v.buffer.name !== name) return;
-    if (v.index !== root.index) refusal = "another element of the old contents is read than is written";
-    else if (inner.has(v)) refusal = "the loop of a contraction reads the old contents again and again";
-  });
-  if (refusal) return refusal;
-  // A row's own scalar is stored by one lane while others may still read.
-  const elements = concrete(value).shape.reduce((n, d) => n * d, 1);
-  const longest = Math.max(...lowered.roots.map((r) => r.shape.reduce((n, d) => n * d, 1)));
-  if (verdict.kind === "row" && elements < longest) {
-    return "other lanes of the row may still read the old contents";
+  const readsIn = (values: readonly Value[]): Value[] => {
+    const found: Value[] = [];
+    walk(values, (v) => {
+      if (v.kind === "load" && v.buffer.name === name) found.push(v.index);
+    });
+    return found;
+  };
+  if (readsIn(lowered.roots.map((r) => r.value)).some((index) => index !== root.index)) {
+    return "another element of the old contents is read than is written";
   }
-  if (verdict.kind === "row" && root.axes.filter((a) => a.kind === "var").length === 0) {
-    return "other lanes may still read the old contents";
+  switch (verdict.kind) {
+    case "map":
+      return undefined; // a lane evaluates all results of its elements before it stores any
+    case "row": {
+      const safety = rowInPlaceSafe(lowered, root, name);
+      return safety.safe ? undefined : safety.because;
+    }
+    case "scan":
+      return "the walk along the row may come back to what it has overwritten";
+    case "contraction":
+      if (verdict.main && readsIn([verdict.main.body]).length > 0) {
+        return "the loop of a contraction reads the old contents again and again";
+      }
+      if (lowered.roots.some((r) => r !== root && readsIn([r.value]).length > 0)) {
+        return "another result of the contraction may be computed after the old contents are gone";
+      }
   }
   return undefined;
 }

@@ -51,10 +51,9 @@ export function scheduleMap(group: LoweredGroup, target: Target): Scheduled {
   const item = (at: Instr) => {
     const store = (index: readonly (readonly [Value, Instr])[], vector: 1 | 4) =>
       ev.with(index, () => {
-        for (const s of stores) {
-          const value = ev.eval(s.value, vector, vector === 4 ? inner : undefined);
-          b.store(s.buffer, ev.eval(s.index), value);
-        }
+        // All results before the first store: one of them may overwrite what another reads (a state in place).
+        const values = stores.map((s) => ev.eval(s.value, vector, vector === 4 ? inner : undefined));
+        stores.forEach((s, i) => b.store(s.buffer, ev.eval(s.index), values[i]!));
       });
     const bindings = (position: Instr, scale: number): [Value, Instr][] => {
       // Decode the item's position, innermost axis first.

@@ -30,6 +30,7 @@ import {
 } from "./affine.ts";
 import { type Component, inequalitiesOf, isInteger } from "./inequalities.ts";
 import { domainOf, type Interval, intervalOf, isPowerOfTwo, type Lattice } from "./interval.ts";
+import { type Quotient, quotientCuts, quotientFacts, rootOf } from "./quotient.ts";
 import type { BinaryInstr, Instr, Kernel, LoopVar, ParamDecl } from "./ir.ts";
 
 export interface LoopBounds {
@@ -42,7 +43,7 @@ export interface LoopBounds {
 /** What an atom stands for. */
 type Definition =
   | { readonly kind: "value"; readonly instr: Instr; readonly component: Component }
-  | { readonly kind: "quotient"; readonly of: Affine; readonly divisor: number };
+  | { readonly kind: "quotient" } & Quotient;
 
 /** What holds at one place, and what has been derived from it. */
 interface Scope extends Context {
@@ -51,10 +52,8 @@ interface Scope extends Context {
   readonly atoms: Map<string, AtomFacts>;
 }
 
-const literalOf = (instr: Instr): number | undefined => {
-  if (instr.kind === "splat") return literalOf(instr.arg);
-  return instr.kind === "literal" ? instr.value : undefined;
-};
+const literalOf = (instr: Instr): number | undefined =>
+  instr.kind === "splat" ? literalOf(instr.arg) : instr.kind === "literal" ? instr.value : undefined;
 /** Coefficients beyond this are left alone, so that sums of products stay exact in f64. */
 const tooLarge = 2 ** 40;
 
@@ -64,8 +63,12 @@ export class Ranges {
   readonly #definitions = new Map<string, Definition>();
   readonly #numbers = new Map<Instr, number>();
   readonly #loops = new Map<LoopVar, LoopBounds>();
-  /** Atoms that are being found out about. */
-  readonly #open = new Set<string>();
+  /** Atoms that are being found out about, and how many there were before each. */
+  readonly #open = new Map<string, number>();
+  /** The first of them that somebody has asked for meanwhile. */
+  #asked = Infinity;
+  /** What was found with such an answer: less than can be known, and forgotten when nothing is open any more. */
+  readonly #provisional: { readonly known: Map<string, AtomFacts>; readonly name: string }[] = [];
   #scope: Scope;
 
   constructor(kernel: Kernel) {
@@ -272,10 +275,7 @@ export class Ranges {
     };
     if (this.#fits(remainder, { lo: 0, hi: divisor - 1 })) return outside;
     const result = add(outside, this.#quotient(remainder, divisor));
-    // Divided apart, what is known of the sum would be lost to fractions: 4g + l ≤ 5 says 2g + l / 2 ≤ 2, and not 2½.
-    if (whole.size > 0) {
-      this.#scope.facts.push(plus(result, -Math.floor(upperBound(of, this.#scope) / divisor)));
-    }
+    if (whole.size > 0) this.#scope.facts.push(...quotientCuts(result, divisor, this.#bounds(of)));
     return result;
   }
 
@@ -286,30 +286,37 @@ export class Ranges {
     const found = known.get(name);
     if (found) return found;
     const definition = this.#definitions.get(name)!;
-    if (this.#open.has(name)) {
+    const position = this.#open.get(name);
+    if (position !== undefined) {
+      this.#asked = Math.min(this.#asked, position);
       const scalar = definition.kind === "value" ? definition.instr.type.scalar : "i32";
       return { ...domainOf(scalar), multiple: 1, facts: [] };
     }
-    this.#open.add(name);
+    const own = this.#open.size;
+    const askedBefore = this.#asked;
+    this.#asked = Infinity;
+    this.#open.set(name, own);
     const facts = definition.kind === "quotient"
       ? this.#quotientFacts(variable(name), definition.of, definition.divisor)
       : this.#valueFacts(variable(name), definition.instr, definition.component);
     this.#open.delete(name);
     known.set(name, facts);
+    if (this.#asked < own) this.#provisional.push({ known, name });
+    else this.#asked = Infinity;
+    this.#asked = Math.min(askedBefore, this.#asked);
+    if (own === 0) { for (const made of this.#provisional.splice(0)) made.known.delete(made.name); }
     return facts;
   }
 
   #quotientFacts(q: Affine, of: Affine, divisor: number): AtomFacts {
     const { lo, hi } = this.#bounds(of);
-    const most = divisor - 1;
-    const below = combine(divisor, q, -1, of);
-    return {
-      lo: Math.trunc(lo / divisor),
-      hi: Math.trunc(hi / divisor),
-      multiple: 1,
-      // k·q ≤ x where x ≥ 0, and x ≤ k·q + k − 1 always; truncation is symmetric.
-      facts: [lo >= 0 ? below : plus(below, -most), plus(scale(below, -1), hi <= 0 ? 0 : -most)],
-    };
+    const facts = quotientFacts(q, of, divisor, { lo, hi });
+    const root = rootOf({ of, divisor }, (atom) => {
+      const definition = this.#definitions.get(atom);
+      return definition?.kind === "quotient" ? definition : undefined;
+    });
+    if (root.of !== of) facts.push(...quotientFacts(q, root.of, root.divisor, this.#bounds(root.of)));
+    return { lo: Math.trunc(lo / divisor), hi: Math.trunc(hi / divisor), multiple: 1, facts };
   }
 
   #valueFacts(self: Affine, instr: Instr, component: Component): AtomFacts {

@@ -142,6 +142,41 @@ Deno.test("Ranges put a tile of two split axes back together", () => {
   assert.deepEqual(new Ranges(kernel).range(index), { lo: 0, hi: 23 });
 });
 
+Deno.test("Ranges round quotients of what a condition bounds, also where part of it divides without rest", () => {
+  // at < 6 of 8 places as rows of 2: at / 2 is at most 2, so element 6·(at / 2) + at % 2 + 4 at most 17.
+  const at = add(mul(group, int(4)), lane);
+  const index = add(add(mul(div(at, int(2)), int(6)), rem(at, int(2))), int(4));
+  const ranges = new Ranges(kernel);
+  ranges.assuming(lt(at, int(6)), true, () => assert.deepEqual(ranges.range(index), { lo: 4, hi: 17 }));
+  // Twice a remainder by 3, divided again: ((2·(g % 3)) / 3)·16 + 2·(g % 3) is not negative.
+  const twice = mul(rem(n, int(5)), int(2));
+  assert(ranges.within(add(mul(div(twice, int(5)), int(16)), twice), 0, 24));
+});
+
+Deno.test("Ranges tie digits to their number where those between cancel", () => {
+  // The digits of i in bases 2, 2, 3, counted down: 12·(i / 12) − 6·… − 3·… − … + 11.
+  const v = loopVar();
+  const ranges = new Ranges(kernel);
+  ranges.inLoop({ variable: v, from: int(0), to: int(24), step: 1 }, () => {
+    const [a, b] = [div(v, int(3)), div(div(v, int(3)), int(2))];
+    const digits = add(mul(rem(b, int(2)), int(6)), add(mul(rem(a, int(2)), int(3)), rem(v, int(3))));
+    const index = sub(add(mul(div(b, int(2)), int(12)), int(11)), digits);
+    assert(ranges.within(index, 0, 23));
+  });
+});
+
+Deno.test("Ranges know as much in a branch as outside it", () => {
+  // A tile's row (group / 5) % 3 and column group % 5, clamped, where a condition says that it need not be.
+  const grid = new Ranges(phaseKernel([], { lanes: 4, groups: 90, params }));
+  const tiles = div(group, int(5));
+  const row = add(mul(rem(tiles, int(3)), int(2)), div(lane, int(2)));
+  const column = add(mul(rem(group, int(5)), int(2)), rem(lane, int(2)));
+  const [r, c] = [binary("min", row, int(4)), binary("min", column, int(8))];
+  const index = add(add(mul(div(tiles, int(3)), int(45)), mul(r, int(9))), c);
+  const inside = binary("and", lt(row, int(5)), lt(column, int(9)), bool);
+  grid.assuming(inside, true, () => assert(grid.within(index, 0, 269)));
+});
+
 Deno.test("Ranges know in a branch what its condition says of other expressions over the same variables", () => {
   const ranges = new Ranges(kernel);
   const i = mul(add(mul(group, int(4)), lane), int(4));

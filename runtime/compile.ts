@@ -3,7 +3,7 @@
  * @module
  */
 
-import { type Compiled, compileGraph } from "../compiler/compile.ts";
+import { type Compiled, compileGraph, policies } from "../compiler/compile.ts";
 import type { FusionPolicy } from "../compiler/fuse/policy.ts";
 import type { CostModel } from "../compiler/fuse/worthwhile.ts";
 import { sizeNames } from "../compiler/graph/bind.ts";
@@ -19,6 +19,7 @@ import type { Feeds } from "./feeds.ts";
 import type { Results } from "./results.ts";
 import { layoutFor } from "./shared_layout.ts";
 import type { InitialState, State } from "./state.ts";
+import { compareRuns, type RunData } from "./verify.ts";
 
 export interface CompileModelOptions {
   readonly device: Device;
@@ -39,8 +40,9 @@ export interface CompileModelOptions {
   /** Hears the compiler's stages. */
   readonly trace?: Trace;
   /**
-   * Whether the first run is also computed without fusion, and compared kernel by kernel. What differs is named by the
-   * error that `idle()` and the next `run()` throw. Costs memory for every intermediate tensor, twice.
+   * Whether the first run is also computed without fusion, and compared kernel by kernel. The error that names the first
+   * difference is thrown by `idle()`, and ends the program where nobody awaits that. Costs memory for every intermediate
+   * tensor, and the time of three runs.
    */
   readonly verify?: boolean;
 }
@@ -133,7 +135,7 @@ async function compileAt<I extends Inputs, O extends Outputs>(
   sizes: Sizes,
   { state, mine }: Home,
 ): Promise<ModelExecutable<I, O>> {
-  const { device, seed = 0, policy, cost, trace } = options;
+  const { device, seed = 0, policy, cost, trace, verify } = options;
   const { graph } = model;
   const shared = typeof state === "object" ? state : undefined;
   const settings = {
@@ -150,5 +152,10 @@ async function compileAt<I extends Inputs, O extends Outputs>(
     (typeof state === "function" ? state(path, shape, dtype, role) : undefined) ??
       initializers.get(path)?.({ shape, dtype, seed, path });
   const executable = await load<I, O>(compiled.program, device, { state: first, ...shared && { shared } });
-  return new ModelProgram(compiled, executable, device.name);
+  const compare = (data: RunData) => {
+    const fused = compileGraph(graph, { ...settings, keep: true });
+    const unfused = compileGraph(graph, { ...settings, policy: policies.none, keep: true });
+    return compareRuns(device, fused, unfused, data);
+  };
+  return new ModelProgram(compiled, executable, device.name, verify ? compare : undefined);
 }

@@ -10,18 +10,29 @@ import type { Program } from "../compiler/program/program.ts";
 import type { ModelExecutable } from "./compile.ts";
 import type { Executable } from "./executable.ts";
 import type { Feeds } from "./feeds.ts";
+import { noteRun } from "./first_run.ts";
 import type { ProfileRow } from "./profile.ts";
 import { reportText } from "./report.ts";
 import type { Results } from "./results.ts";
 import type { State } from "./state.ts";
+import type { RunData } from "./verify.ts";
 
 export class ModelProgram<I extends Inputs, O extends Outputs> implements ModelExecutable<I, O> {
   readonly #executable: Executable<I, O>;
   readonly #deviceName: string;
+  /** Compares a run with one of another program; undefined where nobody asked for that, or it was done. */
+  #compare: ((data: RunData) => Promise<void>) | undefined;
+  #compared: Promise<void> | undefined;
 
-  constructor(readonly compiled: Compiled, executable: Executable<I, O>, deviceName: string) {
+  constructor(
+    readonly compiled: Compiled,
+    executable: Executable<I, O>,
+    deviceName: string,
+    compare?: (data: RunData) => Promise<void>,
+  ) {
     this.#executable = executable;
     this.#deviceName = deviceName;
+    this.#compare = compare;
   }
 
   get program(): Program {
@@ -33,15 +44,24 @@ export class ModelProgram<I extends Inputs, O extends Outputs> implements ModelE
   }
 
   run(feeds: Feeds<I>): Results<O> {
-    return this.#executable.run(feeds);
+    const compare = this.#compare;
+    if (compare === undefined) return this.#executable.run(feeds);
+    const noted = noteRun(feeds, this.state);
+    // Refused feeds are the run's to complain about.
+    noted.catch(() => {});
+    const results = this.#executable.run(feeds);
+    this.#compare = undefined;
+    this.#compared = noted.then(compare);
+    return results;
   }
 
   profile(feeds: Feeds<I>): Promise<readonly ProfileRow[]> {
     return this.#executable.profile(feeds);
   }
 
-  idle(): Promise<void> {
-    return this.#executable.idle();
+  async idle(): Promise<void> {
+    await this.#executable.idle();
+    await this.#compared;
   }
 
   report(): string {

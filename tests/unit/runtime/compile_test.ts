@@ -5,6 +5,7 @@ import {
   add,
   compile,
   type Device,
+  exp,
   init,
   input,
   linear,
@@ -12,6 +13,7 @@ import {
   mean,
   model,
   mse,
+  mul,
   named,
   openDevice,
   parameter,
@@ -19,10 +21,13 @@ import {
   setState,
   sgd,
   state,
+  sum,
   type Tensor,
   trainStep,
   uniform,
 } from "../../../mod.ts";
+import { compileGraph } from "../../../compiler/compile.ts";
+import { compareRuns } from "../../../runtime/verify.ts";
 
 const line = () =>
   model({ x: input(["batch", 2], "f32"), y: input(["batch", 1], "f32") }, ({ x, y }) => {
@@ -228,6 +233,49 @@ test("two executables that share a state draw their own random numbers", async (
     return [...await a.run({}).x.read()];
   };
   assert.deepEqual(await draw(true), await draw(false));
+});
+
+test("verify compares the first run with an unfused one", async (device) => {
+  const step = trainStep(line().only("loss"), sgd({ rate: 0.3, momentum: 0.9 }));
+  using executable = await compile(step, { device, sizes: { batch: 8 }, verify: true });
+  const feeds = points(8);
+  const loss = executable.run(feeds).loss;
+  feeds.x.fill(NaN); // the check has a copy
+  await executable.idle();
+  assert(Number.isFinite(await loss.item()));
+});
+
+test("verify names the first kernel that differs", async (device) => {
+  const net = model({ x: input([4, 3], "f32") }, ({ x }) => {
+    const scaled = named("scale", () => mul(x, parameter("by", [3], init.filled(2))));
+    const total = named("total", () => sum(exp(scaled), 1));
+    return { total, again: named("after", () => add(total, 1)) };
+  });
+  const settings = { target: device.target, keep: true };
+  const unfused = compileGraph(net.graph, { ...settings, policy: policies.none });
+  const data = {
+    feeds: { x: Float32Array.from({ length: 12 }, (_, i) => i / 12) },
+    states: { "scale/by": new Float32Array([1, 2, 3]) },
+  };
+  const right = compileGraph(net.graph, settings);
+  await compareRuns(device, right, unfused, data);
+  // The same graph with another constant, in the place of what a wrong kernel would compute.
+  const wrong = compileGraph(
+    model({ x: input([4, 3], "f32") }, ({ x }) => {
+      const scaled = named("scale", () => mul(x, parameter("by", [3], init.filled(2))));
+      const total = named("total", () => sum(exp(scaled), 1));
+      return { total, again: named("after", () => add(total, 2)) };
+    }).graph,
+    settings,
+  );
+  await assert.rejects(
+    compareRuns(device, { ...right, program: wrong.program, regions: wrong.regions }, unfused, data),
+    {
+      name: "RunError",
+      message:
+        /"total: mul exp sum add" gives .* as element \[\d\] of its result add of "after", f32\[4\]; unfused it is .* result before agrees/,
+    },
+  );
 });
 
 test("report() lists dispatches and memory", async (device) => {

@@ -1,12 +1,27 @@
 /** Runs a program on host arrays with the JavaScript kernels: what tests compare with references, without a device. */
 
-import { compileJavaScript } from "../../compiler/emit/javascript.ts";
+import { type CompiledKernel, compileJavaScript, emitJavaScript } from "../../compiler/emit/javascript.ts";
 import { deviceForm } from "../../compiler/program/device_form.ts";
 import type { Binding, Program, Slot } from "../../compiler/program/program.ts";
 import { deviceBytes, type DType } from "../../compiler/graph/dtype.ts";
 import type { HostView } from "../../compiler/kernel/interpret.ts";
+import type { Kernel } from "../../compiler/kernel/ir.ts";
 
 export type Feeds = Readonly<Record<string, ArrayLike<number>>>;
+
+/** Functions by their text, which many programs share, and by kernel. */
+const compiled = new Map<string, CompiledKernel>();
+const functions = new WeakMap<Kernel, CompiledKernel>();
+
+function functionOf(kernel: Kernel): CompiledKernel {
+  let found = functions.get(kernel);
+  if (found) return found;
+  const text = emitJavaScript(kernel);
+  found = compiled.get(text) ?? compileJavaScript(kernel);
+  compiled.set(text, found);
+  functions.set(kernel, found);
+  return found;
+}
 
 export class HostRun {
   readonly arenas: Uint8Array<ArrayBuffer>[];
@@ -46,7 +61,7 @@ export class HostRun {
       const kernel = this.program.kernels[dispatch.kernel]!;
       const views = kernel.buffers.map(({ dtype }, i) => this.view(dtype, dispatch.bindings[i]!));
       const params = Object.fromEntries(kernel.params.map((p, i) => [p.name, dispatch.params[i]!]));
-      compileJavaScript(kernel)(views, params, dispatch.groups);
+      functionOf(kernel)(views, params, dispatch.groups);
     }
     return Object.fromEntries(this.program.outputs.map((o) => [o.name, this.read(o)]));
   }

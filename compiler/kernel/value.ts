@@ -666,24 +666,16 @@ export class Values {
   ): Value {
     const v = this.fresh(extent, [...at, upTo]);
     const inner = body(v);
-    if (v.kind !== "var") return exclusive ? this.of(op === "prod" ? 1 : 0, inner) : inner;
-    const free = without(union([inner, upTo]), []);
-    const rest = new Set(free);
-    if (!upTo.free.has(v)) rest.delete(v);
-    return this.#intern<Prefix>(
-      `P${op}${exclusive ? "x" : ""}[${v.id},${upTo.id}](${inner.id})`,
-      inner.type,
-      rest,
-      unknown,
-      {
-        kind: "prefix",
-        op,
-        variable: v,
-        body: inner,
-        upTo,
-        exclusive,
-      },
-    );
+    if (v.kind !== "var") return exclusive ? this.of(identityOf(op, inner.type), inner) : inner;
+    return this.#prefixOver(op, v, inner, upTo, exclusive);
+  }
+
+  #prefixOver(op: ReduceKind, variable: Var, body: Value, upTo: Value, exclusive: boolean): Prefix {
+    const free = new Set(without(body.free, [variable]));
+    for (const v of upTo.free) free.add(v);
+    const key = `P${op}${exclusive ? "x" : ""}[${variable.id},${upTo.id}](${body.id})`;
+    const rest = { kind: "prefix", op, variable, body, upTo, exclusive } as const;
+    return this.#intern<Prefix>(key, body.type, free, unknown, rest);
   }
 
   // ---- rewriting -----------------------------------------------------------------------------------------------
@@ -733,6 +725,11 @@ export class Values {
         taken.push(fresh);
       }
       out = this.reduceOver(value.op, [...rename.values()], go(this.substitute(body, rename)));
+    } else if (value.kind === "prefix" && (map.has(value.variable) || incoming.has(value.variable))) {
+      const { op, variable, body, upTo, exclusive } = value;
+      const fresh = this.fresh(variable.extent, [body, upTo, ...incoming]) as Var;
+      const renamed = this.substitute(body, new Map([[variable, fresh]]));
+      out = this.#prefixOver(op, fresh, go(renamed), go(upTo), exclusive);
     } else out = this.map(value, go);
     memo.set(value, out);
     return out;
@@ -782,22 +779,8 @@ export class Values {
         return this.guard(f(value.condition), f(value.value), f(value.otherwise));
       case "reduce":
         return this.reduceOver(value.op, value.vars, f(value.body));
-      case "prefix": {
-        const body = f(value.body);
-        const upTo = f(value.upTo);
-        const free = new Set(body.free);
-        free.delete(value.variable);
-        for (const v of upTo.free) free.add(v);
-        const key = `P${value.op}${value.exclusive ? "x" : ""}[${value.variable.id},${upTo.id}](${body.id})`;
-        return this.#intern<Prefix>(key, body.type, free, unknown, {
-          kind: "prefix",
-          op: value.op,
-          variable: value.variable,
-          body,
-          upTo,
-          exclusive: value.exclusive,
-        });
-      }
+      case "prefix":
+        return this.#prefixOver(value.op, value.variable, f(value.body), f(value.upTo), value.exclusive);
     }
   }
 }

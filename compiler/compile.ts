@@ -9,7 +9,7 @@ import { bindSizes } from "./graph/bind.ts";
 import type { Graph } from "./graph/graph.ts";
 import { verifyGraph } from "./graph/verify.ts";
 import type { Cover, Group } from "./fuse/group.ts";
-import { isProgramNode, labelOf } from "./fuse/group.ts";
+import { isProgramNode, labelOf, loadsOf } from "./fuse/group.ts";
 import { greedy } from "./fuse/greedy.ts";
 import { classify, isRefused } from "./fuse/legal.ts";
 import { OwnWorks } from "./fuse/own_work.ts";
@@ -129,6 +129,12 @@ function scheduleOne(
   const roots = lowered.roots.filter((r) => !r.shape.includes(0));
   if (roots.length === 0) return [];
   const verdict = classify(lowered, target.limits.storageBuffers);
-  if (isRefused(verdict)) throw new CompileError(`fuse: "${label}" cannot be one kernel: ${verdict.refused}`);
-  return scheduleGroup({ ...lowered, roots }, target, verdict.kind).kernels;
+  if (!isRefused(verdict)) return scheduleGroup({ ...lowered, roots }, target, verdict.kind).kernels;
+  // What one op repeats by itself (a sum that it broadcasts) no other cover could avoid.
+  const bindings = loadsOf(group).length + group.roots.length;
+  const isOneOp = [...group.nodes].every((n) => n.op.view || n === group.roots[0]!.node);
+  if (isOneOp && bindings <= target.limits.storageBuffers) {
+    return scheduleGroup({ ...lowered, roots }, target, "map").kernels;
+  }
+  throw new CompileError(`fuse: "${label}" cannot be one kernel: ${verdict.refused}`);
 }

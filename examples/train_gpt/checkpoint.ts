@@ -5,7 +5,7 @@
  * step. So a run that goes on computes what it would have computed.
  */
 
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { SafetensorsReader, type State } from "../../mod.ts";
 import type { LossPoint } from "./curve.ts";
 import { type Options, UsageError } from "./options.ts";
@@ -57,7 +57,7 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
   }
 }
 
-/** The options of the checkpoint's run, with those that are said now in place of its own. */
+/** The options of the checkpoint's run, with those that are said now in place of its own; it goes on in its folder. */
 export function resumedOptions({ options, path }: Checkpoint, said: Partial<Options>): Partial<Options> {
   for (const name of SHAPING) {
     if (said[name] === undefined || said[name] === options[name]) continue;
@@ -66,13 +66,13 @@ export function resumedOptions({ options, path }: Checkpoint, said: Partial<Opti
         "Leave that out, or begin anew.",
     );
   }
-  return { ...options, ...said };
+  return { ...options, out: dirname(path), ...said };
 }
 
 /** The losses up to a step, from the folder of a checkpoint; none where they are gone. */
 export async function readLosses(checkpoint: Checkpoint): Promise<LossPoint[]> {
   try {
-    const text = await Deno.readTextFile(join(checkpoint.path, "..", LOSSES));
+    const text = await Deno.readTextFile(join(dirname(checkpoint.path), LOSSES));
     return text.trim().split("\n").slice(1).flatMap((row) => {
       const [step, training, validation] = row.split(",").map((cell) =>
         cell === "" ? undefined : Number(cell)

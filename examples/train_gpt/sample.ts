@@ -64,6 +64,11 @@ export function writerModel(shape: GptOptions, choices: number): Model<WriterInp
   });
 }
 
+/** Asked before each step; an AbortSignal is one. */
+export interface Stop {
+  readonly aborted: boolean;
+}
+
 export interface WriteOptions {
   readonly device: Device;
   /** Where the parameters are. */
@@ -75,7 +80,7 @@ export interface WriteOptions {
   readonly temperature: number;
   /** Tokens among which each is chosen. */
   readonly topK: number;
-  readonly stop: AbortSignal;
+  readonly stop: Stop;
 }
 
 /** Runs whose tokens are read at a time; as many as a small result stays valid for. */

@@ -18,7 +18,7 @@ import { type Corpus, drawBatch, readCorpus } from "./data.ts";
 import { LateLosses } from "./late_losses.ts";
 import { type Options, UsageError } from "./options.ts";
 import { showProgress } from "./progress.ts";
-import { write } from "./sample.ts";
+import { type Stop, write } from "./sample.ts";
 import { covering, judgeModel, spread, validate } from "./validate.ts";
 
 export interface Outcome {
@@ -34,7 +34,7 @@ export interface Outcome {
 export async function train(
   options: Options,
   checkpoint: Checkpoint | undefined,
-  stop: AbortSignal,
+  stop: Stop,
 ): Promise<Outcome> {
   const corpus = await readCorpus(options.text);
   checkCorpus(corpus, options, checkpoint);
@@ -144,7 +144,7 @@ async function writeText(
   options: Options,
   { symbols }: Corpus,
   shape: GptOptions,
-  place: { readonly device: Device; readonly state: State; readonly stop: AbortSignal },
+  place: { readonly device: Device; readonly state: State; readonly stop: Stop },
 ): Promise<string | undefined> {
   const { sample: count, temperature, topK, seed, out } = options;
   if (count === 0) return undefined;

@@ -1,0 +1,74 @@
+/**
+ * Reads handwritten digits with three linear layers: a whole training script.
+ *
+ *     deno run -A examples/mnist_mlp.ts --data FOLDER [--epochs 5] [--device cpu]
+ */
+
+import { parseArgs } from "node:util";
+import {
+  adam,
+  compile,
+  crossEntropy,
+  type Device,
+  input,
+  linear,
+  model,
+  openDevice,
+  relu,
+  trainStep,
+} from "../mod.ts";
+import { type Digits, part, readMnist } from "./mnist.ts";
+
+const mlp = model({ x: input(["batch", 784], "f32"), y: input(["batch"], "i32") }, ({ x, y }) => {
+  const l1 = linear(784, 512), l2 = linear(512, 256), l3 = linear(256, 10);
+  const logits = l3(relu(l2(relu(l1(x)))));
+  return { logits, loss: crossEntropy(logits, y) };
+});
+
+/** Trains, and gives the part of the test digits that is read right. */
+export async function trainDigits(
+  device: Device,
+  { training, test }: { readonly training: Digits; readonly test: Digits },
+  { epochs = 5, batch = 128 }: { readonly epochs?: number; readonly batch?: number } = {},
+): Promise<number> {
+  const step = trainStep(mlp.only("loss"), adam({ rate: 1e-3 }));
+  using trainer = await compile(step, { device, sizes: { batch } });
+  for (let epoch = 1; epoch <= epochs; epoch++) {
+    for (let at = 0; at + batch <= training.count; at += batch) {
+      const { images, labels } = part(training, at, at + batch);
+      const { loss } = trainer.run({ x: images, y: labels }); // asks for the step and doesn't wait
+      if (at === 0) console.log(`epoch ${epoch}: loss ${(await loss.item()).toFixed(4)}`);
+    }
+  }
+  // Another program with the same parameters, for all test digits at once.
+  using reader = await compile(mlp.only("logits").without("y"), {
+    device,
+    sizes: { batch: test.count },
+    state: trainer.state,
+  });
+  const logits = await reader.run({ x: test.images }).logits.read();
+  const answers = Array.from(test.labels, (_, i) => {
+    const row = logits.subarray(i * 10, (i + 1) * 10);
+    return row.indexOf(Math.max(...row));
+  });
+  return answers.filter((answer, i) => answer === test.labels[i]).length / test.count;
+}
+
+if (import.meta.main) {
+  const { values } = parseArgs({
+    options: {
+      data: { type: "string", default: "mnist" },
+      epochs: { type: "string", default: "5" },
+      device: { type: "string", default: "auto" },
+    },
+  });
+  try {
+    const digits = await readMnist(values.data);
+    using device = await openDevice({ device: values.device as "auto" | "webgpu" | "cpu" });
+    const right = await trainDigits(device, digits, { epochs: Number(values.epochs) });
+    console.log(`${(100 * right).toFixed(2)} % of ${digits.test.count} digits are read right`);
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    Deno.exit(1);
+  }
+}

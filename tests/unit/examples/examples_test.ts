@@ -1,0 +1,57 @@
+/** Every example does what it says. */
+
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { trainDigits } from "../../../examples/mnist_mlp.ts";
+import { part, readMnist } from "../../../examples/mnist.ts";
+import { fitQuantiles } from "../../../examples/quantiles.ts";
+import { trainXor } from "../../../examples/xor.ts";
+import { openDevice } from "../../../mod.ts";
+
+Deno.test("xor.ts learns exclusive or", async () => {
+  const [a, b, c, d] = await trainXor();
+  assert(a! < 0.1 && b! > 0.9 && c! > 0.9 && d! < 0.1, String([a, b, c, d]));
+});
+
+Deno.test("quantiles.ts puts its lines where they belong", async () => {
+  const [low, middle, high] = await fitQuantiles();
+  assert(Math.abs(low! - 0.1) < 0.03 && Math.abs(middle! - 0.5) < 0.05 && Math.abs(high! - 0.9) < 0.03);
+});
+
+Deno.test("mnist_mlp.ts says what is missing", async () => {
+  const folder = await Deno.makeTempDir();
+  await assert.rejects(readMnist(folder), { message: /no t10k-images-idx3-ubyte\(\.gz\).*--data FOLDER/ });
+  await Deno.remove(folder);
+});
+
+Deno.test("readMnist() reads plain and gzipped files", async () => {
+  const folder = await Deno.makeTempDir();
+  const images = new Uint8Array(16 + 5 * 784);
+  const labels = Uint8Array.of(0, 0, 8, 1, 0, 0, 0, 5, 3, 1, 4, 1, 5);
+  images[7] = 5;
+  images[16 + 784 * 4] = 255;
+  await Deno.writeFile(join(folder, "t10k-images-idx3-ubyte"), images);
+  const gzipped = new Blob([labels]).stream().pipeThrough(new CompressionStream("gzip"));
+  await Deno.writeFile(join(folder, "t10k-labels-idx1-ubyte.gz"), gzipped);
+  const { training, test } = await readMnist(folder);
+  assert.deepEqual([training.count, test.count], [4, 1]);
+  assert.deepEqual([[...training.labels], [...test.labels], test.images[0]], [[3, 1, 4, 1], [5], 1]);
+  await Deno.remove(folder, { recursive: true });
+});
+
+const mnist = new URL("../../../../shared/data/mnist", import.meta.url).pathname;
+
+Deno.test({
+  name: existsSync(mnist)
+    ? "mnist_mlp.ts reads most digits after one pass over a few"
+    : `mnist_mlp.ts was not tested: there is no ${mnist}`,
+  ignore: !existsSync(mnist),
+  fn: async () => {
+    const { training, test } = await readMnist(mnist);
+    using device = await openDevice({ device: "cpu" });
+    const few = { training: part(training, 0, 1280), test: part(test, 0, 200) };
+    const right = await trainDigits(device, few, { epochs: 1, batch: 32 });
+    assert(right > 0.7, String(right));
+  },
+});

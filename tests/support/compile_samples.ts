@@ -6,9 +6,11 @@
 import { type Compiled, compileGraph, type CompileOptions } from "../../compiler/compile.ts";
 import { type Graph, inputName, makeGraph } from "../../compiler/graph/graph.ts";
 import type { Op, Sample } from "../../compiler/graph/op.ts";
+import { Tensor } from "../../compiler/graph/node.ts";
 import { opTable } from "../../ops/define_op.ts";
 import "../../ops/mod.ts";
-import { graphOf } from "./op_samples.ts";
+import { gradientGraph } from "./finite_differences.ts";
+import { graphOf, type SampleGraph } from "./op_samples.ts";
 import { type Expected, expectedOf, mismatches } from "./tolerance.ts";
 
 export interface SampleCase {
@@ -23,24 +25,40 @@ export interface SampleCase {
 /** Ops whose contents, or rule, are given by the user and not stated by the op. */
 const given = new Set(["input", "state", "customGradient"]);
 
-/** Every sample of every op of the table. */
-export function sampleCases(): SampleCase[] {
-  // deno-lint-ignore no-explicit-any -- the table holds ops of every attribute type.
-  const ops: readonly Op<any>[] = [...opTable.values()];
-  return ops.filter((op) => !given.has(op.name)).flatMap((op) =>
-    op.samples.map((sample) => sampleCase(op, sample))
-  );
-}
+/** Every op of the table that states what it computes. */
+// deno-lint-ignore no-explicit-any -- the table holds ops of every attribute type.
+export const tableOps = (): readonly Op<any>[] => [...opTable.values()].filter((op) => !given.has(op.name));
 
-function sampleCase<Attrs>(op: Op<Attrs>, sample: Sample<Attrs>): SampleCase {
-  const { builder, inputs, outputs, feeds } = graphOf(op, sample);
+/** Every sample of every op of the table. */
+export const sampleCases = (): SampleCase[] =>
+  tableOps().flatMap((op) =>
+    op.samples.map((sample) => caseOf(op.name, textOf(op, sample), graphOf(op, sample)))
+  );
+
+/**
+ * The gradient of every sample of an op that has one, with a cotangent as one more input. Special values sit on kinks and
+ * poles: nothing can be said of gradients there.
+ */
+export const gradientCases = (): SampleCase[] =>
+  tableOps().filter((op) => !("notDifferentiable" in op.gradient)).flatMap((op) =>
+    op.samples.filter((sample) => sample.note !== "special values").flatMap((sample) => {
+      const graph = gradientGraph(graphOf(op, sample));
+      return graph ? [caseOf(op.name, `gradient of ${textOf(op, sample)}`, graph)] : [];
+    })
+  );
+
+const textOf = <Attrs>(op: Op<Attrs>, sample: Sample<Attrs>): string =>
+  `${op.name}, ${JSON.stringify(sample)}`;
+
+/** A graph with numbers for its inputs, and what its references make of them. */
+export function caseOf(op: string, text: string, { builder, outputs, feeds }: SampleGraph): SampleCase {
+  const inputs = [...feeds.keys()].map((node) => new Tensor(node, 0));
   const named = Object.fromEntries(outputs.map((t, i) => [`y${i}`, t]));
-  const graph = makeGraph({ builder, inputs, outputs: named, states: [], writes: [] });
   const expected = expectedOf(outputs, feeds);
   return {
-    op: op.name,
-    text: `${op.name}, ${JSON.stringify(sample)}`,
-    graph,
+    op,
+    text,
+    graph: makeGraph({ builder, inputs, outputs: named, states: [], writes: [] }),
     feeds: Object.fromEntries(inputs.map((t) => [inputName(t), feeds.get(t.node)!])),
     expected: Object.fromEntries(expected.map((e, i) => [`y${i}`, e])),
   };

@@ -1,0 +1,76 @@
+/**
+ * Compiles graphs, holds each distinct kernel to the verifier's rules, runs them as JavaScript and compares.
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { policies } from "../../compiler/compile.ts";
+import type { FusionPolicy } from "../../compiler/fuse/policy.ts";
+import { printKernel } from "../../compiler/kernel/print.ts";
+import { verifyKernel } from "../../compiler/kernel/verify.ts";
+import type { Program } from "../../compiler/program/program.ts";
+import { type Target, testTarget } from "../../compiler/target.ts";
+import { compileCase, complaintOf, type SampleCase } from "./compile_samples.ts";
+import { HostRun } from "./run_program.ts";
+
+/** What a case is compiled for. */
+export interface Way {
+  readonly target: Target;
+  readonly policy: FusionPolicy;
+}
+
+const withF16: Target = { ...testTarget, features: { ...testTarget.features, f16: true } };
+const oneLane: Target = {
+  ...withF16,
+  name: "one lane",
+  lanes: { map: 1, row: 1, contraction: 1 },
+  contraction: { ...testTarget.contraction, grid: [1, 1] },
+};
+
+/** Unfused and fused, on several lanes and on one. */
+export const ways: { readonly [K in "none" | "greedy" | "oneLane"]: Way } = {
+  none: { target: withF16, policy: policies.none },
+  greedy: { target: withF16, policy: policies.greedy },
+  oneLane: { target: oneLane, policy: policies.greedy },
+};
+
+const verified = new Set<string>();
+
+/** Throws where a kernel of the program breaks a rule; a text is looked at once. */
+export function verifyKernels({ kernels }: Program, { limits, features }: Target): void {
+  for (const kernel of kernels) {
+    const text = printKernel(kernel);
+    if (verified.has(text)) continue;
+    verifyKernel(kernel, limits, features);
+    verified.add(text);
+  }
+}
+
+/** Checks cases, and counts those of which nothing can be said. */
+export class CaseChecker {
+  #results = 0;
+  readonly #dropped: string[] = [];
+
+  /** Throws where the compiled case gives another result than its references. */
+  check(sample: SampleCase, all: readonly Way[]): void {
+    for (const [name, { dropped }] of Object.entries(sample.expected)) {
+      this.#results++;
+      if (dropped) this.#dropped.push(`${name} of ${sample.text}: ${dropped}`);
+    }
+    for (const { target, policy } of all) {
+      const { program } = compileCase(sample, { target, policy });
+      verifyKernels(program, target);
+      const complaint = complaintOf(sample, new HostRun(program).run(sample.feeds));
+      assert.equal(complaint, undefined, `${complaint} (${target.name}, policy ${policy.name})`);
+    }
+  }
+
+  /** SEMANTICS §10: a check from which much is dropped is none. */
+  assertHardlyDropped(): void {
+    assert.ok(this.#results > 0);
+    assert.ok(
+      this.#dropped.length <= 0.02 * this.#results,
+      `${this.#dropped.length} of ${this.#results}:\n${this.#dropped.join("\n")}`,
+    );
+  }
+}

@@ -86,7 +86,7 @@ export function gptNetwork(options: GptOptions): GptNetwork {
   };
 }
 
-function block({ layers, heads, width, bias = true, dropout = 0 }: GptOptions): (x: Floats) => Floats {
+export function block({ layers, heads, width, bias = true, dropout = 0 }: GptOptions): (x: Floats) => Floats {
   // Residual paths add up: their last layers start smaller.
   const small = 0.02 / Math.sqrt(2 * layers);
   const drop = nn.dropout(dropout);

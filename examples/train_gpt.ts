@@ -25,7 +25,7 @@ async function main(args: readonly string[]): Promise<number> {
     const checkpoint = said.resume === undefined ? undefined : await openCheckpoint(said.resume);
     const options = withDefaults(checkpoint === undefined ? said : resumedOptions(checkpoint, said));
     const { step } = await train(options, checkpoint, stopOnSignal());
-    return step < options.steps ? 130 : 0;
+    return step < options.steps && !options.report ? 130 : 0;
   } catch (error) {
     if (!(error instanceof UsageError || error instanceof WeftError)) throw error;
     console.error(error.message);

@@ -32,7 +32,7 @@ export async function saveCheckpoint(
   losses: readonly LossPoint[],
 ): Promise<void> {
   await Deno.mkdir(options.out, { recursive: true });
-  const { resume: _, ...kept } = options;
+  const { resume: _resume, report: _report, ...kept } = options;
   const metadata = { step: String(step), options: JSON.stringify(kept), symbols: JSON.stringify(symbols) };
   await state.save(checkpointPath(options.out), metadata);
   const rows = losses.map(({ step, training, validation }) =>

@@ -81,6 +81,7 @@ const flags = {
   prompt: text("\n", "TEXT", "what the text goes on from"),
   out: text("out/gpt", "DIR", "where checkpoint, losses, curve and text are written"),
   resume: text("", "DIR|FILE", "go on from a checkpoint, exactly as if it had not stopped"),
+  report: yes(false, "print the kernels and the memory of a step, and train nothing"),
   device: oneOf("auto", ["auto", "webgpu", "cpu"], "where to compute"),
 };
 

@@ -43,6 +43,10 @@ export async function train(
   const { batch, context, seed, steps } = options;
   const step = trainStep(gpt(shape).only("loss"), optimizerOf(options));
   using trainer = await compile(step, { device, seed, sizes: { batch } });
+  if (options.report) {
+    console.log(trainer.report());
+    return { step: checkpoint?.step ?? 0, losses: [], validation: undefined, text: undefined };
+  }
   const pieces = 4 * batch;
   using judge = await compile(judgeModel(shape), { device, sizes: { pieces }, state: trainer.state });
   if (checkpoint !== undefined) await trainer.state.load(checkpoint.path);

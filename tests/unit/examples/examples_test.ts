@@ -5,9 +5,18 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { trainDigits } from "../../../examples/mnist_mlp.ts";
 import { part, readMnist } from "../../../examples/mnist.ts";
+import { drawBlock } from "../../../examples/picture.ts";
 import { fitQuantiles } from "../../../examples/quantiles.ts";
 import { trainXor } from "../../../examples/xor.ts";
 import { openDevice } from "../../../mod.ts";
+
+Deno.test("picture.ts draws a block with fewer kernels than ops", () => {
+  const picture = drawBlock();
+  const [, before] = /without fusion: (\d+) kernels/.exec(picture)!;
+  const [, after] = /fused: (\d+) kernels/.exec(picture)!;
+  assert(Number(after) <= 7 && Number(before) >= 3 * Number(after), `${before} → ${after}`);
+  assert(picture.startsWith("<svg ") && picture.trimEnd().endsWith("</svg>"));
+});
 
 Deno.test("xor.ts learns exclusive or", async () => {
   const [a, b, c, d] = await trainXor();

@@ -114,13 +114,15 @@ export class BackwardKernel {
         const pair = bindings(...at(r, n), [problem.dot, rows.vector(dots, place, width)] as const);
         const s = ev.with(pair, () => evaluate(ev, problem.score, width, along));
         const { lse, delta } = scalars(r, n, width);
-        const weight = b.unary("exp", b.binary("sub", s, lse));
+        const weight = rows.exp(b.binary("sub", s, lse));
         rows.setVector(dots, place, weight);
         if (slopes) {
           const slope = b.binary("sub", rows.vector(slopes, place, width), delta!);
           rows.setVector(slopes, place, b.binary("mul", weight, slope));
         }
-        if (problem.masks) visible.push(...rows.components(b.binary("ne", s, b.literal("f32", -Infinity))));
+        if (problem.masks) {
+          visible.push(...rows.components(b.unary("not", b.binary("eq", s, b.literal("f32", -Infinity)))));
+        }
       }
     }
     return problem.masks ? visible : undefined;

@@ -21,6 +21,7 @@ import { IrBuilder } from "../../kernel/build.ts";
 import type { ArrayDecl, Instr } from "../../kernel/ir.ts";
 import { f32 } from "../../kernel/ir.ts";
 import { Evaluator } from "../../kernel/lower.ts";
+import { isNaNInstr } from "../../kernel/reducers.ts";
 import type { Writer } from "../../kernel/program_op.ts";
 import type { ScheduledKernel } from "../../kernel/scheduled.ts";
 import type { Values } from "../../kernel/value.ts";
@@ -130,8 +131,8 @@ export class Forward {
       shrink.push(factor);
       let sum: Instr | undefined;
       vectors.forEach((s, t) => {
-        const weight = b.unary("exp", b.binary("sub", s, offset));
-        const seen = problem.masks ? b.binary("ne", s, lowest) : undefined;
+        const weight = this.rows.exp(b.binary("sub", s, offset));
+        const seen = problem.masks ? b.unary("not", b.binary("eq", s, lowest)) : undefined;
         const counted = seen ? b.select(seen, weight, zero) : weight;
         if (seen) visible.push(...this.rows.components(seen));
         sum = sum ? b.add(sum, counted) : counted;
@@ -200,7 +201,8 @@ export class Forward {
         const nothing = b.binary("eq", l, zero);
         const scale = b.select(nothing, zero, b.div(b.literal("f32", 1), l));
         // The device's own logarithm: l ≥ 1, where its error is absolute and small.
-        const lse = b.add(b.read(this.maximum, r), b.unary("log", l));
+        const logarithm = b.select(isNaNInstr(b, l), l, b.unary("log", l));
+        const lse = b.add(b.read(this.maximum, r), logarithm);
         lseStore.store(row, b.int(0), b.select(nothing, b.literal("f32", -Infinity), lse));
         if (problem.value.size === 0) return;
         rows.each(out.chunks, tile.unrollAll, (c) => {

@@ -17,6 +17,7 @@ import type { IrBuilder } from "../../kernel/build.ts";
 import type { ArrayDecl, Instr } from "../../kernel/ir.ts";
 import { wide } from "../../kernel/ir.ts";
 import type { Evaluator } from "../../kernel/lower.ts";
+import { isNaNInstr } from "../../kernel/reducers.ts";
 import { walk } from "../../kernel/value.ts";
 import { bindings, evaluate, isVar, type Matrix } from "./problem.ts";
 import type { AttentionTile } from "./tile.ts";
@@ -134,6 +135,11 @@ export class LaneRows {
 
   components(x: Instr): readonly Instr[] {
     return x.type.width === 1 ? [x] : ([0, 1, 2, 3] as const).map((i) => this.b.component(x, i));
+  }
+
+  /** The device's own exponential, which may lose NaN: that is kept. */
+  exp(x: Instr): Instr {
+    return this.b.select(isNaNInstr(this.b, x), x, this.b.unary("exp", x));
   }
 
   /** The sum of a vector's components. */

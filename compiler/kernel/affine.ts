@@ -102,10 +102,12 @@ function plainBound(form: Affine, context: Context): number {
     const atom = context.atom(name);
     bound += c * (c > 0 ? atom.hi : atom.lo);
   }
-  const g = stride(form, context);
-  if (g <= 1 || !Number.isFinite(bound)) return bound;
-  return form.constant + Math.floor((bound - form.constant) / g) * g;
+  return attained(bound, form, stride(form, context));
 }
+
+/** The largest value up to a bound that a form of this stride can take. */
+const attained = (bound: number, { constant }: Affine, g: number): number =>
+  g <= 1 || !Number.isFinite(bound) ? bound : constant + Math.floor((bound - constant) / g) * g;
 
 function infer(
   form: Affine,
@@ -117,6 +119,7 @@ function infer(
 ): number {
   let best = plainBound(form, context);
   if (depth === 0) return best;
+  const step = stride(form, context);
   for (const [name, c] of form.terms) {
     for (const facts of [context.facts, ...[...form.terms.keys()].map((atom) => context.atom(atom).facts)]) {
       for (const fact of facts) {
@@ -130,7 +133,7 @@ function infer(
         // x·form ≤ x·form − y·fact, in which the atom is gone.
         const rest = combine(x, form, -y, fact);
         const bound = Math.floor(infer(rest, context, [...used, fact], depth - 1, enough * x, budget) / x);
-        best = Math.min(best, bound);
+        best = Math.min(best, attained(bound, form, step));
       }
     }
   }

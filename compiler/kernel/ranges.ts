@@ -31,14 +31,9 @@ import {
 import { type Component, inequalitiesOf, isInteger } from "./inequalities.ts";
 import { domainOf, type Interval, intervalOf, isPowerOfTwo, type Lattice } from "./interval.ts";
 import { type Quotient, quotientCuts, quotientFacts, rootOf } from "./quotient.ts";
-import type { BinaryInstr, Instr, Kernel, LoopVar, ParamDecl } from "./ir.ts";
+import type { BinaryInstr, Instr, Kernel, Loop, LoopVar, ParamDecl } from "./ir.ts";
 
-export interface LoopBounds {
-  readonly variable: LoopVar;
-  readonly from: Instr;
-  readonly to: Instr;
-  readonly step: number;
-}
+export type LoopBounds = Pick<Loop, "variable" | "from" | "to" | "step">;
 
 /** What an atom stands for. */
 type Definition =
@@ -54,7 +49,7 @@ interface Scope extends Context {
 
 const literalOf = (instr: Instr): number | undefined =>
   instr.kind === "splat" ? literalOf(instr.arg) : instr.kind === "literal" ? instr.value : undefined;
-/** Coefficients beyond this are left alone, so that sums of products stay exact in f64. */
+/** Larger coefficients are left alone, so that sums of products stay exact in f64. */
 const tooLarge = 2 ** 40;
 
 export class Ranges {
@@ -273,9 +268,11 @@ export class Ranges {
       terms: new Map([...whole].map(([atom, c]) => [atom, c / divisor])),
       constant: units,
     };
-    if (this.#fits(remainder, { lo: 0, hi: divisor - 1 })) return outside;
-    const result = add(outside, this.#quotient(remainder, divisor));
-    if (whole.size > 0) this.#scope.facts.push(...quotientCuts(result, divisor, this.#bounds(of)));
+    const isWhole = this.#fits(remainder, { lo: 0, hi: divisor - 1 });
+    const result = isWhole ? outside : add(outside, this.#quotient(remainder, divisor));
+    // Where nothing is left over, what is known of the number says the same of its quotient.
+    const cuts = whole.size > 0 && rest.size > 0 ? quotientCuts(result, divisor, this.#bounds(of)) : [];
+    this.#scope.facts.push(...cuts);
     return result;
   }
 

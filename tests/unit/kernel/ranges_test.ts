@@ -165,6 +165,15 @@ Deno.test("Ranges tie digits to their number where those between cancel", () => 
   });
 });
 
+Deno.test("Ranges round a bound that a relation gives to what the form can be", () => {
+  // A vec4 at i % 4 for i = 4·lane, 4·lane + 16, …: a remainder up to 3 that is a multiple of 4 is 0.
+  const v = loopVar();
+  const ranges = new Ranges(kernel);
+  ranges.inLoop({ variable: v, from: mul(lane, int(4)), to: int(12), step: 16 }, () => {
+    assert.deepEqual(ranges.range(rem(v, int(4))), { lo: 0, hi: 0 });
+  });
+});
+
 Deno.test("Ranges know as much in a branch as outside it", () => {
   // A tile's row (group / 5) % 3 and column group % 5, clamped, where a condition says that it need not be.
   const grid = new Ranges(phaseKernel([], { lanes: 4, groups: 90, params }));

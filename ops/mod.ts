@@ -48,6 +48,7 @@ export * from "./reduce/extremum.ts";
 export * from "./reduce/mean.ts";
 export * from "./reduce/norm.ts";
 export * from "./reduce/prod.ts";
+export * from "./reduce/segmented.ts";
 export * from "./reduce/sum.ts";
 export * from "./reduce/variance.ts";
 export * from "./views/broadcast.ts";

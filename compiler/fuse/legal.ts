@@ -14,6 +14,7 @@
 
 import { type Load, type Reduce, type Value, type Var, walk } from "../kernel/value.ts";
 import type { LoweredGroup, Root } from "../schedule/group.ts";
+import { isScan, scanLine } from "../schedule/scan/problem.ts";
 
 export type Kind = "map" | "row" | "contraction" | "scan";
 
@@ -56,11 +57,9 @@ export function classify(group: LoweredGroup, storageBuffers: number): Accepted 
     if (prefixes > 1 || reduces.size > 0) {
       return { refused: "a cumulative op shares its kernel with elementwise ones only" };
     }
-    const shapes = new Set(group.roots.map((r) => spaceOf(r.axes)));
-    if (shapes.size > 1) {
-      return { refused: `results have different iteration spaces: ${[...shapes].join(" and ")}` };
-    }
-    return { kind: "scan", space: `scan ${[...shapes][0]}` };
+    const line = scanLine(group);
+    if (!isScan(line)) return line;
+    return { kind: "scan", space: `scan ${spaceOf(group.roots[0]!.axes)}` };
   }
   if (reduces.size === 0) {
     const shapes = new Set(group.roots.map((r) => spaceOf(r.axes)));

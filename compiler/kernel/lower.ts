@@ -239,12 +239,15 @@ export class Evaluator {
     if (width === 4 && value.upTo.free.has(along!)) return this.#byComponent(value, along!);
     const acc = b.array("lane", wide(value.type, width), 1);
     b.set(acc, 0, b.widen(b.literal(value.type, identityOf(value.op, value.type)), width));
-    this.hoist(value.body, [value.variable], width, along);
+    for (const v of value.restart ? [value.body, value.restart] : [value.body]) {
+      this.hoist(v, [value.variable], width, along);
+    }
     const end = this.eval(value.upTo);
     b.for(b.int(0), value.exclusive ? end : b.add(end, 1), 1, (counter) => {
       this.with([[value.variable, counter]], () => {
         const x = b.widen(this.eval(value.body, width, along), width);
-        b.set(acc, 0, stepOf(b, value.op, b.read(acc, 0), x));
+        const next = stepOf(b, value.op, b.read(acc, 0), x);
+        b.set(acc, 0, value.restart ? b.select(this.eval(value.restart, width, along), x, next) : next);
       });
     });
     return b.read(acc, 0);

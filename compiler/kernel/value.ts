@@ -183,6 +183,8 @@ export interface Prefix extends Common {
   readonly body: Value;
   readonly upTo: Value;
   readonly exclusive: boolean;
+  /** Where it holds, what came before the element is forgotten: sums of segments. Inclusive ones only. */
+  readonly restart: Value | undefined;
 }
 
 export type Value =
@@ -663,18 +665,27 @@ export class Values {
     at: readonly Value[],
     exclusive: boolean,
     body: (i: Value) => Value,
+    restart?: (i: Value) => Value,
   ): Value {
     const v = this.fresh(extent, [...at, upTo]);
     const inner = body(v);
+    if (restart && exclusive) throw new InternalError("values", "an exclusive sum that restarts");
     if (v.kind !== "var") return exclusive ? this.of(identityOf(op, inner.type), inner) : inner;
-    return this.#prefixOver(op, v, inner, upTo, exclusive);
+    return this.#prefixOver(op, v, inner, upTo, exclusive, restart?.(v));
   }
 
-  #prefixOver(op: ReduceKind, variable: Var, body: Value, upTo: Value, exclusive: boolean): Prefix {
-    const free = new Set(without(body.free, [variable]));
+  #prefixOver(
+    op: ReduceKind,
+    variable: Var,
+    body: Value,
+    upTo: Value,
+    exclusive: boolean,
+    restart: Value | undefined,
+  ): Prefix {
+    const free = new Set(without(union(restart ? [body, restart] : [body]), [variable]));
     for (const v of upTo.free) free.add(v);
-    const key = `P${op}${exclusive ? "x" : ""}[${variable.id},${upTo.id}](${body.id})`;
-    const rest = { kind: "prefix", op, variable, body, upTo, exclusive } as const;
+    const key = `P${op}${exclusive ? "x" : ""}[${variable.id},${upTo.id}](${body.id},${restart?.id ?? ""})`;
+    const rest = { kind: "prefix", op, variable, body, upTo, exclusive, restart } as const;
     return this.#intern<Prefix>(key, body.type, free, unknown, rest);
   }
 
@@ -726,10 +737,11 @@ export class Values {
       }
       out = this.reduceOver(value.op, [...rename.values()], go(this.substitute(body, rename)));
     } else if (value.kind === "prefix" && (map.has(value.variable) || incoming.has(value.variable))) {
-      const { op, variable, body, upTo, exclusive } = value;
-      const fresh = this.fresh(variable.extent, [body, upTo, ...incoming]) as Var;
-      const renamed = this.substitute(body, new Map([[variable, fresh]]));
-      out = this.#prefixOver(op, fresh, go(renamed), go(upTo), exclusive);
+      const { op, variable, body, upTo, exclusive, restart } = value;
+      const taken = [body, upTo, ...restart ? [restart] : [], ...incoming];
+      const fresh = this.fresh(variable.extent, taken) as Var;
+      const renamed = (v: Value) => go(this.substitute(v, new Map([[variable, fresh]])));
+      out = this.#prefixOver(op, fresh, renamed(body), go(upTo), exclusive, restart && renamed(restart));
     } else out = this.map(value, go);
     memo.set(value, out);
     return out;
@@ -780,7 +792,14 @@ export class Values {
       case "reduce":
         return this.reduceOver(value.op, value.vars, f(value.body));
       case "prefix":
-        return this.#prefixOver(value.op, value.variable, f(value.body), f(value.upTo), value.exclusive);
+        return this.#prefixOver(
+          value.op,
+          value.variable,
+          f(value.body),
+          f(value.upTo),
+          value.exclusive,
+          value.restart && f(value.restart),
+        );
     }
   }
 }
@@ -831,7 +850,7 @@ export function childrenOf(value: Value): readonly Value[] {
     case "reduce":
       return [value.body];
     case "prefix":
-      return [value.body, value.upTo];
+      return value.restart ? [value.body, value.upTo, value.restart] : [value.body, value.upTo];
   }
 }
 

@@ -4,16 +4,15 @@ import type { Tensor } from "../../compiler/graph/node.ts";
 import type { Shape } from "../../compiler/graph/dim.ts";
 import type { GradientSite } from "../../compiler/graph/op.ts";
 import { div, mul } from "../elementwise/arithmetic.ts";
-import { equal, lessEqual } from "../elementwise/comparison.ts";
+import { equal, notEqual } from "../elementwise/comparison.ts";
 import { cast } from "../elementwise/convert.ts";
 import { and } from "../elementwise/logical.ts";
+import { maximum } from "../elementwise/extremum.ts";
 import { where } from "../elementwise/select.ts";
-import { full, iota } from "../leaves.ts";
-import { broadcastTo } from "../views/broadcast.ts";
-import { permute } from "../views/permute.ts";
-import { expandDims } from "../views/squeeze.ts";
+import { full } from "../leaves.ts";
+import { roll } from "../views/roll.ts";
 import { cumprod, cumsum, type CumulativeAttrs } from "./cumulative.ts";
-import { sum } from "./sum.ts";
+import { segmentedCumsum } from "./segmented.ts";
 
 type Site = GradientSite<CumulativeAttrs>;
 
@@ -37,29 +36,18 @@ export function gradientOfProduct({ inputs, outputs, attrs }: Site, g: Tensor): 
 }
 
 /**
- * Each y_k is shared equally by the x_i, i ≤ k, that equal it. Pairs (k, i) are compared one by one: n² comparisons in two
- * sums, and no index of where the maximum was.
+ * Each y_k is shared equally by the x_i, i ≤ k, that equal it. Running maxima come in segments of equal ones, and these x_i
+ * lie in the segment of y_k: so how many there are is a running count within the segment, and what reaches x_i is the sum
+ * of the shares from i to the end of its segment. Two scans, and nothing is compared with more than its neighbor.
  */
 export function gradientOfMax({ inputs, outputs, attrs: { axis, reverse } }: Site, g: Tensor): Tensor {
-  const order = inputs[0]!.shape.map((_, a) => a);
-  const last = [...order.filter((a) => a !== axis), axis];
-  const row = (t: Tensor): Tensor => expandDims(permute(t, last), -2) as Tensor; // i along the last axis
-  const column = (t: Tensor): Tensor => expandDims(permute(t, last), -1) as Tensor; // k along the one before
-  const n = inputs[0]!.shape[axis]!;
-  const pairs: Shape = [...last.slice(0, -1).map((a) => inputs[0]!.shape[a]!), n, n];
-  const [k, i]: readonly Tensor[] = [iota([n, n], 0), iota([n, n], 1)];
-  const reaches = broadcastTo(reverse ? lessEqual(k!, i!) : lessEqual(i!, k!), pairs) as Tensor<
-    Shape,
-    "bool"
-  >;
-  const holds = and(
-    equal(broadcastTo(row(inputs[0]!), pairs), broadcastTo(column(outputs[0]!), pairs)) as Tensor<
-      Shape,
-      "bool"
-    >,
-    reaches,
-  );
-  const holders = sum(cast(holds, g.dtype) as Tensor, -1, { keepDims: true });
-  const shares: Tensor = where(holds, broadcastTo(div(column(g), holders), pairs), full(pairs, 0, g.dtype));
-  return permute(sum(shares, -2) as Tensor, order.map((a) => last.indexOf(a)));
+  const x = inputs[0]!;
+  const y = outputs[0]!;
+  // Where the maximum is another one than just before. At the first element the neighbor is the last: no matter.
+  const begins: Tensor<Shape, "bool"> = notEqual(y, roll(y, reverse ? -1 : 1, axis));
+  const holds: Tensor<Shape, "bool"> = equal(x, y);
+  const holders = segmentedCumsum(cast(holds, "i32"), begins, axis, { reverse });
+  const shares: Tensor = div(g, cast(maximum(holders, 1), g.dtype) as Tensor);
+  const back = segmentedCumsum(shares, roll(begins, reverse ? 1 : -1, axis), axis, { reverse: !reverse });
+  return where(holds, back, full(x.shape, 0, g.dtype)) as Tensor;
 }

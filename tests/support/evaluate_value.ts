@@ -163,7 +163,9 @@ export class ValueEvaluator {
     let place = 0;
     this.#forEach([value.variable], () => {
       const x = this.of(value.body);
+      const restart = value.restart && this.of(value.restart);
       for (let lane = 0; lane < acc.length; lane++) {
+        if (restart?.[lane] && place <= upTo[lane]!) acc[lane] = identityOf(value.op, type);
         if (place < upTo[lane]! || (place === upTo[lane] && !value.exclusive)) {
           acc[lane] = step(acc[lane]!, x[lane]!);
         }

@@ -34,6 +34,8 @@ function ownWork(node: Node): OwnWork {
   const { roots } = lowerGroup({ roots: resultsOf(node), nodes: new Set([node]) });
   let elementwise = roots.length === 1;
   const root = roots[0]!;
+  // One that is the same along an axis would make whoever sums it another kind of kernel.
+  if (root.axes.some((a) => a.kind === "var" && !root.value.free.has(a))) elementwise = false;
   walk([root.value], (v) => {
     if (v.kind === "load" && v.index !== root.index) elementwise = false;
     if (v.kind === "reduce" || v.kind === "prefix") elementwise = false;

@@ -142,6 +142,9 @@ function invert(
   if (axesOfPart.some(([atom]) => atom.kind !== "var")) return undefined;
   const dense = denseStorage(tensor);
   const shape = tensor.shape as readonly number[];
+  // A part that the result repeats (a broadcast) has fewer elements than places.
+  const extents = axes.filter((a) => a !== axis).map((a) => a.kind === "var" ? a.extent : 1);
+  if (extents.reduce((n, d) => n * d, hi - lo) !== dense.buffer.size) return undefined;
   if (axesOfPart.reduce((n, [v]) => n * (v as Var).extent, 1) !== dense.buffer.size) return undefined;
   const strides = shape.map((extent, i) => {
     if (extent === 1) return 0;

@@ -46,6 +46,18 @@ export function verifyKernels({ kernels }: Program, { limits, features }: Target
   }
 }
 
+/** Outputs of one run, and states after it as `state:path`. */
+export function runOnHost(
+  program: Program,
+  { feeds, states = {} }: Pick<SampleCase, "feeds" | "states">,
+): Record<string, ArrayLike<number>> {
+  const run = new HostRun(program);
+  for (const slot of program.state) run.write(slot, states[slot.name]!);
+  const outputs = run.run(feeds);
+  const after = program.state.map((slot) => [`state:${slot.name}`, run.read(slot)] as const);
+  return { ...outputs, ...Object.fromEntries(after) };
+}
+
 /** Checks cases, and counts those of which nothing can be said. */
 export class CaseChecker {
   #results = 0;
@@ -59,9 +71,14 @@ export class CaseChecker {
     }
     for (const { target, policy } of all) {
       const { program } = compileCase(sample, { target, policy });
-      verifyKernels(program, target);
-      const complaint = complaintOf(sample, new HostRun(program).run(sample.feeds));
-      assert.equal(complaint, undefined, `${complaint} (${target.name}, policy ${policy.name})`);
+      const by = `(${target.name}, policy ${policy.name})`;
+      try {
+        verifyKernels(program, target);
+      } catch (cause) {
+        throw new Error(`${sample.text} ${by}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+      }
+      const complaint = complaintOf(sample, runOnHost(program, sample));
+      assert.equal(complaint, undefined, `${complaint} ${by}`);
     }
   }
 

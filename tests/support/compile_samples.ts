@@ -18,7 +18,9 @@ export interface SampleCase {
   readonly text: string;
   readonly graph: Graph;
   readonly feeds: Readonly<Record<string, ArrayLike<number>>>;
-  /** By name of output. */
+  /** Contents of states before the run, by path. */
+  readonly states?: Readonly<Record<string, ArrayLike<number>>>;
+  /** By name of output; the new contents of a state are `state:path`. */
   readonly expected: Readonly<Record<string, Expected>>;
 }
 

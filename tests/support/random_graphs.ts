@@ -1,88 +1,87 @@
 /**
- * Random graphs of matrices with odd sizes: shared sub-expressions, views, broadcasts, reductions, products, selections,
- * several outputs, and states that are updated, swapped, and read as they were.
+ * Random graphs: shared sub-expressions, views, broadcasts, reductions, products, selections, indexing, programs, several
+ * outputs, and states that are updated, swapped, and read as they were.
+ *
+ * A graph is read off a *tape*, which fast-check makes and shrinks: whatever its numbers are, the graph is valid, and a
+ * shorter tape is a smaller graph.
  * @module
  */
 
+import fc from "fast-check";
 import { GraphBuilder } from "../../compiler/graph/build.ts";
 import { type Graph, makeGraph, type StateWrite } from "../../compiler/graph/graph.ts";
 import { Tensor } from "../../compiler/graph/node.ts";
-import {
-  add,
-  broadcastTo,
-  concat,
-  greater,
-  inputOp,
-  matmul,
-  max,
-  mul,
-  reshape,
-  stateOp,
-  sub,
-  sum,
-  tanh,
-  transpose,
-  where,
-} from "../../ops/mod.ts";
-import type { Random } from "./random.ts";
+import { inputOp, stateOp } from "../../ops/mod.ts";
+import { type Choice, shaped, shapeOf, steps } from "./random_steps.ts";
 
-/** Untyped forms: shapes are drawn here, and held to their rules when the graph is made. */
-type Binary = (a: Tensor, b: Tensor) => Tensor;
-const product = matmul as unknown as Binary;
-const reduced = (x: Tensor, axis: number, by: "sum" | "max"): Tensor =>
-  (by === "sum" ? sum : max)(x, axis, { keepDims: true }) as Tensor;
+/** Which step, on which of the tensors so far, and a choice for the step. */
+export type Step = readonly [step: number, x: number, y: number, choice: Choice];
 
-/** A graph of inputs x0, x1 and states s0, s1, all f32 matrices. */
-export function randomGraph(random: Random): Graph {
-  const below = (n: number) => Math.floor(random() * n);
-  const sizes = [1, 2, 3, 5, 7, 8, 13];
-  const pick = <T>(items: readonly T[]): T => items[below(items.length)]!;
-  const [m, n] = [pick(sizes), pick(sizes)];
+export interface Tape {
+  /** Sizes that occur in shapes: indices of `sizes`. */
+  readonly dims: readonly number[];
+  /** Shapes of inputs, as digits in base 4: 1 to 3 stand for one of `dims`, 0 for an axis of size 1. */
+  readonly inputs: readonly number[];
+  readonly steps: readonly Step[];
+  /** What each state becomes, and whether that is another state's old value. */
+  readonly writes: readonly (readonly [value: number, swap: boolean])[];
+  readonly outputs: readonly number[];
+}
+
+const sizes = [3, 1, 2, 4, 5, 7, 8, 13, 16];
+const ranks = [2, 1, 3, 0, 2];
+
+/** Tapes; `dims` fixes the sizes, so that many graphs share kernels. */
+export function tapes(longest = 14, dims?: readonly number[]): fc.Arbitrary<Tape> {
+  const small = fc.nat(63);
+  return fc.record({
+    dims: dims ? fc.constant(dims) : fc.tuple(...[0, 1, 2].map(() => fc.nat(sizes.length - 1))),
+    inputs: fc.array(fc.nat(255), { minLength: 1, maxLength: 3 }),
+    steps: fc.array(fc.tuple(fc.nat(steps.length - 1), small, small, small), {
+      minLength: 1,
+      maxLength: longest,
+    }),
+    writes: fc.array(fc.tuple(small, fc.boolean()), { maxLength: 3 }),
+    outputs: fc.array(small, { maxLength: 3 }),
+  });
+}
+
+/** The graph of a tape: inputs x0 …, states s0 …, all f32; outputs y0 …, the last tensor made among them. */
+export function randomGraph({ dims, inputs: shapes, steps: list, writes: values, outputs }: Tape): Graph {
+  const size = (digit: number) => digit === 0 ? 1 : sizes[dims[digit - 1]!]!;
+  const shapeBy = (code: number): number[] =>
+    Array.from({ length: ranks[code % ranks.length]! }, (_, axis) => size((code >> (2 * axis)) & 3));
   const builder = new GraphBuilder();
   return builder.use(() => {
-    const inputs = [[m, n], [n, m]].map((shape, i) =>
-      new Tensor(builder.node(inputOp, [], { name: `x${i}`, shape, dtype: "f32" }), 0)
+    const inputs = shapes.map((code, i) =>
+      new Tensor(builder.node(inputOp, [], { name: `x${i}`, shape: shapeBy(code), dtype: "f32" }), 0)
     );
-    const states = ["s0", "s1"].map((path) =>
-      new Tensor(builder.node(stateOp, [], { path, shape: [m, n], dtype: "f32", role: "state" }), 0)
-    );
+    // All of one shape, so that they can be swapped.
+    const states = values.map((_, i) => {
+      const shape = [size(1), size(2)];
+      return new Tensor(builder.node(stateOp, [], { path: `s${i}`, shape, dtype: "f32", role: "state" }), 0);
+    });
     const pool: Tensor[] = [...inputs, ...states];
-    const like = (x: Tensor): Tensor => {
-      const fits = pool.filter((t) => t.shape.join() === x.shape.join());
-      return pick(fits);
-    };
-    for (let step = 3 + below(10); step > 0; step--) {
-      const x = pick(pool);
-      const [rows, columns] = x.shape as readonly [number, number];
-      const makers: (() => Tensor)[] = [
-        () => (add as Binary)(x, like(x)),
-        () => (mul as Binary)(x, like(x)),
-        () => (sub as Binary)(x, like(x)),
-        () => tanh(x) as Tensor,
-        () => transpose(x) as Tensor,
-        () => (sub as Binary)(x, reduced(x, below(2), "max")),
-        () => broadcastTo(reduced(x, below(2), "sum"), [rows, columns]) as Tensor,
-        () => where(greater(x, 0) as Tensor<readonly number[], "bool">, x, like(x)) as Tensor,
-        () => tanh(product(x, transpose(like(x)) as Tensor)) as Tensor,
-        () => reshape(x, [columns, rows]) as Tensor,
-        () => reduced(concat([x, like(x)], 0) as Tensor, 0, "sum"),
-      ];
-      pool.push(pick(makers)());
-    }
-    const valueOf = (i: number): Tensor =>
-      random() < 0.3 ? states[1 - i]! : pick(pool.filter((t) => t.shape.join() === [m, n].join()));
-    const writes: StateWrite[] = states.map((state, i) => ({ state, value: valueOf(i), origin: undefined }));
-    const outputs = { y0: pool.at(-1)!, y1: pick(pool), y2: pick(pool) };
+    /** Young ones more often, so that graphs are deep. */
+    const pick = (n: number): Tensor =>
+      pool[n % 3 === 0 ? n % pool.length : pool.length - 1 - n % Math.min(4, pool.length)]!;
+    for (const [step, x, y, choice] of list) pool.push(steps[step % steps.length]!(pick(x), pick(y), choice));
+    const writes: StateWrite[] = states.map((state, i) => {
+      const [value, swap] = values[i]!;
+      const made = swap ? states[(i + 1) % states.length]! : shaped(pick(value), shapeOf(state));
+      return { state, value: made, origin: undefined };
+    });
+    const wanted = [pool.at(-1)!, ...outputs.map(pick)];
     return makeGraph({
       builder,
       inputs,
-      outputs,
+      outputs: Object.fromEntries(wanted.map((t, i) => [`y${i}`, t])),
       writes,
       states: states.map((tensor, i) => ({
         tensor,
         path: `s${i}`,
         role: "state",
-        initializer: ({ shape }) => new Float32Array(shape.reduce((a, b) => a * b, 1)),
+        initializer: ({ shape }) => new Float32Array(shape.reduce((n, d) => n * d, 1)),
         origin: undefined,
       })),
     });

@@ -27,7 +27,10 @@ export class HostRun {
   readonly arenas: Uint8Array<ArrayBuffer>[];
 
   constructor(readonly program: Program) {
-    this.arenas = program.arenas.map((a) => new Uint8Array(a.bytes));
+    // What nobody has written is conspicuous: NaN, −1, or a bool that is neither true nor false.
+    this.arenas = program.arenas.map((a) =>
+      new Uint8Array(a.bytes).fill(a.role === "temporary" || a.role === "output" ? 0xff : 0)
+    );
     for (const { region, data } of program.constants) {
       if (region.bytes > 0) this.arenas[region.arena]!.set(data, region.offset);
     }

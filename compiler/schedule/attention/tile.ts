@@ -48,9 +48,10 @@ export function tilesFor(
   const tiles: AttentionTile[] = [];
   for (const unrollAll of several ? [false] : [true, false]) {
     for (const [count, block] of several ? fewLanes : manyLanes) {
-      // Rows that would leave lanes idle, or the machine, are given to other lanes.
+      // Rows that would leave lanes idle, or the machine, are given to other lanes. Two workgroups per matrix at least:
+      // one alone would meet, under causality, twice the pairs that there are.
       const groups = heads * Math.ceil(rows / (lanes * count));
-      if (count > 1 && (rows < lanes * count || groups < target.parallel)) continue;
+      if (count > 1 && (rows < 2 * lanes * count || groups < target.parallel)) continue;
       tiles.push({ lanes, rows: count, block, across, unrollHead: true, unrollAll });
     }
   }

@@ -14,7 +14,7 @@ export function reportText(name: string, { program, kernels, placement }: Compil
     `${name}: ${count(dispatches.length, "dispatch", "dispatches")} of ${
       count(program.kernels.length, "kernel")
     }, ` +
-    `${split} more than one per group by splitting, ${count(placement.copies.length, "copy", "copies")}`,
+    `${split} of them to split a reduction, ${count(placement.copies.length, "copy", "copies")}`,
   ];
   const rows = dispatches.map(({ kernel, groups, label }, i) => [
     String(i),

@@ -71,14 +71,56 @@ async function* filesUnder(root: URL, folder: string): AsyncGenerator<string> {
   }
 }
 
-/** The batch of one step: pieces from places that depend on seed and step alone, so a run can go on anywhere. */
-export function drawBatch(
-  tokens: Int32Array,
-  { seed, step, batch, context }: { seed: number; step: number; batch: number; context: number },
-): Pieces {
-  const places = tokens.length - context;
-  const starts = Array.from({ length: batch }, (_, row) => Math.floor(uniform(seed, step, row) * places));
-  return piecesAt(tokens, starts, context);
+/**
+ * The batches of a run: all of the text in pieces, in random order, then all of it again, cut at other places. So no
+ * part is seen twice before all others have been seen.
+ *
+ * What a step gets depends on the seed and the step alone, so a run can go on anywhere.
+ */
+export class Batches {
+  readonly #tokens: Int32Array;
+  readonly #options: BatchOptions;
+  /** Pieces in one pass over the text. */
+  readonly #pieces: number;
+  #pass = -1;
+  #starts: readonly number[] = [];
+
+  constructor(tokens: Int32Array, options: BatchOptions) {
+    this.#tokens = tokens;
+    this.#options = options;
+    this.#pieces = Math.max(1, Math.floor((tokens.length - options.context) / options.context));
+  }
+
+  at(step: number): Pieces {
+    const { batch, context } = this.#options;
+    const starts = Array.from({ length: batch }, (_, row) => {
+      const place = step * batch + row;
+      this.#shuffle(Math.floor(place / this.#pieces));
+      return this.#starts[place % this.#pieces]!;
+    });
+    return piecesAt(this.#tokens, starts, context);
+  }
+
+  /** The order of a pass (Fisher, Yates). */
+  #shuffle(pass: number): void {
+    if (pass === this.#pass) return;
+    const { seed, context } = this.#options;
+    const rest = this.#tokens.length - this.#pieces * context;
+    const first = Math.floor(uniform(seed, pass, 0) * Math.min(context, rest));
+    const starts = Array.from({ length: this.#pieces }, (_, piece) => first + piece * context);
+    for (let i = starts.length - 1; i > 0; i--) {
+      const j = Math.floor(uniform(seed, pass, i) * (i + 1));
+      [starts[i], starts[j]] = [starts[j]!, starts[i]!];
+    }
+    this.#pass = pass;
+    this.#starts = starts;
+  }
+}
+
+export interface BatchOptions {
+  readonly seed: number;
+  readonly batch: number;
+  readonly context: number;
 }
 
 export function piecesAt(tokens: Int32Array, starts: readonly number[], context: number): Pieces {

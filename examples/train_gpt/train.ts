@@ -14,7 +14,7 @@ import {
 import { gpt, type GptOptions } from "../gpt.ts";
 import { type Checkpoint, readLosses, saveCheckpoint } from "./checkpoint.ts";
 import { lossCurve, type LossPoint } from "./curve.ts";
-import { type Corpus, drawBatch, readCorpus } from "./data.ts";
+import { Batches, type Corpus, readCorpus } from "./data.ts";
 import { LateLosses } from "./late_losses.ts";
 import { type Options, UsageError } from "./options.ts";
 import { showProgress } from "./progress.ts";
@@ -60,6 +60,7 @@ export async function train(
   console.log(describe(corpus, trainer.state, device));
 
   const progress = showProgress({ from, steps, tokens: batch * context });
+  const batches = new Batches(corpus.training, { seed, batch, context });
   const late = new LateLosses();
   let done = from;
   const collect = async () => {
@@ -72,7 +73,7 @@ export async function train(
   };
   try {
     while (done < steps && !stop.aborted) {
-      late.add(trainer.run(drawBatch(corpus.training, { seed, step: done, batch, context })).loss);
+      late.add(trainer.run(batches.at(done)).loss);
       done++;
       if (late.due) await collect();
       if (options.eval === 0 || done % options.eval !== 0 || done === steps) continue;

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { openCheckpoint, resumedOptions } from "../../../examples/train_gpt/checkpoint.ts";
 import { lossCurve } from "../../../examples/train_gpt/curve.ts";
-import { drawBatch, makeCorpus, readCorpus } from "../../../examples/train_gpt/data.ts";
+import { Batches, makeCorpus, readCorpus } from "../../../examples/train_gpt/data.ts";
 import { helpText, parseCommandLine, UsageError, withDefaults } from "../../../examples/train_gpt/options.ts";
 import { showTime } from "../../../examples/train_gpt/progress.ts";
 import { train } from "../../../examples/train_gpt/train.ts";
@@ -82,19 +82,34 @@ Deno.test("readCorpus() reads the checkout's own sources in one order", async ()
   assert(a.training.length > 100_000 && a.symbols.includes("→"));
 });
 
-Deno.test("drawBatch() depends on seed and step alone, and reaches all of the text", () => {
-  const tokens = Int32Array.from({ length: 100 }, (_, i) => i);
-  const draw = (seed: number, step: number) => drawBatch(tokens, { seed, step, batch: 3, context: 5 });
-  assert.deepEqual(draw(1, 2), draw(1, 2));
-  assert.notDeepEqual(draw(1, 2), draw(1, 3));
-  assert.notDeepEqual(draw(1, 2), draw(2, 2));
-  const seen = new Set<number>();
-  for (let step = 0; step < 500; step++) {
-    const { tokens, targets } = draw(7, step);
+Deno.test("Batches depend on seed and step alone, and each pass sees all of the text once", () => {
+  const tokens = Int32Array.from({ length: 103 }, (_, i) => i);
+  const batches = (seed: number) => new Batches(tokens, { seed, batch: 3, context: 5 });
+  const order = batches(1);
+  const steps = Array.from({ length: 40 }, (_, step) => order.at(step));
+  for (const step of [39, 0, 7, 6]) assert.deepEqual(batches(1).at(step), steps[step]);
+  assert.notDeepEqual(batches(2).at(0), steps[0]);
+  const starts = steps.flatMap(({ tokens, targets }) => {
     tokens.forEach((token, i) => assert.equal(targets[i], token + 1));
-    for (const token of [...tokens, ...targets]) seen.add(token);
+    return [tokens[0]!, tokens[5]!, tokens[10]!];
+  });
+  const pass = Math.floor((103 - 5) / 5);
+  for (let first = 0; first + pass <= starts.length; first += pass) {
+    const sorted = starts.slice(first, first + pass).sort((a, b) => a - b);
+    assert.deepEqual(sorted, sorted.map((_, i) => sorted[0]! + 5 * i));
+    assert(sorted[0]! < 5);
   }
-  assert.equal(seen.size, 100);
+  assert.notDeepEqual(starts.slice(0, pass), starts.slice(pass, 2 * pass));
+});
+
+Deno.test("Batches take a text that is hardly longer than a piece", () => {
+  for (let length = 6; length < 14; length++) {
+    const batches = new Batches(Int32Array.from({ length }, (_, i) => i), { seed: 0, batch: 2, context: 5 });
+    for (let step = 0; step < 20; step++) {
+      const { tokens, targets } = batches.at(step);
+      tokens.forEach((token, i) => assert.equal(targets[i], token + 1));
+    }
+  }
 });
 
 Deno.test("covering() predicts every character but the first once", () => {

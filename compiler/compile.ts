@@ -16,11 +16,11 @@ import { OwnWorks } from "./fuse/own_work.ts";
 import { rematerialize } from "./fuse/rematerialize.ts";
 import { verifyCover } from "./fuse/verify.ts";
 import { lowerGroup } from "./fuse/lower_group.ts";
-import { type FusionPolicy, unfused } from "./fuse/policy.ts";
+import { type FusionOptions, type FusionPolicy, unfused } from "./fuse/policy.ts";
 import { type CostModel, costModelOf } from "./fuse/worthwhile.ts";
 import { verifyMemory } from "./memory/verify.ts";
 import { isPacked, packGroups } from "./memory/pack.ts";
-import { type Placement, placeTensors } from "./memory/placement.ts";
+import { overfull, type Placement, placeTensors } from "./memory/placement.ts";
 import type { Lifetime } from "./memory/plan.ts";
 import { assemble } from "./program/assemble.ts";
 import type { Program, Region } from "./program/program.ts";
@@ -87,13 +87,7 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
     () => rematerialize(isolated, cost, new OwnWorks()),
     (g) => verifyGraph(g, "rematerialize"),
   );
-  const cover = trace.stage(
-    "fuse",
-    () => policy.cover(graph, { limits: target.limits, cost }),
-    (c) => verifyCover(graph, c, policy.name),
-  );
-  // Before scheduling: a kernel's text depends on which of its buffers are one.
-  const placement = trace.stage("place", () => placeTensors(graph, cover.groups));
+  const { cover, placement } = fuseAndPlace(graph, policy, { limits: target.limits, cost }, trace);
   // After placement: which updates are in place decides which buffers may lie side by side.
   const packing = trace.stage("pack", () => packGroups(placement, target.limits.bindingBytes, layout));
   const memory = new ScheduleMemory(placement.storage);
@@ -116,6 +110,32 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
     (made) => verifyMemory(made.program, made.accesses, target.limits),
   );
   return { program, graph, cover, placement, kernels, lifetimes, regions };
+}
+
+/**
+ * Fusion, then places: before scheduling, since a kernel's text depends on which of its buffers are one.
+ *
+ * Fusion takes a state for one buffer, which it is if it is updated in place. Where the place says no, and a kernel binds
+ * too many buffers for that, fusion is asked again with what is known now; each time about more states, so it ends.
+ */
+function fuseAndPlace(
+  graph: Graph,
+  policy: FusionPolicy,
+  options: FusionOptions,
+  trace: Trace,
+): { readonly cover: Cover; readonly placement: Placement } {
+  const apart = new Set<string>();
+  for (;;) {
+    const cover = trace.stage(
+      "fuse",
+      () => policy.cover(graph, { ...options, apart }),
+      (c) => verifyCover(graph, c, policy.name),
+    );
+    const placement = trace.stage("place", () => placeTensors(graph, cover.groups));
+    const known = apart.size;
+    for (const state of overfull(placement, options.limits.storageBuffers)) apart.add(state);
+    if (apart.size === known) return { cover, placement };
+  }
 }
 
 /** The kernels of one group of values; none where all of its results are empty. */

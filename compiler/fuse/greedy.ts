@@ -5,7 +5,7 @@
  *            uses it; else it is stored, and becomes the root of a group of its own. So a consumer pulls in what it can:
  *            epilogues, prologues, chains, and row scalars all come about in this one sweep.
  *   merge    groups of the same iteration space that share memory become one kernel with several results, where no path
- *            leads from one to the other through a third.
+ *            leads from one to the other through a third. A group that still binds too many buffers is split.
  *
  * The diamond that makes fusion hard: a → b, a → c, b → d, c → d. Storing `a` and fusing b, c, d is fine; fusing a with
  * d while b is stored is a cycle. The first sweep cannot make one, since a group is rooted at one stored node and reads
@@ -25,6 +25,7 @@ import {
   isProgramNode,
   storedResults,
 } from "./group.ts";
+import { bindingsOf, expectedStorage } from "./expected_storage.ts";
 import { Judge } from "./judge.ts";
 import { type Accepted, isRefused } from "./legal.ts";
 import { splitToLimit } from "./split.ts";
@@ -47,7 +48,7 @@ interface Growing {
 }
 
 export function greedy(graph: Graph, options: FusionOptions): Cover {
-  const { cost, limits } = options;
+  const { cost, limits, apart } = options;
   const users = consumersOf(graph);
   const wanted = demanded(graph);
   const written = new Set(graph.writes.map((w) => w.value.key));
@@ -56,7 +57,8 @@ export function greedy(graph: Graph, options: FusionOptions): Cover {
   const homes = new Map<Node, Set<Growing>>();
   const decisions: Decision[] = [];
   const works = new OwnWorks();
-  const judge = new Judge(Infinity);
+  const storage = expectedStorage(graph, apart);
+  const judge = new Judge(Infinity, storage);
 
   const store = (node: Node) => {
     const results = storedResults(node, users, wanted);
@@ -113,8 +115,10 @@ export function greedy(graph: Graph, options: FusionOptions): Cover {
     }
   }
   const grown: Group[] = growing.reverse().map((g, id) => ({ id, roots: g.roots, nodes: g.nodes }));
-  const groups = splitToLimit(grown, users, limits.storageBuffers, decisions);
-  return mergeGroups(graph, { groups, decisions }, options);
+  const merged = mergeGroups(graph, { groups: grown, decisions }, options);
+  // After merging, which frees operands of groups that have too many; what is cut off may find another home.
+  const split = splitToLimit(merged, users, { limit: limits.storageBuffers, storage });
+  return split === merged ? merged : mergeGroups(graph, split, options);
 }
 
 interface Verdict {
@@ -186,9 +190,11 @@ function decide(
       );
     }
     // What comes before this node in the graph is not decided yet and may still be computed in place.
-    let certain = g.roots.length;
-    for (const t of g.loads.values()) if (isLeaf(t.node) || t.node.id > node.id) certain++;
-    for (const t of node.inputs) if (isLeaf(t.node) && !g.loads.has(t.key)) certain++;
+    const certain = bindingsOf([
+      ...g.roots,
+      ...[...g.loads.values()].filter((t) => isLeaf(t.node) || t.node.id > node.id),
+      ...node.inputs.filter((t) => isLeaf(t.node)),
+    ], judge.storage);
     if (certain > storageBuffers) {
       return no(`needs ${certain} storage buffers, and the limit is ${storageBuffers}`);
     }

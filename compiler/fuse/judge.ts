@@ -5,6 +5,7 @@
 
 import type { Node, Tensor } from "../graph/node.ts";
 import { type Accepted, classify, isRefused, type Refused } from "./legal.ts";
+import type { ExpectedStorage } from "./expected_storage.ts";
 import { lowerGroup } from "./lower_group.ts";
 import { signatureOf } from "./signature.ts";
 import { below } from "./worthwhile.ts";
@@ -20,7 +21,7 @@ export interface Judgement {
 export class Judge {
   readonly #known = new Map<string, Judgement>();
 
-  constructor(readonly storageBuffers: number) {}
+  constructor(readonly storageBuffers: number, readonly storage: ExpectedStorage) {}
 
   /** May these nodes be one kernel, and what becomes of `node` in it? */
   judge(
@@ -28,7 +29,7 @@ export class Judge {
     node?: Node,
   ): Judgement {
     const position = node ? [...group.nodes].filter((n) => n.id < node.id).length : -1;
-    const key = `${position}#${signatureOf(group).text}`;
+    const key = `${position}#${signatureOf(group, this.storage).text}`;
     let known = this.#known.get(key);
     if (!known) this.#known.set(key, known = this.#ask(group, node));
     return known;
@@ -38,7 +39,7 @@ export class Judge {
     group: { readonly roots: readonly Tensor[]; readonly nodes: ReadonlySet<Node> },
     node?: Node,
   ): Judgement {
-    const lowered = lowerGroup(group);
+    const lowered = lowerGroup(group, this.storage);
     const verdict = classify(lowered, this.storageBuffers);
     if (isRefused(verdict) || !verdict.main || !node) return { verdict, prologue: false, depth: 0 };
     const { main } = verdict;

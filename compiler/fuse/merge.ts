@@ -2,13 +2,15 @@
  * Second sweep of the greedy policy: kernels with several results.
  *
  * Two groups become one if they have the same iteration space, share memory (one reads what the other reads or stores),
- * fit the binding limit together, and no path leads from one to the other through a third group.
+ * fit the binding limit together, and no path leads from one to the other through a third group. What one of them stored
+ * for the other alone is then no result any more: a row's scalars stay in the kernel that needs them.
  */
 
 import type { Graph } from "../graph/graph.ts";
 import type { Node, Tensor } from "../graph/node.ts";
 import { deviceBytes } from "../graph/dtype.ts";
-import { type Cover, type Decision, type Group, isProgramNode, loadsOf } from "./group.ts";
+import { type Cover, type Decision, demanded, type Group, isProgramNode, loadsOf } from "./group.ts";
+import { bindingsOf, expectedStorage } from "./expected_storage.ts";
 import { Judge } from "./judge.ts";
 import { isRefused } from "./legal.ts";
 import type { FusionOptions } from "./policy.ts";
@@ -25,8 +27,9 @@ interface Live {
   dead: boolean;
 }
 
-export function mergeGroups(graph: Graph, cover: Cover, { limits }: FusionOptions): Cover {
-  const judge = new Judge(limits.storageBuffers);
+export function mergeGroups(graph: Graph, cover: Cover, { limits, apart }: FusionOptions): Cover {
+  const judge = new Judge(Infinity, expectedStorage(graph, apart));
+  const wanted = demanded(graph);
   const written = new Set(graph.writes.map((w) => w.value.key));
   const live: Live[] = cover.groups.map((g) => ({
     ...g,
@@ -55,14 +58,25 @@ export function mergeGroups(graph: Graph, cover: Cover, { limits }: FusionOption
         note(false, "a third kernel needs the result of one and feeds the other");
         continue;
       }
-      const roots = [...a.roots, ...b.roots].sort((x, y) => x.node.id - y.node.id || x.result - y.result);
       const nodes = new Set([...a.nodes, ...b.nodes]);
+      const roots = [...a.roots, ...b.roots].filter((t) => wanted.has(t.key) || isRead(t, live, a, b))
+        .sort((x, y) => x.node.id - y.node.id || x.result - y.result);
+      const bindings = bindingsOf([...loadsOf({ nodes }), ...roots], judge.storage);
+      if (bindings > limits.storageBuffers) {
+        note(false, `needs ${bindings} storage buffers, and the limit is ${limits.storageBuffers}`);
+        continue;
+      }
       const { verdict } = judge.judge({ roots, nodes });
       if (isRefused(verdict)) {
         note(false, verdict.refused);
         continue;
       }
-      note(true, "one kernel with several results reads shared memory once");
+      note(
+        true,
+        roots.length < a.roots.length + b.roots.length
+          ? "what one stores for the other alone stays inside the kernel"
+          : "one kernel with several results reads shared memory once",
+      );
       b.dead = true;
       a.roots = roots;
       a.nodes = nodes;
@@ -87,6 +101,10 @@ const homes = (live: readonly Live[]): Map<string, Live> => {
   for (const g of live) if (!g.dead) { for (const root of g.roots) home.set(root.key, g); }
   return home;
 };
+
+/** Does anybody but these two load the tensor? */
+const isRead = (t: Tensor, live: readonly Live[], a: Live, b: Live): boolean =>
+  live.some((g) => !g.dead && g !== a && g !== b && g.loads.some((l) => l.key === t.key));
 
 /** Pairs that share memory, the most bytes first. */
 function candidates(

@@ -19,6 +19,8 @@ import type { CostModel } from "./worthwhile.ts";
 export interface FusionOptions {
   readonly limits: TargetLimits;
   readonly cost: CostModel;
+  /** Paths of states that are known not to be updated in place: their old and new contents are two buffers. */
+  readonly apart?: ReadonlySet<string>;
 }
 
 export interface FusionPolicy {

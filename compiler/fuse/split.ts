@@ -7,32 +7,32 @@
 
 import { resultsOf } from "../graph/graph.ts";
 import type { Node } from "../graph/node.ts";
-import { type Decision, type Group, isProgramNode, loadsOf } from "./group.ts";
+import { type Cover, type Decision, type Group, isProgramNode, loadsOf } from "./group.ts";
+import { bindingsOf, type ExpectedStorage } from "./expected_storage.ts";
 import { classify, isRefused } from "./legal.ts";
 import { lowerGroup } from "./lower_group.ts";
 import { elements } from "./worthwhile.ts";
 
+/** The same cover where no group binds too many buffers; a group that cannot be split is left to the schedule's error. */
 export function splitToLimit(
-  groups: readonly Group[],
+  cover: Cover,
   users: ReadonlyMap<Node, readonly Node[]>,
-  limit: number,
-  decisions: Decision[],
-): Group[] {
+  { limit, storage }: { readonly limit: number; readonly storage: ExpectedStorage },
+): Cover {
+  const bindings = (group: Group) => bindingsOf([...loadsOf(group), ...group.roots], storage);
+  const fits = (group: Group) => isProgramNode(group.roots[0]!.node) || bindings(group) <= limit;
+  if (cover.groups.every(fits)) return cover;
+  const decisions: Decision[] = [...cover.decisions];
   const out: Group[] = [];
   const stored = new Map<Node, Group>();
-  const queue = [...groups];
+  const queue = [...cover.groups];
   for (let group = queue.shift(); group; group = queue.shift()) {
-    const bindings = loadsOf(group).length + group.roots.length;
-    if (bindings <= limit || isProgramNode(group.roots[0]!.node)) {
+    const cut = fits(group) ? undefined : chooseCut(group, users, bindings(group) - limit + 1, limit);
+    if (!cut) {
       out.push(group);
       continue;
     }
-    const cut = chooseCut(group, users, bindings - limit + 1, limit);
-    if (!cut) {
-      out.push(group); // the schedule will refuse it with the numbers
-      continue;
-    }
-    const because = `the kernel needs ${bindings} storage buffers, and the limit is ${limit}`;
+    const because = `the kernel needs ${bindings(group)} storage buffers, and the limit is ${limit}`;
     decisions.push({ fuse: false, node: cut.node, into: group.roots[0]!.node, because, bytes: 0, flops: 0 });
     if (!stored.has(cut.node)) {
       const piece: Group = { id: 0, roots: resultsOf(cut.node), nodes: cut.below };
@@ -41,7 +41,7 @@ export function splitToLimit(
     }
     queue.push({ ...group, nodes: without(group, cut.node, users) });
   }
-  return out.map((g, id) => ({ ...g, id }));
+  return { groups: out.map((g, id) => ({ ...g, id })), decisions };
 }
 
 /** The cheapest node whose own kernel is legal and takes at least `excess` operands out of the group. */

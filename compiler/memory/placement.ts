@@ -35,6 +35,8 @@ export interface BufferInfo {
 }
 
 export interface StateCopy {
+  /** Path of the state. */
+  readonly state: string;
   readonly from: string;
   readonly to: string;
   /** Why the new value could not be written in place. */
@@ -110,7 +112,10 @@ export function placeTensors(graph: Graph, groups: readonly Group[]): Placement 
       buffers.delete(temporary);
       storages.set(value.key, target);
       for (const r of readers) edges.get(writer)!.add(r);
-    } else copies.push({ from: storages.get(value.key)!.buffer.name, to: target.buffer.name, because });
+    } else {
+      const from = storages.get(value.key)!.buffer.name;
+      copies.push({ state: state.node.attrs.path, from, to: target.buffer.name, because });
+    }
   }
   return {
     order: topological(running, edges),
@@ -122,6 +127,18 @@ export function placeTensors(graph: Graph, groups: readonly Group[]): Placement 
       return found;
     },
   };
+}
+
+/**
+ * States whose old and new contents turned out to be two buffers in a kernel that thereby binds more than `limit`.
+ * Fusion had counted them once (`fuse/expected_storage.ts`).
+ */
+export function overfull({ order, copies, storage }: Placement, limit: number): readonly string[] {
+  return order.flatMap((group) => {
+    const bound = new Set([...loadsOf(group), ...group.roots].map((t) => storage(t).buffer.name));
+    if (bound.size <= limit) return [];
+    return copies.filter((c) => bound.has(c.from) && bound.has(c.to)).map((c) => c.state);
+  });
 }
 
 /** A group's values and what legality says of them; one group writes several states. */

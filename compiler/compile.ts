@@ -73,7 +73,7 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
     cost = costModelOf(options.target),
     trace = noTrace,
     layout,
-    keep,
+    keep = false,
   } = options;
 
   // Sizes first: nothing below asks whether a dimension is known.
@@ -87,7 +87,7 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
     () => rematerialize(isolated, cost, new OwnWorks()),
     (g) => verifyGraph(g, "rematerialize"),
   );
-  const { cover, placement } = fuseAndPlace(graph, policy, { limits: target.limits, cost }, trace);
+  const { cover, placement } = fuseAndPlace(graph, policy, { limits: target.limits, cost }, keep, trace);
   // After placement: which updates are in place decides which buffers may lie side by side.
   const packing = trace.stage("pack", () => packGroups(placement, target.limits.bindingBytes, layout));
   const memory = new ScheduleMemory(placement.storage);
@@ -122,6 +122,7 @@ function fuseAndPlace(
   graph: Graph,
   policy: FusionPolicy,
   options: FusionOptions,
+  keep: boolean,
   trace: Trace,
 ): { readonly cover: Cover; readonly placement: Placement } {
   const apart = new Set<string>();
@@ -131,7 +132,7 @@ function fuseAndPlace(
       () => policy.cover(graph, { ...options, apart }),
       (c) => verifyCover(graph, c, policy.name),
     );
-    const placement = trace.stage("place", () => placeTensors(graph, cover.groups));
+    const placement = trace.stage("place", () => placeTensors(graph, cover.groups, keep));
     const known = apart.size;
     for (const state of overfull(placement, options.limits.storageBuffers)) apart.add(state);
     if (apart.size === known) return { cover, placement };

@@ -2,26 +2,19 @@
  * Where every stored tensor lives, before anything has an address: which buffer, and whose memory it shares.
  *
  *   slice of     tensors that are only joined are born inside the result (join.ts)
- *   same place   a state's new value is written over the old one, where that is sound; else it is a temporary, copied
- *                at the end of the run
+ *   same place   a state's new value is written over the old one, where that is sound (in_place.ts); else it is a
+ *                temporary, copied at the end of the run. A temporary lies over one that its kernel is the last to read
  *   its own      everything else: a dense buffer
- *
- * In place is sound iff each lane reads all it needs of an element before it writes it and nobody else reads it in that
- * dispatch (SEMANTICS §3): every load of the old contents is at the very index of the store, by the lane that stores,
- * and every other group that reads the old contents can run before.
  */
 
 import { InternalError } from "../errors.ts";
 import { type Graph, resultsOf } from "../graph/graph.ts";
 import type { Tensor } from "../graph/node.ts";
 import { deviceBytes, type DType } from "../graph/dtype.ts";
-import { type Group, isLargeConstant, isProgramNode, loadsOf } from "../fuse/group.ts";
-import { denseStorage, lowerGroup, type Storage } from "../fuse/lower_group.ts";
-import { classify, isRefused } from "../fuse/legal.ts";
-import { type Value, walk } from "../kernel/value.ts";
-import { rowInPlaceSafe } from "../schedule/row/in_place.ts";
+import { type Group, isLargeConstant, loadsOf } from "../fuse/group.ts";
+import { denseStorage, type Storage } from "../fuse/lower_group.ts";
+import { InPlace } from "./in_place.ts";
 import { findJoins } from "./join.ts";
-import type { LoweredGroup } from "../schedule/group.ts";
 import { dataEdges, precedes, topological } from "./order.ts";
 
 export type BufferRole = "input" | "state" | "constant" | "temporary" | "output";
@@ -55,7 +48,8 @@ export interface Placement {
 export const bytesOf = ({ dtype, size }: Pick<BufferInfo, "dtype" | "size">): number =>
   size * deviceBytes(dtype);
 
-export function placeTensors(graph: Graph, groups: readonly Group[]): Placement {
+/** @param keep Every temporary gets memory of its own, so that all can be looked at after a run. */
+export function placeTensors(graph: Graph, groups: readonly Group[], keep = false): Placement {
   const storages = new Map<string, Storage>();
   const buffers = new Map<string, BufferInfo>();
   const copies: StateCopy[] = [];
@@ -98,14 +92,14 @@ export function placeTensors(graph: Graph, groups: readonly Group[]): Placement 
     for (const t of loadsOf(g)) readersOf.set(t.key, [...readersOf.get(t.key) ?? [], g]);
     for (const r of g.roots) writerOf.set(r.key, g);
   }
-  const lowered = new Map<Group, Lowered>();
+  const inPlace = new InPlace();
   for (const { state, value } of graph.writes) {
     const writer = writerOf.get(value.key)!;
     const readers = (readersOf.get(state.key) ?? []).filter((g) => g !== writer);
     const late = readers.find((r) => precedes(writer, r, edges));
     const because = late
       ? "a kernel that needs the new value also reads the old one"
-      : inPlaceRefusal(writer, value, state, lowered);
+      : inPlace.refusal(writer, value, state);
     const target = storages.get(state.key)!;
     if (because === undefined) {
       const temporary = storages.get(value.key)!.buffer.name;
@@ -115,6 +109,28 @@ export function placeTensors(graph: Graph, groups: readonly Group[]): Placement 
     } else {
       const from = storages.get(value.key)!.buffer.name;
       copies.push({ state: state.node.attrs.path, from, to: target.buffer.name, because });
+    }
+  }
+  if (!keep) {
+    // Not what lies side by side with others or inside another: that has its place already.
+    const fixed = new Set(
+      joins.flatMap((j) => [j.result, ...j.parts.map((p) => p.tensor)]).map((t) => t.key),
+    );
+    for (const g of running) {
+      if (g.roots.some((r) => wanted.has(r.key))) { for (const t of loadsOf(g)) fixed.add(t.key); }
+    }
+    const free = (t: Tensor) =>
+      buffers.get(storages.get(t.key)!.buffer.name)?.role === "temporary" && !wanted.has(t.key) &&
+      !fixed.has(t.key);
+    for (const writer of topological(running, edges)) {
+      for (const { value, old } of inPlace.overlays(writer, free)) {
+        const readers = readersOf.get(old.key)!.filter((g) => g !== writer);
+        if (readers.some((r) => precedes(writer, r, edges))) continue;
+        buffers.delete(value.key);
+        storages.set(value.key, { ...denseStorage(value), buffer: storages.get(old.key)!.buffer });
+        fixed.add(old.key);
+        for (const r of readers) edges.get(writer)!.add(r);
+      }
     }
   }
   return {
@@ -139,56 +155,4 @@ export function overfull({ order, copies, storage }: Placement, limit: number): 
     if (bound.size <= limit) return [];
     return copies.filter((c) => bound.has(c.from) && bound.has(c.to)).map((c) => c.state);
   });
-}
-
-/** A group's values and what legality says of them; one group writes several states. */
-type Lowered = LoweredGroup & { readonly verdict: ReturnType<typeof classify> };
-
-/** Why a group may not write a state's new value over the old one; undefined where it may. */
-function inPlaceRefusal(
-  group: Group,
-  value: Tensor,
-  state: Tensor,
-  memory: Map<Group, Lowered>,
-): string | undefined {
-  const reads = loadsOf(group).some((t) => t.key === state.key);
-  if (!reads) return undefined;
-  if (isProgramNode(value.node)) return `${value.node.op.name} may read what it has already overwritten`;
-  let known = memory.get(group);
-  if (!known) {
-    const own = lowerGroup(group);
-    memory.set(group, known = { ...own, verdict: classify(own, Infinity) });
-  }
-  const { verdict, ...lowered } = known;
-  if (isRefused(verdict)) return verdict.refused;
-  const root = lowered.roots[group.roots.findIndex((r) => r.key === value.key)]!;
-  const name = denseStorage(state).buffer.name;
-  const readsIn = (values: readonly Value[]): Value[] => {
-    const found: Value[] = [];
-    walk(values, (v) => {
-      if (v.kind === "load" && v.buffer.name === name) found.push(v.index);
-    });
-    return found;
-  };
-  if (readsIn(lowered.roots.map((r) => r.value)).some((index) => index !== root.index)) {
-    return "another element of the old contents is read than is written";
-  }
-  switch (verdict.kind) {
-    case "map":
-      return undefined; // a lane evaluates all results of its elements before it stores any
-    case "row": {
-      const safety = rowInPlaceSafe(lowered, root, name);
-      return safety.safe ? undefined : safety.because;
-    }
-    case "scan":
-      return "the walk along the row may come back to what it has overwritten";
-    case "contraction":
-      if (verdict.main && readsIn([verdict.main.body]).length > 0) {
-        return "the loop of a contraction reads the old contents again and again";
-      }
-      if (lowered.roots.some((r) => r !== root && readsIn([r.value]).length > 0)) {
-        return "another result of the contraction may be computed after the old contents are gone";
-      }
-  }
-  return undefined;
 }

@@ -21,6 +21,7 @@
 
 // Models: what a user writes.
 export { input, type Inputs, type InputSpec, type SizesOf } from "./compiler/model/input.ts";
+export { fuse } from "./compiler/model/hints.ts";
 export { checkpoint, Model, model, named, type Outputs } from "./compiler/model/model.ts";
 export { parameter, setState, state } from "./compiler/model/states.ts";
 export { showType, Tensor, type TensorType } from "./compiler/graph/node.ts";

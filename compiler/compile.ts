@@ -14,6 +14,7 @@ import { greedy } from "./fuse/greedy.ts";
 import { classify, isRefused } from "./fuse/legal.ts";
 import { OwnWorks } from "./fuse/own_work.ts";
 import { rematerialize } from "./fuse/rematerialize.ts";
+import { verifyHints } from "./fuse/hints.ts";
 import { verifyCover } from "./fuse/verify.ts";
 import { lowerGroup } from "./fuse/lower_group.ts";
 import { type FusionOptions, type FusionPolicy, unfused } from "./fuse/policy.ts";
@@ -36,7 +37,7 @@ import { noTrace, type Trace } from "./trace.ts";
 
 /** The policies that ship. A user may pass one of their own. */
 export const policies: Readonly<Record<"none" | "greedy", FusionPolicy>> = {
-  none: { name: "none", cover: unfused },
+  none: { name: "none", cover: unfused, takesHints: false },
   greedy: { name: "greedy", cover: greedy },
 };
 
@@ -130,7 +131,10 @@ function fuseAndPlace(
     const cover = trace.stage(
       "fuse",
       () => policy.cover(graph, { ...options, apart }),
-      (c) => verifyCover(graph, c, policy.name),
+      (c) => {
+        verifyCover(graph, c, policy.name);
+        if (policy.takesHints ?? true) verifyHints(graph, c, policy.name);
+      },
     );
     const placement = trace.stage("place", () => placeTensors(graph, cover.groups, keep));
     const known = apart.size;

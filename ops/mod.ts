@@ -29,6 +29,7 @@ export * from "./indexing/sort.ts";
 export * from "./leaves.ts";
 export * from "./markers.ts";
 export * from "./matmul.ts";
+export * from "./no_fuse.ts";
 export * from "./nn/activations.ts";
 export * from "./nn/attention.ts";
 export * from "./nn/cross_entropy.ts";

@@ -21,10 +21,14 @@ import {
   type Decision,
   demanded,
   type Group,
+  isFree,
   isLeaf,
   isProgramNode,
+  isTrivial,
+  loadsOf,
   storedResults,
 } from "./group.ts";
+import { requiredGroups } from "./hints.ts";
 import { bindingsOf, expectedStorage } from "./expected_storage.ts";
 import { Judge } from "./judge.ts";
 import { type Accepted, isRefused } from "./legal.ts";
@@ -79,8 +83,24 @@ export function greedy(graph: Graph, options: FusionOptions): Cover {
     homes.set(node, new Set(groups));
   };
 
+  // What was asked for is not weighed: these groups stand, and others may only be computed within them.
+  for (const { roots, nodes } of requiredGroups(graph, users, judge)) {
+    const loads = new Map(loadsOf({ nodes }).map((t) => [t.key, t]));
+    const group: Growing = {
+      root: roots.at(-1)!.node,
+      roots,
+      nodes: new Set(nodes),
+      loads,
+      update: false,
+      accepted: undefined,
+    };
+    growing.push(group);
+    for (const node of nodes) if (!isTrivial(node)) homes.set(node, new Set([group]));
+  }
+  const required = new Set(homes.keys());
+
   for (const node of [...graph.nodes].reverse()) {
-    if (isLeaf(node)) continue;
+    if (isLeaf(node) || required.has(node)) continue;
     const into = new Set<Growing>();
     for (const user of users.get(node) ?? []) for (const g of homes.get(user) ?? []) into.add(g);
     const results = storedResults(node, users, wanted);
@@ -89,6 +109,8 @@ export function greedy(graph: Graph, options: FusionOptions): Cover {
       ? "it is an output"
       : isProgramNode(node)
       ? "it is a program"
+      : node.op.barrier
+      ? "noFuse: it is wanted in memory"
       : "";
     const refusal = must === "" ? undefined : must;
     const decision = refusal === undefined
@@ -145,13 +167,6 @@ function partsAreFree(node: Node, users: ReadonlyMap<Node, readonly Node[]>): bo
   });
 }
 
-/** No work: indices, or numbers known while compiling. */
-const trivial = (node: Node): boolean => node.op.view === true || isFree(node);
-
-/** No inputs and no work: cannot make a group illegal. */
-const isFree = (node: Node): boolean =>
-  node.op.name === "constant" || node.op.name === "sizeOf" || node.op.name === "iota";
-
 function decide(
   node: Node,
   into: readonly Growing[],
@@ -174,12 +189,12 @@ function decide(
   let repeated = 0;
   let moreLoads = 0;
   let prologue = false;
-  if (!trivial(node) && works.of(node).joins && partsAreFree(node, users)) {
+  if (!isTrivial(node) && works.of(node).joins && partsAreFree(node, users)) {
     return no("its parts are used nowhere else and can be born inside it: storing it costs nothing");
   }
   for (const g of into) {
     if (isProgramNode(g.root)) {
-      if (!trivial(node)) {
+      if (!isTrivial(node)) {
         return no(`${g.root.op.name} reads its inputs many times: only views are computed in place`);
       }
       continue;
@@ -210,7 +225,7 @@ function decide(
       const { verdict, prologue: inside, depth } = judge.judge({ roots: g.roots, nodes }, node);
       if (isRefused(verdict)) return no(verdict.refused);
       accepted.set(g, verdict);
-      if (trivial(node)) continue;
+      if (isTrivial(node)) continue;
       if (inside) {
         prologue = true;
         repeated += work.flops * (space * depth / cost.tileColumns - size);
@@ -223,7 +238,7 @@ function decide(
       }
     }
   }
-  if (into.length > 1 && !trivial(node)) {
+  if (into.length > 1 && !isTrivial(node)) {
     if (reduces(node)) {
       const contraction = into.some((g) => accepted.get(g)?.kind === "contraction");
       if (contraction) return no(`a contraction would be computed ${into.length} times`);
@@ -242,7 +257,7 @@ function decide(
   const inputs = node.inputs.reduce((n, t) => n + bytesOfNode(t.node), 0);
   const saved = nodeBytes * (1 + into.length) + inputs + cost.bytesPerDispatch - moreLoads;
   const extra = Math.max(0, repeated) / cost.flopsPerByte;
-  if (trivial(node)) {
+  if (isTrivial(node)) {
     return { fuse: true, because: "a view costs nothing", bytes: nodeBytes, flops: 0, accepted };
   }
   if (extra > saved) {

@@ -44,6 +44,13 @@ export const isLeaf = (node: Node): boolean =>
 export const isLargeConstant = (node: Node): boolean =>
   node.op.name === "constant" && node.attrs.data.values.length > 1;
 
+/** No inputs and no work: cannot make a group illegal. */
+export const isFree = (node: Node): boolean =>
+  node.op.name === "constant" || node.op.name === "sizeOf" || node.op.name === "iota";
+
+/** No work: indices, or numbers known while compiling. */
+export const isTrivial = (node: Node): boolean => node.op.view === true || isFree(node);
+
 export const isProgramNode = (node: Node): boolean => !isLeaf(node) && isProgram(node.op.lower);
 
 /** What a graph must have in memory at the end: outputs and the new contents of states. */

@@ -59,6 +59,13 @@ export function mergeGroups(graph: Graph, cover: Cover, { limits, apart }: Fusio
         continue;
       }
       const nodes = new Set([...a.nodes, ...b.nodes]);
+      const kept = [...nodes].find((n) =>
+        n.op.barrier && [...nodes].some((u) => u.inputs.some((t) => t.node === n))
+      );
+      if (kept) {
+        note(false, "noFuse: it is wanted in memory");
+        continue;
+      }
       const roots = [...a.roots, ...b.roots].filter((t) => wanted.has(t.key) || isRead(t, live, a, b))
         .sort((x, y) => x.node.id - y.node.id || x.result - y.result);
       const bindings = bindingsOf([...loadsOf({ nodes }), ...roots], judge.storage);
@@ -69,6 +76,11 @@ export function mergeGroups(graph: Graph, cover: Cover, { limits, apart }: Fusio
       const { verdict } = judge.judge({ roots, nodes });
       if (isRefused(verdict)) {
         note(false, verdict.refused);
+        continue;
+      }
+      const repeated = [...a.roots, ...b.roots].find((t) => judge.judge({ roots, nodes }, t.node).prologue);
+      if (repeated) {
+        note(false, `${repeated.node.op.name} would be repeated inside the loop of a contraction`);
         continue;
       }
       note(

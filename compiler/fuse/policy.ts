@@ -25,6 +25,8 @@ export interface FusionOptions {
 
 export interface FusionPolicy {
   readonly name: string;
+  /** Whether `fuse(…)` binds its covers. Default true. */
+  readonly takesHints?: boolean;
   cover(graph: Graph, options: FusionOptions): Cover;
 }
 

@@ -77,7 +77,10 @@ function usesOf(node: Node, users: ReadonlyMap<Node, readonly Node[]>): Node[] {
 /** The first user after the longest pause between uses, if the pause is long. */
 function lateUse(node: Node, users: ReadonlyMap<Node, readonly Node[]>): number | undefined {
   const uses = usesOf(node, users).sort((a, b) => a.id - b.id);
-  if (uses.length < 2 || isLeaf(node) || isProgramNode(node) || node.op.view || node.types.length > 1) {
+  if (
+    uses.length < 2 || isLeaf(node) || isProgramNode(node) || node.op.view || node.op.barrier ||
+    node.types.length > 1
+  ) {
     return undefined;
   }
   let late: number | undefined;

@@ -4,6 +4,7 @@
  *   - what a group loads is fed, resident, constant, or stored by exactly one group;
  *   - outputs and new states are stored;
  *   - a group computes its roots and nothing that no root needs; a program op is the only root of its group;
+ *   - what noFuse wants in memory is computed nowhere in place;
  *   - groups can run in some order: no group needs, through others, what it computes itself.
  */
 
@@ -39,6 +40,14 @@ export function verifyCover(graph: Graph, cover: Cover, policy: string): void {
     for (const node of group.nodes) {
       if (isLeaf(node)) fail(`a group computes ${show(node)}, which is in memory already`);
       if (!needed.has(node)) fail(`a group computes ${show(node)} and nothing in it uses that`);
+      if (node.op.barrier) {
+        if (!group.roots.some((r) => r.node === node)) fail(`${show(node)} is not stored, against noFuse`);
+        for (const user of group.nodes) {
+          if (user.inputs.some((t) => t.node === node)) {
+            fail(`${show(user)} computes ${show(node)} in place, against noFuse`);
+          }
+        }
+      }
       if (isProgramNode(node) && !group.roots.some((r) => r.node === node)) {
         fail(`${show(node)} brings its own kernels and cannot be computed inside another group`);
       }

@@ -12,6 +12,11 @@ import type { Op } from "./op.ts";
 
 let current: GraphBuilder | undefined;
 
+/** One call of `fuse(…)`, which is known by its identity. */
+export interface Fusion {
+  readonly origin: Origin | undefined;
+}
+
 /** Origins kept per node; equal nodes written in many places keep the first few (SEMANTICS §1). */
 const maxOrigins = 4;
 
@@ -30,6 +35,9 @@ export class GraphBuilder {
   /** The checkpoints a node was made in, outermost first ("1/3"): the gradient recomputes such nodes. */
   readonly checkpoints = new Map<Node, string>();
   #checkpoint = "";
+  /** The `fuse(…)` that a node was made in: such nodes become one kernel. */
+  readonly fusions = new Map<Node, Fusion>();
+  #fusion: Fusion | undefined;
   /** Where new nodes come from while a pass makes them for an older node; undefined: look at the caller. */
   #onBehalf: readonly Origin[] | undefined;
 
@@ -113,6 +121,21 @@ export class GraphBuilder {
     }
   }
 
+  /** Runs `f`, whose nodes are to be one kernel; within another `fuse` they belong to that one's. */
+  fuse<T>(f: () => T): T {
+    return this.#inFusion(this.#fusion ?? { origin: callerOrigin() }, f);
+  }
+
+  #inFusion<T>(fusion: Fusion | undefined, f: () => T): T {
+    const before = this.#fusion;
+    this.#fusion = fusion;
+    try {
+      return f();
+    } finally {
+      this.#fusion = before;
+    }
+  }
+
   /** A builder for a rewritten graph: empty, and its names and numbers go on from this one's. */
   successor(): GraphBuilder {
     const next = new GraphBuilder();
@@ -126,7 +149,10 @@ export class GraphBuilder {
     const before = this.instance;
     this.instance = node.instance;
     try {
-      return this.#inCheckpoint(from.checkpoints.get(node) ?? "", () => this.onBehalfOf(node, f, from));
+      return this.#inFusion(
+        from.fusions.get(node),
+        () => this.#inCheckpoint(from.checkpoints.get(node) ?? "", () => this.onBehalfOf(node, f, from)),
+      );
     } finally {
       this.instance = before;
     }
@@ -167,6 +193,7 @@ export class GraphBuilder {
       this.scopes.set(node, this.scope);
       if (this.#checkpoint !== "") this.checkpoints.set(node, this.#checkpoint);
     }
+    if (this.#fusion && !this.fusions.has(node)) this.fusions.set(node, this.#fusion);
     if (this.#onBehalf) { for (const origin of this.#onBehalf) this.#remember(node, origin); }
     else this.#remember(node, callerOrigin());
     return node;

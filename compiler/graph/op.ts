@@ -91,6 +91,10 @@ export interface Op<Attrs> {
    * A pure map of indices: the result is an input read elsewhere. Views are never stored for their own sake.
    */
   readonly view?: boolean;
+  /**
+   * The result is wanted in memory: it is the last thing that its kernel computes of it, and all that use it load it.
+   */
+  readonly barrier?: boolean;
   /** Error of one result element as a multiple of ULP of its magnitude, beyond rounding (SEMANTICS §10). */
   readonly ulp?: number;
   /** Terms summed into one result element; the error grows with them (n·ε·Σ|x|). */

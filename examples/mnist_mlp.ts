@@ -19,7 +19,7 @@ import {
 } from "../mod.ts";
 import { type Digits, part, readMnist } from "./mnist.ts";
 
-const mlp = model({ x: input(["batch", 784], "f32"), y: input(["batch"], "i32") }, ({ x, y }) => {
+export const mlp = model({ x: input(["batch", 784], "f32"), y: input(["batch"], "i32") }, ({ x, y }) => {
   const l1 = linear(784, 512), l2 = linear(512, 256), l3 = linear(256, 10);
   const logits = l3(relu(l2(relu(l1(x)))));
   return { logits, loss: crossEntropy(logits, y) };

@@ -30,7 +30,7 @@ function pinball(prediction: Tensor<Shape, "f32">, y: Tensor<Shape, "f32">): Ten
   return mean(maximum(mul(above, q), mul(above, sub(q, 1))));
 }
 
-const lines = model({ x: input(["points", 1], "f32"), y: input(["points", 1], "f32") }, ({ x, y }) => {
+export const lines = model({ x: input(["points", 1], "f32"), y: input(["points", 1], "f32") }, ({ x, y }) => {
   const prediction = linear(1, 3)(x);
   return { prediction, loss: pinball(prediction, y) };
 });

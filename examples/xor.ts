@@ -13,7 +13,7 @@ import {
   trainStep,
 } from "../mod.ts";
 
-const xor = model({ x: input(["batch", 2], "f32"), y: input(["batch", 1], "f32") }, ({ x, y }) => {
+export const xor = model({ x: input(["batch", 2], "f32"), y: input(["batch", 1], "f32") }, ({ x, y }) => {
   const hidden = linear(2, 8), out = linear(8, 1);
   const logit = out(tanh(hidden(x)));
   return { probability: sigmoid(logit), loss: bceWithLogits(logit, y) };

@@ -2,9 +2,10 @@
  * Addresses. Lifetimes are half-open intervals over kernel positions: `begin` is the first position that touches a
  * buffer, `end` is one past the last. Two buffers may share bytes iff their intervals do not meet.
  *
- * Greedy by size (Pisarchyk & Lee 2020): the largest first, each at the lowest offset where nothing that lives at the
- * same time is in the way. Buffers that must lie side by side (a slab) move as one, but each lives for itself: before a
- * gradient is born, its place in the slab serves others.
+ * Greedy (Pisarchyk & Lee 2020): one after the other, each at the lowest offset where nothing that lives at the same time
+ * is in the way; the largest first, or the longest-lived, or the first to be born, whichever takes the least. Buffers that
+ * must lie side by side (a slab) move as one, but each lives for itself: before a gradient is born, its place in the slab
+ * serves others.
  *
  * The lower bound for an order is the largest sum of bytes alive at one position; the plan says how close it came.
  */
@@ -48,31 +49,47 @@ const extentOf = ({ members }: Cluster): number =>
   members.reduce((n, m) => Math.max(n, m.offset + aligned(m.life.bytes)), 0);
 
 export function assignAddresses(clusters: readonly Cluster[]): Addresses {
+  const bound = lowerBound(clusters.flatMap((c) => c.members.map((m) => m.life)));
+  const plans = orders.map((order) => place(sorted(clusters, order)));
+  return { ...plans.reduce((best, plan) => plan.peak < best.peak ? plan : best), bound };
+}
+
+/** What comes first is placed first. No order is the best for all programs; trying them costs a few milliseconds. */
+const orders: readonly ((c: Cluster) => number)[] = [
+  (c) => -extentOf(c),
+  (c) => begin(c) - end(c),
+  (c) => -extentOf(c) * (end(c) - begin(c)),
+  (c) => begin(c),
+];
+
+const begin = ({ members }: Cluster): number => members.reduce((n, m) => Math.min(n, m.life.begin), Infinity);
+const end = ({ members }: Cluster): number => members.reduce((n, m) => Math.max(n, m.life.end), 0);
+
+/** Clusters of several before all others: they are hardest to fit in. */
+function sorted(clusters: readonly Cluster[], order: (c: Cluster) => number): Cluster[] {
+  const keys = clusters.map((c) => ({ c, several: c.members.length > 1, key: order(c), begin: begin(c) }));
+  keys.sort((a, b) =>
+    Number(b.several) - Number(a.several) || a.key - b.key || a.begin - b.begin ||
+    (a.c.name < b.c.name ? -1 : 1)
+  );
+  return keys.map(({ c }) => c);
+}
+
+/** Each at the lowest offset where nothing that lives at the same time is in the way. */
+function place(order: readonly Cluster[]): Omit<Addresses, "bound"> {
   const offsets = new Map<string, number>();
   const placed: Placed[] = [];
   let peak = 0;
-  const begins = (c: Cluster) => c.members.reduce((n, m) => Math.min(n, m.life.begin), Infinity);
-  // Clusters of several first: they are hardest to fit in.
-  const order = clusters.map((c) => ({
-    c,
-    bytes: extentOf(c),
-    single: c.members.length === 1,
-    begin: begins(c),
-  }))
-    .sort((a, b) =>
-      Number(a.single) - Number(b.single) || b.bytes - a.bytes || a.begin - b.begin ||
-      (a.c.name < b.c.name ? -1 : 1)
-    );
-  for (const { c, bytes } of order) {
+  for (const c of order) {
     const offset = lowest(c, placed);
     offsets.set(c.name, offset);
     for (const { life, offset: within } of c.members) {
       offsets.set(life.name, offset + within);
       placed.push({ life, offset: offset + within, end: offset + within + aligned(life.bytes) });
     }
-    peak = Math.max(peak, offset + bytes);
+    peak = Math.max(peak, offset + extentOf(c));
   }
-  return { offsets, peak, bound: lowerBound(clusters.flatMap((c) => c.members.map((m) => m.life))) };
+  return { offsets, peak };
 }
 
 /** The lowest offset at which no member meets anything that lives at the same time. */

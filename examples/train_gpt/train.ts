@@ -39,10 +39,9 @@ export async function train(
   const corpus = await readCorpus(options.text);
   checkCorpus(corpus, options, checkpoint);
   using device = await openDevice({ device: options.device });
-  const shape = shapeOf(options, corpus);
+  const shape = shapeOf(options, corpus.symbols.length);
   const { batch, context, seed, steps } = options;
-  const step = trainStep(gpt(shape).only("loss"), optimizerOf(options));
-  using trainer = await compile(step, { device, seed, sizes: { batch } });
+  using trainer = await compile(trainerModel(options, shape), { device, seed, sizes: { batch } });
   if (options.report) {
     console.log(trainer.report());
     return { step: checkpoint?.step ?? 0, losses: [], validation: undefined, text: undefined };
@@ -104,16 +103,23 @@ export async function train(
   return { step: done, losses, validation, text };
 }
 
-const shapeOf = (options: Options, { symbols }: Corpus): GptOptions => ({
+/** The network that the options ask for, for a text of so many different characters. */
+export const shapeOf = (options: Options, symbols: number): GptOptions => ({
   layers: options.layers,
   heads: options.heads,
   width: options.width,
   context: options.context,
-  symbols: symbols.length,
+  symbols,
   bias: options.biases,
   tied: options.tied,
   dropout: options.dropout,
 });
+
+const lossOf = (shape: GptOptions) => gpt(shape).only("loss");
+
+/** One training step, as the options want it. */
+export const trainerModel = (options: Options, shape: GptOptions): ReturnType<typeof lossOf> =>
+  trainStep(lossOf(shape), optimizerOf(options));
 
 /** AdamW as nanoGPT has it: matrices decay, and the rate comes down by half a cosine. */
 const optimizerOf = ({ rate, minRate, warmup, steps, decay, clip }: Options): Optimizer =>

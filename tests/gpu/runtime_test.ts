@@ -5,6 +5,8 @@ import { openAdapter } from "../../runtime/adapter.ts";
 import { type Device, openDevice } from "../../runtime/device.ts";
 import { load } from "../../runtime/executable.ts";
 import { quirksOf } from "../../runtime/quirks.ts";
+import { assertNoGrowth } from "../support/growth.ts";
+import { catchDevices, countCalls } from "../support/gpu_calls.ts";
 import { testContract } from "../support/runtime_contract.ts";
 import { affine, counter } from "../support/tiny_programs.ts";
 
@@ -66,29 +68,19 @@ Deno.test("10,000 runs make no buffer and hold no memory", async () => {
     }
     await executable.idle();
   };
-  const grownBy = async (act: () => Promise<void>) => {
-    const before = Deno.memoryUsage().rss;
-    await act();
-    return Math.max(0, Deno.memoryUsage().rss - before) / 1e6;
-  };
   await run(10_000); // the first ones fill pools and the heap
   calls.reset();
-  // A leak grows in every round; a garbage collector that comes late does so in one.
-  const rounds: string[] = [];
-  for (let round = 0; round < 4; round++) {
-    const byNothing = await grownBy(async () => {
+  const rounds = await assertNoGrowth({
+    act: () => run(10_000),
+    alone: async () => {
       for (let k = 0; k < 10_000; k++) {
         gpu!.queue.submit([gpu!.createCommandEncoder().finish()]);
         if (k % 100 === 99) await executable.idle();
       }
-    });
-    const byRuns = await grownBy(() => run(10_000));
-    rounds.push(`${byRuns.toFixed(1)} MB, and empty submits by ${byNothing.toFixed(1)} MB`);
-    if (byRuns <= byNothing + 10) break;
-    assert(round < 3, `Each 10,000 runs grew the process by\n${rounds.join("\n")}`);
-  }
+    },
+  });
   assert.deepEqual(calls.counts, {});
-  const runs = 10_000 * (1 + rounds.length);
+  const runs = 10_000 * (1 + rounds);
   assert.deepEqual(await executable.state.read("count"), new Int32Array([runs]));
   calls.restore();
   devices.restore();
@@ -164,44 +156,6 @@ async function usable(device: Device): Promise<void> {
   using executable = await load(counter(), device);
   const { count } = executable.run({ by: new Int32Array([1]) });
   assert.deepEqual(await count!.read(), new Int32Array([1]));
-}
-
-/** Counts the calls of methods until `restore`; methods that were not called are not in `counts`. */
-function countCalls<T extends object>(prototype: T, methods: readonly (keyof T & string)[]) {
-  const counts: Record<string, number> = {};
-  const originals = methods.map((method) => [method, prototype[method]] as const);
-  for (const [method, original] of originals) {
-    prototype[method] = function (this: T, ...args: unknown[]) {
-      counts[method] = (counts[method] ?? 0) + 1;
-      return (original as (...args: unknown[]) => unknown).apply(this, args);
-    } as T[typeof method];
-  }
-  return {
-    counts,
-    reset: () => {
-      for (const method of methods) delete counts[method];
-    },
-    restore: () => {
-      for (const [method, original] of originals) prototype[method] = original;
-    },
-  };
-}
-
-/** The last WebGPU device that is opened until `restore`, for doing what the runtime never would. */
-function catchDevices() {
-  const caught: GPUDevice[] = [];
-  const original = GPUAdapter.prototype.requestDevice;
-  GPUAdapter.prototype.requestDevice = async function (this: GPUAdapter, descriptor?: GPUDeviceDescriptor) {
-    const device = await original.call(this, descriptor);
-    caught.unshift(device);
-    return device;
-  };
-  return {
-    caught,
-    restore: () => {
-      GPUAdapter.prototype.requestDevice = original;
-    },
-  };
 }
 
 async function warnings(act: () => Promise<void>): Promise<string[]> {

@@ -4,7 +4,8 @@
  */
 
 import type { Reduce, Value } from "../../kernel/value.ts";
-import { type Contraction, extentOf } from "./problem.ts";
+import { extentOf } from "./extent.ts";
+import type { Contraction } from "./problem.ts";
 import { takenBy } from "./lane_tile.ts";
 import { cutSides } from "./sides.ts";
 

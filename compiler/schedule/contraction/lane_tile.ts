@@ -9,7 +9,8 @@ import { Accumulator } from "../../kernel/reducers.ts";
 import type { Value, Var } from "../../kernel/value.ts";
 import type { Steps } from "./operand.ts";
 import { decode, type FreshVars, layPlaces, tileExtents, tilesOf } from "./places.ts";
-import { contiguousLoads, type Contraction, extentOf } from "./problem.ts";
+import { contiguousLoads, extentOf } from "./extent.ts";
+import type { Contraction } from "./problem.ts";
 import { productAt, type Row, rowsOf, storeResults, storeRider, type Tile } from "./product.ts";
 import type { Tiling } from "./tiling.ts";
 

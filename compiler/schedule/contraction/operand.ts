@@ -10,7 +10,7 @@ import type { Instr } from "../../kernel/ir.ts";
 import type { Evaluator } from "../../kernel/lower.ts";
 import type { Value, Var } from "../../kernel/value.ts";
 import type { Bindings, FreshVars, Places } from "./places.ts";
-import { contiguousLoads } from "./problem.ts";
+import { contiguousLoads } from "./extent.ts";
 
 /** The axis along which a side is evaluated by fours. */
 export type Along = "own" | "k" | "none";

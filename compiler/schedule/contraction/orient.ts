@@ -10,7 +10,8 @@
 import { isContiguous } from "../../kernel/lower.ts";
 import { type Reduce, type Value, type Var, walk } from "../../kernel/value.ts";
 import type { Target } from "../../target.ts";
-import { contiguousLoads, extentOf, type Store } from "./problem.ts";
+import { contiguousLoads, extentOf } from "./extent.ts";
+import type { Store } from "./problem.ts";
 import { cutSides } from "./sides.ts";
 
 export interface Orientation {

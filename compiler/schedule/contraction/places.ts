@@ -12,7 +12,7 @@ import type { IrBuilder } from "../../kernel/build.ts";
 import type { Instr } from "../../kernel/ir.ts";
 import type { Evaluator } from "../../kernel/lower.ts";
 import type { Value, Values, Var } from "../../kernel/value.ts";
-import { extentOf } from "./problem.ts";
+import { extentOf } from "./extent.ts";
 
 /** Makes variables that occur nowhere yet. */
 export class FreshVars {

@@ -5,8 +5,7 @@
  * is walked by one position all the same; see places.ts.
  */
 
-import { isContiguous } from "../../kernel/lower.ts";
-import { type BufferRef, type Reduce, type Value, type Values, type Var, walk } from "../../kernel/value.ts";
+import type { BufferRef, Reduce, Value, Values, Var } from "../../kernel/value.ts";
 import type { LoweredGroup, Refusal, Root } from "../group.ts";
 import type { Target } from "../../target.ts";
 import { normalize } from "./normal.ts";
@@ -35,17 +34,6 @@ export interface Contraction {
   readonly riders: readonly Rider[];
   /** Columns come in vectors of this width. */
   readonly width: 1 | 4;
-}
-
-export const extentOf = (vars: readonly Var[]): number => vars.reduce((n, v) => n * v.extent, 1);
-
-/** How many loads of these values are contiguous along a variable. */
-export function contiguousLoads(values: readonly Value[], along: Var): number {
-  let count = 0;
-  walk(values, (value) => {
-    if (value.kind === "load" && isContiguous(value.index, along) && value.buffer.size % 4 === 0) count++;
-  });
-  return count;
 }
 
 /** Reads a group as one contraction, or says why it is none. */

@@ -20,7 +20,8 @@ import { isRefusal, type LoweredGroup, type Scheduled, type ScheduledKernel } fr
 import { scheduleMap } from "../map.ts";
 import { flattenSummed } from "./flatten.ts";
 import { panelGroups, panelKernel } from "./panel.ts";
-import { type Contraction, contractionOf, extentOf } from "./problem.ts";
+import { extentOf } from "./extent.ts";
+import { type Contraction, contractionOf } from "./problem.ts";
 import { groupsOf } from "./lane_tile.ts";
 import { registerKernel } from "./register.ts";
 import { stagedBytes, stagedKernel } from "./staged.ts";

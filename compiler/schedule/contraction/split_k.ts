@@ -9,7 +9,8 @@
 import type { BufferRef, Reduce, Value, Var } from "../../kernel/value.ts";
 import type { LoweredGroup, Root } from "../group.ts";
 import { FreshVars } from "./places.ts";
-import { type Contraction, extentOf, type Store } from "./problem.ts";
+import { extentOf } from "./extent.ts";
+import type { Contraction, Store } from "./problem.ts";
 import { takenBy } from "./lane_tile.ts";
 import { cutSides } from "./sides.ts";
 

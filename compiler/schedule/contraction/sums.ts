@@ -10,7 +10,8 @@ import type { IrBuilder } from "../../kernel/build.ts";
 import type { Instr } from "../../kernel/ir.ts";
 import { type Evaluator, isContiguous } from "../../kernel/lower.ts";
 import { type BufferRef, type Value, type Var, walk } from "../../kernel/value.ts";
-import { type Contraction, extentOf, type Store } from "./problem.ts";
+import { extentOf } from "./extent.ts";
+import type { Contraction, Store } from "./problem.ts";
 import { at, type Row, type Tile } from "./product.ts";
 import type { Tiling } from "./tiling.ts";
 

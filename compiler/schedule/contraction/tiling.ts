@@ -8,7 +8,8 @@
 import type { Target } from "../../target.ts";
 import { orderSummed } from "./lane_tile.ts";
 import { alongOf } from "./operand.ts";
-import { type Contraction, extentOf } from "./problem.ts";
+import { extentOf } from "./extent.ts";
+import type { Contraction } from "./problem.ts";
 
 export interface Tiling {
   readonly shape: "panel" | "register";

@@ -66,7 +66,7 @@ const flags = {
   width: whole(128, 1, "numbers per character between blocks; a multiple of the heads"),
   biases: yes(false, "biases in linear layers and norms"),
   tied: yes(true, "share the token embedding with the head (--no-tied: don't)"),
-  rate: real(1e-3, "learning rate after the warm-up"),
+  rate: real(2e-3, "learning rate after the warm-up"),
   minRate: real(1e-4, "learning rate at the end"),
   warmup: whole(100, 0, "steps in which the rate rises; at most a twentieth of the steps"),
   decay: real(0.1, "weight decay of matrices"),

@@ -26,7 +26,7 @@ const refuses = (args: readonly string[], message: RegExp) =>
     withDefaults(said);
   }, (error) => error instanceof UsageError && message.test(error.message) || assert.fail(String(error)));
 
-Deno.test("options have nanoGPT's small configuration as defaults", () => {
+Deno.test("options have nanoGPT's small configuration as defaults, with twice its learning rate", () => {
   const options = withDefaults({});
   const { layers, heads, width, context, batch, steps, rate, minRate, warmup, decay, clip, dropout } =
     options;
@@ -39,7 +39,7 @@ Deno.test("options have nanoGPT's small configuration as defaults", () => {
       context: 64,
       batch: 12,
       steps: 2000,
-      rate: 1e-3,
+      rate: 2e-3,
       minRate: 1e-4,
       warmup: 100,
       decay: 0.1,

@@ -19,6 +19,7 @@ import { verifyCover } from "./fuse/verify.ts";
 import { lowerGroup } from "./fuse/lower_group.ts";
 import { type FusionOptions, type FusionPolicy, unfused } from "./fuse/policy.ts";
 import { type CostModel, costModelOf } from "./fuse/worthwhile.ts";
+import type { AnyScheduled } from "./kernel/raw.ts";
 import { verifyMemory } from "./memory/verify.ts";
 import { isPacked, packGroups } from "./memory/pack.ts";
 import { overfull, type Placement, placeTensors } from "./memory/placement.ts";
@@ -60,7 +61,7 @@ export interface Compiled {
   readonly graph: Graph;
   readonly cover: Cover;
   readonly placement: Placement;
-  readonly kernels: readonly ScheduledKernel[];
+  readonly kernels: readonly AnyScheduled[];
   readonly lifetimes: readonly Lifetime[];
   /** Where each buffer lies, by its name. */
   readonly regions: ReadonlyMap<string, Region>;
@@ -93,7 +94,7 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
   const packing = trace.stage("pack", () => packGroups(placement, target.limits.bindingBytes, layout));
   const memory = new ScheduleMemory(placement.storage);
   const kernels = trace.stage("schedule", () =>
-    packing.order.flatMap((group) => {
+    packing.order.flatMap((group): readonly AnyScheduled[] => {
       if (isPacked(group)) {
         const label = `${labelOf(graph, group.members[0]!)}, ${group.members.length} times`;
         return scheduleGroup({ ...group.lowered, label }, target, "map").kernels;

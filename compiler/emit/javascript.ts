@@ -25,6 +25,8 @@ import type {
 } from "../kernel/ir.ts";
 import type { HostView } from "../kernel/interpret.ts";
 import type { ValueType } from "../kernel/value.ts";
+import { type AnyKernel, isRaw } from "../kernel/raw.ts";
+import { hostKernel } from "./javascript_raw.ts";
 import { binaryScript, castScript, literalScript, prelude, unaryScript } from "./javascript_ops.ts";
 
 /** Runs groups 0 … groups − 1 on buffers in device form, with parameters by name. */
@@ -37,8 +39,9 @@ export type CompiledKernel = (
 /** The source of the function: an expression. */
 export const emitJavaScript = (kernel: Kernel): string => new Emitter(expandCombines(kernel)).source();
 
-/** The function itself. */
-export function compileJavaScript(kernel: Kernel): CompiledKernel {
+/** The function itself; of a raw kernel, its reference. */
+export function compileJavaScript(kernel: AnyKernel): CompiledKernel {
+  if (isRaw(kernel)) return hostKernel(kernel);
   return new Function(`return ${emitJavaScript(kernel)};`)() as CompiledKernel;
 }
 

@@ -13,7 +13,7 @@
  */
 
 import { InternalError } from "../errors.ts";
-import type { Kernel } from "../kernel/ir.ts";
+import { type AnyKernel, isRaw } from "../kernel/raw.ts";
 import { castMeaning } from "../kernel/scalar.ts";
 import type { ValueType } from "../kernel/value.ts";
 import { loopsOf } from "../kernel/walk.ts";
@@ -26,12 +26,14 @@ export type UniformWord =
 /** Beyond this many workgroups the runtime folds a dispatch into two dimensions: WebGPU's limit per dimension. */
 export const maxGroupsPerDimension = 65_535;
 
-export const isFolded = (kernel: Kernel): boolean => kernel.groups > maxGroupsPerDimension;
+export const isFolded = (kernel: AnyKernel): boolean => kernel.groups > maxGroupsPerDimension;
 
 /** The words of the block in order; none where the kernel has no block. */
-export function uniformWords(kernel: Kernel): readonly UniformWord[] {
+export function uniformWords(kernel: AnyKernel): readonly UniformWord[] {
   const bounds = new Set<number>();
-  for (const { to } of loopsOf(kernel)) if (to.kind === "literal") bounds.add(to.value);
+  // What loops a text has that a user wrote, nobody looks.
+  const loops = isRaw(kernel) ? [] : loopsOf(kernel);
+  for (const { to } of loops) if (to.kind === "literal") bounds.add(to.value);
   if (kernel.params.length + bounds.size === 0 && !isFolded(kernel)) return [];
   return [
     { kind: "groups" },
@@ -51,7 +53,7 @@ function bitsOf(scalar: ValueType, value: number): number {
 
 /** The contents of the block for one dispatch, whole vec4s; empty where the kernel has none. */
 export function encodeUniforms(
-  kernel: Kernel,
+  kernel: AnyKernel,
   params: readonly number[],
   groups: number,
 ): Uint32Array<ArrayBuffer> {

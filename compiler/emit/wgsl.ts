@@ -28,11 +28,13 @@ import {
   type Phase,
   type Statement,
 } from "../kernel/ir.ts";
+import { type AnyKernel, isRaw } from "../kernel/raw.ts";
 import { iterationsOf } from "../kernel/iterations.ts";
 import { binaryMeaning, bitcastMeaning, castMeaning, unaryMeaning } from "../kernel/scalar.ts";
 import { type Barrier, barriersOf } from "./barriers.ts";
 import { isFolded, uniformWords } from "./uniforms.ts";
 import { BufferText, wideBuffers } from "./wgsl_buffers.ts";
+import { rawModule } from "./wgsl_raw.ts";
 import { binaryText, castText, isSpecial, literalText, typeText, unaryText } from "./wgsl_ops.ts";
 
 export interface WgslOptions {
@@ -42,7 +44,8 @@ export interface WgslOptions {
 }
 
 /** The text of the shader module; its entry point is `main`. */
-export function emitWgsl(kernel: Kernel, options: WgslOptions): string {
+export function emitWgsl(kernel: AnyKernel, options: WgslOptions): string {
+  if (isRaw(kernel)) return rawModule(kernel, options.features).code;
   const { loopBound = Infinity } = options;
   if (loopBound !== Infinity) {
     const turns = iterationsOf(kernel);

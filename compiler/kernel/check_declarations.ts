@@ -6,7 +6,7 @@ import type { Kernel } from "./ir.ts";
 import { deviceBytes } from "../graph/dtype.ts";
 
 /** What is wrong with the declarations, if anything. */
-export function checkDeclarations(kernel: Kernel, limits: TargetLimits): string | undefined {
+export function checkDeclarations(kernel: Omit<Kernel, "body">, limits: TargetLimits): string | undefined {
   const { lanes, groups, params, buffers, arrays } = kernel;
   const isCount = (x: number) => Number.isInteger(x) && x >= 1;
   if (!isCount(lanes) || lanes > limits.lanesPerWorkgroup) {

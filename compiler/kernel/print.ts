@@ -18,6 +18,9 @@
 
 import type { ArrayDecl, Block, Computed, Instr, IrType, Kernel, Literal, LoopVar, Statement } from "./ir.ts";
 
+import { type AnyKernel, isRaw } from "./raw.ts";
+import { printRaw } from "./print_raw.ts";
+
 /** One line of the text, and what stands there. */
 export interface PrintedLine {
   readonly text: string;
@@ -25,8 +28,8 @@ export interface PrintedLine {
 }
 
 /** The canonical text of a kernel. */
-export const printKernel = (kernel: Kernel): string =>
-  kernelLines(kernel).map(({ text }) => text + "\n").join("");
+export const printKernel = (kernel: AnyKernel): string =>
+  isRaw(kernel) ? printRaw(kernel) : kernelLines(kernel).map(({ text }) => text + "\n").join("");
 
 /** The text line by line, for messages that point into a kernel. */
 export function kernelLines(kernel: Kernel): readonly PrintedLine[] {

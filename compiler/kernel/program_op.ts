@@ -4,7 +4,7 @@
  */
 
 import type { BufferRef, ConcreteType, Reader, Value, Values } from "./value.ts";
-import type { ScheduledKernel } from "./scheduled.ts";
+import type { AnyScheduled } from "./raw.ts";
 import type { Target } from "../target.ts";
 
 /** Where one result goes: the buffer, and the element of it for an index of the result. */
@@ -41,5 +41,5 @@ export interface KernelProgram<Attrs> {
   /** Which inputs may be inlined (their producer's value read in place); others are stored buffers. */
   readonly inlines: readonly boolean[] | "all";
   /** The kernels, in the order in which they run. */
-  plan(site: ProgramSite<Attrs>): readonly ScheduledKernel[];
+  plan(site: ProgramSite<Attrs>): readonly AnyScheduled[];
 }

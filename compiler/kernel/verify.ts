@@ -12,6 +12,8 @@
  *     races          lanes (groups) don't all store alike: where there are several, what is stored to depends on the
  *                    lane (group) by the index or by a condition or loop around the store
  *
+ * Of a raw kernel only the declarations are looked at.
+ *
  * That two lanes never meet on one element cannot be decided in general; the interpreter watches for it at run time.
  * Barriers need no check: between phases they are always possible, and within a phase there are none.
  */
@@ -38,19 +40,39 @@ import {
 } from "./ir.ts";
 import { kernelLines, showType } from "./print.ts";
 import { Ranges } from "./ranges.ts";
+import { type AnyKernel, isRaw, type RawKernel } from "./raw.ts";
 import { valueType } from "./value.ts";
 
 /** Throws an InternalError that names the line and the rule where the kernel breaks one. */
 export function verifyKernel(
-  kernel: Kernel,
+  kernel: AnyKernel,
   limits: TargetLimits,
   features: Pick<Target["features"], "f16"> = { f16: false },
 ): void {
+  if (isRaw(kernel)) {
+    const problem = rawProblem(kernel, limits);
+    if (problem) throw new InternalError("verify", `customKernel(${kernel.name}): ${problem}`);
+    return;
+  }
   const declarations = checkDeclarations(kernel, limits);
   if (declarations) throw new InternalError("verify", declarations);
   new Verifier(kernel, features.f16).run();
   const memory = sharedMemoryError(kernel, limits);
   if (memory) throw new InternalError("verify", memory);
+}
+
+/** A raw kernel's text is its user's and its compiler's affair; what it declares has to fit together all the same. */
+function rawProblem(kernel: RawKernel, limits: TargetLimits): string | undefined {
+  const { lanes, groups, buffers, forms, inputs, workgroupSize, workgroups } = kernel;
+  const volume = (extent: readonly number[]) => extent.reduce((n, d) => n * d, 1);
+  if (volume(workgroupSize) !== lanes) return `workgroups of ${workgroupSize} are not ${lanes} lanes`;
+  if (volume(workgroups) !== groups) return `a grid of ${workgroups} is not ${groups} groups`;
+  if (forms.length !== buffers.length) {
+    return `${forms.length} forms of elements for ${buffers.length} buffers`;
+  }
+  const unwritten = buffers.findIndex((b, i) => i < inputs ? b.access === "write" : b.access === "read");
+  if (unwritten >= 0) return `the buffer ${buffers[unwritten]!.name} is bound ${buffers[unwritten]!.access}`;
+  return checkDeclarations({ ...kernel, arrays: [] }, limits);
 }
 
 /** Who a value may differ between. */

@@ -12,13 +12,12 @@ import { inputName, resultsOf } from "../graph/graph.ts";
 import type { Tensor } from "../graph/node.ts";
 import { concrete } from "../fuse/lower_group.ts";
 import { isLargeConstant } from "../fuse/group.ts";
-import type { Kernel } from "../kernel/ir.ts";
+import type { AnyKernel, AnyScheduled } from "../kernel/raw.ts";
 import { printKernel } from "../kernel/print.ts";
 import { type Addresses, aligned, assignAddresses, type Cluster, type Lifetime } from "../memory/plan.ts";
 import { type BufferInfo, bytesOf, type Placement } from "../memory/placement.ts";
 import type { NamedAccess } from "../memory/verify.ts";
 import type { Slab } from "../memory/pack.ts";
-import type { ScheduledKernel } from "../schedule/group.ts";
 import type { Target } from "../target.ts";
 import type { Arena, Binding, Dispatch, Program, Region, Slot, Step } from "./program.ts";
 import { deviceForm } from "./device_form.ts";
@@ -31,7 +30,7 @@ export interface Assembly {
   readonly graph: Graph;
   readonly placement: Placement;
   readonly slabs: readonly Slab[];
-  readonly kernels: readonly ScheduledKernel[];
+  readonly kernels: readonly AnyScheduled[];
   readonly target: Target;
   /** Where states lie already. */
   readonly layout?: StateLayout | undefined;
@@ -117,7 +116,7 @@ export function assemble({ graph, placement, slabs, kernels, target, layout, kee
     return { ...at, bytes: aligned(bytesOf(info)) };
   };
   const distinct = new Map<string, number>();
-  const list: Kernel[] = [];
+  const list: AnyKernel[] = [];
   const steps: Step[] = kernels.map((scheduled) => {
     const bindings = scheduled.buffers.map((ref) => bind(ref.name));
     const kernel = withArenaAccess(scheduled.kernel, bindings);
@@ -194,7 +193,7 @@ export function assemble({ graph, placement, slabs, kernels, target, layout, kee
 
 /** First and last position that touches each temporary; who touches a slab touches all of its members. */
 function lifetimesOf(
-  kernels: readonly ScheduledKernel[],
+  kernels: readonly AnyScheduled[],
   buffers: ReadonlyMap<string, BufferInfo>,
   slabs: readonly Slab[],
   placement: Placement,
@@ -230,7 +229,7 @@ function clustersOf(lifetimes: readonly Lifetime[], slabs: readonly Slab[]): Clu
 }
 
 /** What shares an arena with something the kernel writes is bound for writing too. */
-function withArenaAccess(kernel: Kernel, bindings: readonly Binding[]): Kernel {
+function withArenaAccess(kernel: AnyKernel, bindings: readonly Binding[]): AnyKernel {
   const written = new Set<number>();
   kernel.buffers.forEach((b, i) => {
     if (b.access !== "read") written.add(bindings[i]!.arena);

@@ -4,7 +4,7 @@
  */
 
 import type { DType } from "../graph/dtype.ts";
-import type { Kernel } from "../kernel/ir.ts";
+import type { AnyKernel } from "../kernel/raw.ts";
 
 /** A GPUBuffer (or host array) that the program owns for its whole life. */
 export interface Arena {
@@ -78,7 +78,7 @@ export type Step = { readonly kind: "dispatch"; readonly dispatch: Dispatch } | 
 export interface Program {
   readonly version: 1;
   readonly arenas: readonly Arena[];
-  readonly kernels: readonly Kernel[];
+  readonly kernels: readonly AnyKernel[];
   readonly steps: readonly Step[];
   readonly inputs: readonly Slot[];
   readonly outputs: readonly OutputSlot[];

@@ -7,7 +7,7 @@ import { deviceBytes } from "../graph/dtype.ts";
 import type { Tensor } from "../graph/node.ts";
 import { resultsOf } from "../graph/graph.ts";
 import { isProgram } from "../graph/op.ts";
-import type { ScheduledKernel } from "../kernel/scheduled.ts";
+import type { AnyScheduled } from "../kernel/raw.ts";
 import type { SideBySide } from "../kernel/program_op.ts";
 import { Values } from "../kernel/value.ts";
 import type { Slab } from "../memory/pack.ts";
@@ -19,7 +19,7 @@ export function planProgram(
   slabs: readonly Slab[],
   target: Target,
   label: string,
-): readonly ScheduledKernel[] {
+): readonly AnyScheduled[] {
   const { node } = group.roots[0]!;
   const { lower } = node.op;
   if (!isProgram(lower)) throw new InternalError("schedule", `${node.op.name} is no program`);

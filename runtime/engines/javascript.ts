@@ -12,7 +12,7 @@ import { compileJavaScript } from "../../compiler/emit/javascript.ts";
 import type { DType } from "../../compiler/graph/dtype.ts";
 import { deviceBytes } from "../../compiler/graph/dtype.ts";
 import type { HostView } from "../../compiler/kernel/interpret.ts";
-import type { Kernel } from "../../compiler/kernel/ir.ts";
+import type { AnyKernel } from "../../compiler/kernel/raw.ts";
 import type { Binding, Dispatch, Program } from "../../compiler/program/program.ts";
 import {
   checkRange,
@@ -163,7 +163,7 @@ function viewOf(dtype: DType, binding: Binding, arenas: readonly Memory[]): Host
   return new VIEWS[dtype](host(memory).buffer, offset, elements);
 }
 
-const paramsByName = ({ params }: Kernel, dispatch: Dispatch): Readonly<Record<string, number>> =>
+const paramsByName = ({ params }: AnyKernel, dispatch: Dispatch): Readonly<Record<string, number>> =>
   Object.fromEntries(params.map(({ name }, i) => [name, dispatch.params[i]!]));
 
 const placeOf = ({ arena, offset }: Binding, arenas: readonly Memory[]): Place => ({

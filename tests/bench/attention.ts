@@ -21,6 +21,7 @@ import { attentionOp } from "../../ops/nn/attention.ts";
 import { attentionBackwardOp } from "../../ops/nn/attention_backward.ts";
 import type { AttentionAttrs } from "../../ops/nn/attention_types.ts";
 import { dense, numbersOf } from "../unit/schedule/attention_support.ts";
+import { irKernels } from "../support/ir_kernels.ts";
 
 interface Size {
   readonly name: string;
@@ -58,7 +59,7 @@ export function planNamed<A>(
   });
   const types = op.infer(inputs.map(([, type]) => type), attrs);
   const writers = types.map((t, i) => place(outputs[i]!, t as ConcreteType));
-  return op.lower.plan({
+  return irKernels(op.lower.plan({
     attrs,
     inputs: readers,
     sideBySide: [],
@@ -67,7 +68,7 @@ export function planNamed<A>(
     target,
     label: op.name,
     scratch: (dtype, size) => ({ name: "scratch", dtype, size }),
-  });
+  }));
 }
 
 const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;

@@ -16,6 +16,7 @@ import {
 } from "../../compiler/kernel/ir.ts";
 import type { KernelProgram } from "../../compiler/kernel/program_op.ts";
 import type { Value, Values } from "../../compiler/kernel/value.ts";
+import { irKernels } from "./ir_kernels.ts";
 
 /** The op with an error in one of its results. */
 export function withError<Attrs>(op: Op<Attrs>, result: number): Op<Attrs> {
@@ -37,7 +38,7 @@ function wrongValue(k: Values, value: Value): Value {
 const wrongProgram = <Attrs>(program: KernelProgram<Attrs>, result: number): KernelProgram<Attrs> => ({
   ...program,
   plan: (site) =>
-    program.plan(site).map((scheduled) => {
+    irKernels(program.plan(site)).map((scheduled) => {
       const position = scheduled.buffers.findIndex(({ name }) => name === site.outputs[result]!.buffer.name);
       return position < 0 ? scheduled : {
         ...scheduled,

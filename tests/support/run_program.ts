@@ -5,15 +5,16 @@ import { deviceForm } from "../../compiler/program/device_form.ts";
 import type { Binding, Program, Slot } from "../../compiler/program/program.ts";
 import { deviceBytes, type DType } from "../../compiler/graph/dtype.ts";
 import type { HostView } from "../../compiler/kernel/interpret.ts";
-import type { Kernel } from "../../compiler/kernel/ir.ts";
+import { type AnyKernel, isRaw } from "../../compiler/kernel/raw.ts";
 
 export type Feeds = Readonly<Record<string, ArrayLike<number>>>;
 
 /** Functions by their text, which many programs share, and by kernel. */
 const compiled = new Map<string, CompiledKernel>();
-const functions = new WeakMap<Kernel, CompiledKernel>();
+const functions = new WeakMap<AnyKernel, CompiledKernel>();
 
-function functionOf(kernel: Kernel): CompiledKernel {
+function functionOf(kernel: AnyKernel): CompiledKernel {
+  if (isRaw(kernel)) return compileJavaScript(kernel);
   let found = functions.get(kernel);
   if (found) return found;
   const text = emitJavaScript(kernel);

@@ -6,12 +6,15 @@
 
 import { emitWgsl, type WgslOptions } from "../../../compiler/emit/wgsl.ts";
 import { encodeUniforms, uniformWords } from "../../../compiler/emit/uniforms.ts";
+import { CompileError, RunError } from "../../../compiler/errors.ts";
+import { isRaw, type RawKernel } from "../../../compiler/kernel/raw.ts";
 import type { Binding, Program } from "../../../compiler/program/program.ts";
 import { wholeVectors, wholeWords } from "../../engine.ts";
 import { turn } from "../../turn.ts";
 import { scoped } from "./health.ts";
 import type { GpuMemory } from "./memory.ts";
 import type { Compiled, Pipelines } from "./pipelines.ts";
+import { checkRaw, complaintOf } from "./raw_check.ts";
 
 export interface PreparedDispatch {
   readonly pipeline: GPUComputePipeline;
@@ -50,7 +53,7 @@ export async function prepare(
   arenas: readonly GpuMemory[],
   options: WgslOptions,
 ): Promise<Prepared> {
-  const compiled = await compileKernels(pipelines, program, options);
+  const compiled = await compileKernels(device, pipelines, program, options);
   const buffers: GPUBuffer[] = [];
   const uniforms = makeUniforms(device, program);
   if (uniforms.buffer !== undefined) buffers.push(uniforms.buffer);
@@ -102,6 +105,7 @@ export function foldGroups(
 }
 
 async function compileKernels(
+  device: GPUDevice,
   pipelines: Pipelines,
   program: Program,
   options: WgslOptions,
@@ -116,9 +120,19 @@ async function compileKernels(
     const accesses = kernel.buffers.map(({ access }) => access);
     const hasBlock = uniformWords(kernel).length > 0;
     const label = labels.get(index) ?? `kernel ${index}`;
-    compiled.push(await pipelines.get(emitWgsl(kernel, options), accesses, hasBlock, label));
+    const compile = () => pipelines.get(emitWgsl(kernel, options), accesses, hasBlock, label);
+    if (isRaw(kernel)) {
+      await checkRaw(device, kernel, options.features);
+      compiled.push(await compile().catch((cause) => refuse(kernel, cause)));
+    } else compiled.push(await compile());
   }
   return compiled;
+}
+
+/** What the text alone did not tell: too much workgroup memory, for one. */
+function refuse({ name, origin }: RawKernel, cause: unknown): never {
+  if (!(cause instanceof RunError)) throw cause;
+  throw new CompileError(`customKernel(${name}): ${complaintOf(cause.what)}`, { origin, cause });
 }
 
 interface Uniforms {

@@ -10,6 +10,7 @@ import { softwareTarget, type Target, testTarget } from "../../../compiler/targe
 import { sortOp } from "../../../ops/indexing/sort.ts";
 import { sortProgram } from "../../../ops/indexing/sort_program.ts";
 import { linearize } from "../../../ops/views/reshape.ts";
+import { irKernels } from "../../support/ir_kernels.ts";
 
 const count = (shape: readonly number[]) => shape.reduce((n, d) => n * d, 1);
 
@@ -42,7 +43,7 @@ function plan(
   const results = sortOp.infer([type], { descending, count: kept }) as readonly ConcreteType[];
   const outputs = results.map((r, i) => dense(`y${i}`, r));
   let scratches = 0;
-  const kernels = sortProgram.plan({
+  const kernels = irKernels(sortProgram.plan({
     attrs: { descending, count: kept },
     inputs: [{ ...type, at: (at) => values.load(input.buffer, input.index(at)) }],
     outputs: outputs.map((o) => ({ ...o, at: o.index })),
@@ -55,7 +56,7 @@ function plan(
       buffers.set(buffer.name, view(dtype, size));
       return buffer;
     },
-  });
+  }));
   return {
     kernels,
     run(execute) {

@@ -10,6 +10,7 @@ import { type ConcreteType, type Reader, type Value, Values } from "../../../com
 import { verifyKernel } from "../../../compiler/kernel/verify.ts";
 import { statementsOfKernel } from "../../../compiler/kernel/walk.ts";
 import type { Target } from "../../../compiler/target.ts";
+import { irKernels } from "../../support/ir_kernels.ts";
 
 export const count = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
 
@@ -79,7 +80,7 @@ export function plan<A>(c: Case<A>, target: Target): readonly ScheduledKernel[] 
     return { ...place(type, layout), buffer: { name: layout.buffer, dtype: type.dtype, size: layout.size } };
   });
   let scratches = 0;
-  return lower.plan({
+  return irKernels(lower.plan({
     attrs: c.attrs,
     inputs,
     sideBySide: [],
@@ -88,7 +89,7 @@ export function plan<A>(c: Case<A>, target: Target): readonly ScheduledKernel[] 
     target,
     label: c.op.name,
     scratch: (dtype, size) => ({ name: `scratch${scratches++}`, dtype, size }),
-  });
+  }));
 }
 
 export const statementsOf = (kernel: ScheduledKernel): number =>

@@ -5,6 +5,13 @@
 export * from "./conv/conv.ts";
 export * from "./conv/pool.ts";
 export * from "./conv/windows.ts";
+export {
+  type CustomKernel,
+  customKernel,
+  type CustomKernelOptions,
+  type KernelInput,
+  type KernelOutput,
+} from "./custom/custom_kernel.ts";
 export * from "./einsum.ts";
 export * from "./elementwise/arithmetic.ts";
 export * from "./elementwise/bitwise.ts";

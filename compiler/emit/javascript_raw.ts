@@ -4,7 +4,7 @@
  */
 
 import { CompileError } from "../errors.ts";
-import { hostArray } from "../graph/dtype.ts";
+import { type HostArray, hostArray } from "../graph/dtype.ts";
 import type { HostView } from "../kernel/interpret.ts";
 import type { RawKernel } from "../kernel/raw.ts";
 
@@ -19,16 +19,16 @@ export function hostKernel(kernel: RawKernel): (buffers: readonly HostView[]) =>
     );
   }
   return (views) => {
-    const arrays = buffers.map(({ dtype, size }, i) => {
-      const array = hostArray(dtype, size);
+    const arrays: Record<string, HostArray> = {};
+    buffers.forEach(({ name, dtype, size }, i) => {
+      const array = arrays[name] = hostArray(dtype, size);
       if (i < inputs) array.set(views[i]!.subarray(0, size));
-      return array;
     });
     reference(arrays, sizes);
-    for (let i = inputs; i < buffers.length; i++) {
-      const { dtype, size } = buffers[i]!;
-      const result = dtype === "bool" ? arrays[i]!.map((x) => x === 0 ? 0 : 1) : arrays[i]!;
-      views[i]!.set(result.subarray(0, size));
-    }
+    buffers.forEach(({ name, dtype }, i) => {
+      if (i < inputs) return;
+      const result = arrays[name]!;
+      views[i]!.set(dtype === "bool" ? result.map((x) => x === 0 ? 0 : 1) : result);
+    });
   };
 }

@@ -43,7 +43,8 @@ export function rawModule(kernel: RawKernel, features: { readonly f16: boolean }
   const { buffers, forms, sizes, declarations, body } = kernel;
   const words = uniformWords(kernel);
   const usesF16 = features.f16 &&
-    (buffers.some(({ dtype }) => dtype === "f16") || /\bf16\b/.test(declarations + body));
+    (buffers.some(({ dtype }) => dtype === "f16") ||
+      /\bf16\b|\bvec[234]h\b|\d\.?\d*h\b/.test(declarations + body));
   const lines = [
     ...usesF16 ? ["enable f16;"] : [],
     ...Object.entries(sizes).map(([name, value]) => `const ${name}: u32 = ${value}u;`),

@@ -21,8 +21,11 @@ export type Extent = readonly [number, number, number];
 /** How the text sees the elements of a buffer. */
 export type ElementForm = "scalar" | "vec2" | "vec4" | "atomic";
 
-/** The same computation in plain loops: fills the outputs, which begin as zeros. Arrays stand in the order of buffers. */
-export type RawReference = (arrays: readonly HostArray[], sizes: Readonly<Record<string, number>>) => void;
+/** The same computation in plain loops, over arrays by the names of buffers: fills the outputs, which begin as zeros. */
+export type RawReference = (
+  arrays: Readonly<Record<string, HostArray>>,
+  sizes: Readonly<Record<string, number>>,
+) => void;
 
 export interface RawKernel {
   /** What the user calls it. */

@@ -32,6 +32,8 @@ export interface RawSpec extends
   readonly tensors: readonly { readonly name: string; readonly form: ElementForm }[];
   /** Which of the sizes the text reads from the uniform block. */
   readonly uniforms: readonly string[];
+  /** Workgroup memory that the text declares, as far as it can be told. */
+  readonly workgroupBytes: number;
   /** Whether the kernel writes every element of its outputs. */
   readonly writesAll: boolean;
 }

@@ -52,16 +52,19 @@ export function checkRawLimits(
   checkGrid(spec, limits, fail);
 }
 
-function checkGrid(
-  { workgroupSize, workgroups, writesAll }: RawSpec,
-  limits: TargetLimits,
-  fail: Fail,
-): void {
+function checkGrid(spec: RawSpec, limits: TargetLimits, fail: Fail): void {
+  const { workgroupSize, workgroups, workgroupBytes, writesAll } = spec;
   const lanes = volume(workgroupSize);
   if (lanes > limits.lanesPerWorkgroup || workgroupSize[2] > lanesAlongZ) {
     fail(
       `a workgroup of ${workgroupSize.join(" × ")} has ${lanes} invocations, and this device allows ` +
         `${limits.lanesPerWorkgroup}, at most ${lanesAlongZ} of them along z. Use a smaller workgroupSize`,
+    );
+  }
+  if (workgroupBytes > limits.sharedBytes) {
+    fail(
+      `its var<workgroup> take ${workgroupBytes} bytes, and this device has ${limits.sharedBytes} per workgroup. Use ` +
+        "smaller arrays",
     );
   }
   const groups = volume(workgroups);

@@ -3,9 +3,8 @@
 import { callerOrigin, ShapeError } from "../../compiler/errors.ts";
 import { applyAll, GraphBuilder } from "../../compiler/graph/build.ts";
 import { isDimName } from "../../compiler/graph/dim.ts";
-import type { HostArray } from "../../compiler/graph/dtype.ts";
 import { Tensor } from "../../compiler/graph/node.ts";
-import type { Extent, RawReference } from "../../compiler/kernel/raw.ts";
+import type { Extent } from "../../compiler/kernel/raw.ts";
 import type {
   CustomResults,
   Fitting,
@@ -160,7 +159,9 @@ export function customKernel<
 }
 
 /** The options without their types, as JavaScript may pass them. */
-type Loose = CustomKernelOptions<string, Inputs, Outputs> & Pick<Definition, "gradient">;
+type Loose =
+  & Omit<CustomKernelOptions<string, Inputs, Outputs>, "gradient" | "reference">
+  & Pick<Definition, "gradient" | "reference">;
 
 function definitionOf(options: Loose): Definition {
   const { name, inputs, outputs, wgsl, declarations = "", writesAll = false, reference } = options;
@@ -188,7 +189,7 @@ function definitionOf(options: Loose): Definition {
     workgroups: options.workgroups as Definition["workgroups"],
     writesAll,
     gradient: options.gradient,
-    reference: reference && byPosition(signature, reference as Parameters<typeof byPosition>[1]),
+    reference,
     origin: callerOrigin(),
   };
 }
@@ -218,16 +219,6 @@ function workgroupSizeOf(label: string, { workgroupSize = 64, workgroups }: Loos
   }
   return [x!, y, z];
 }
-
-/** The user's reference, which knows arrays by name, for arrays in the order of the signature. */
-const byPosition = (
-  { inputs, outputs }: Pick<Definition, "inputs" | "outputs">,
-  reference: (arrays: Readonly<Record<string, HostArray>>, sizes: Readonly<Record<string, number>>) => void,
-): RawReference =>
-(arrays, sizes) => {
-  const named = [...inputs, ...outputs].map(({ name }, i) => [name, arrays[i]!]);
-  reference(Object.fromEntries(named), sizes);
-};
 
 function operandsOf({ label, inputs }: Definition, given: Readonly<Record<string, unknown>>): Tensor[] {
   GraphBuilder.current(label);

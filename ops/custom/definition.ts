@@ -14,6 +14,7 @@ import { planRaw } from "../../compiler/schedule/raw.ts";
 import { full } from "../leaves.ts";
 import { bindCall, boundNames, type KernelSignature, resultsOfCall, widthOf } from "./signature.ts";
 import { sizesRead } from "./text_checks.ts";
+import { workgroupBytes } from "./workgroup_memory.ts";
 
 type Numbers = Readonly<Record<string, number>>;
 export type Tensors = Readonly<Record<string, Tensor>>;
@@ -76,7 +77,9 @@ export function opOf(definition: Definition): Op<Attrs> {
         );
       }
       const made = results.map(({ shape, dtype }) => hostArray(dtype, shape.reduce((n, d) => n * d, 1)));
-      reference([...inputs.map((x) => x.slice()), ...made], bind(types) as Numbers);
+      const arrays = [...inputs.map((x) => x.slice()), ...made];
+      const named = [...definition.inputs, ...outputs].map(({ name }, i) => [name, arrays[i]!]);
+      reference(Object.fromEntries(named), bind(types) as Numbers);
       return made;
     },
     lower: {
@@ -90,6 +93,7 @@ export function opOf(definition: Definition): Op<Attrs> {
           tensors: [...definition.inputs, ...outputs],
           sizes,
           uniforms: boundNames(definition).filter((name) => read.has(name)),
+          workgroupBytes: workgroupBytes(definition.declarations, sizes),
           workgroups: workgroupsOf(definition, sizes, site.outputs[0]!.shape),
         });
       },

@@ -43,6 +43,13 @@ export function checkSignature(signature: KernelSignature): void {
     checkDType(`${label}, "${name}"`, dtype);
   }
   const sizes = boundNames(signature);
+  const names = new Set<string>();
+  for (const name of [...[...inputs, ...outputs].map((t) => t.name), ...sizes]) {
+    const problem = nameProblem(name);
+    if (problem) fail(`"${name}" ${problem}`);
+    if (names.has(name)) fail(`"${name}" is two things; tensors and sizes need names of their own in WGSL`);
+    names.add(name);
+  }
   for (const { name, shape, dtype } of outputs) {
     checkDType(`${label}, "${name}"`, dtype);
     if (!Array.isArray(shape)) fail(`the shape of "${name}" is an array such as ["n"]`);
@@ -55,13 +62,6 @@ export function checkSignature(signature: KernelSignature): void {
           `${sizes.join(", ") || "none"}. Use a number, or give the kernel an input of that size`,
       );
     }
-  }
-  const names = new Set<string>();
-  for (const name of [...[...inputs, ...outputs].map((t) => t.name), ...sizes]) {
-    const problem = nameProblem(name);
-    if (problem) fail(`"${name}" ${problem}`);
-    if (names.has(name)) fail(`"${name}" is two things; tensors and sizes need names of their own in WGSL`);
-    names.add(name);
   }
   checkForms(signature, fail);
 }

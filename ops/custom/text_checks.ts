@@ -109,7 +109,7 @@ function partialPointer(code: string): number {
 }
 
 /** Comments as blanks: every other character stays where it is. WGSL's block comments nest. */
-function withoutComments(text: string): string {
+export function withoutComments(text: string): string {
   let out = "";
   let depth = 0;
   for (let i = 0; i < text.length; i++) {

@@ -38,22 +38,22 @@ function placeText({ body, declarations }: RawKernel, { code, locate }: RawModul
     return ` at line ${own.line} of ${own.part}, "${text}"`;
   }
   const text = code.split("\n")[line - 1]?.trim();
-  if (!text) return "";
+  if (!text) return " at its end (is a brace missing?)";
   // What Weft writes is right by itself: a name of the signature, or a brace that the text leaves open, makes it wrong.
   return ` at "${text}", which Weft writes around it (is a brace missing, or is a name reserved in WGSL?)`;
 }
 
 /**
  * The complaint without the picture of the text that naga draws around it: its first line, what stands behind carets,
- * and its notes.
+ * and its notes. That an entry point is invalid says nothing where a reason follows.
  */
 export function complaintOf(message: string): string {
-  const lines = message.trim().split("\n");
-  const said = lines[0]!.replace(/^Shader (?:'.*?' parsing|validation) error: /, "").trim();
-  const marks = lines.slice(1).flatMap((line) => /^[\s│]*[\^─]+ (.+)$/.exec(line)?.[1]?.trim() ?? []);
-  const notes = lines.slice(1).flatMap((line) => /^\s*= (?:note: )?(.+)$/.exec(line)?.[1]?.trim() ?? []);
-  const more = [...new Set([...marks, ...notes])].filter((text) =>
-    !text.startsWith("naga::") && !said.includes(text)
-  );
-  return more.length === 0 ? said : `${said} (${more.join("; ")})`;
+  const [first, ...rest] = message.trim().split("\n");
+  const said = first!.replace(/^Shader (?:'.*?' parsing|validation) error: /, "").trim();
+  const remarks = rest.filter((line) => !/^\s*\d+\s*│/.test(line)) // the text itself
+    .map((line) => line.replace(/^[\s│┌^─=]+(?:note: )?/, "").trim())
+    .filter((text) => /[a-z]/i.test(text) && !/:\d+:\d+$/.test(text) && !/^naga::|^: /.test(text));
+  const more = [...new Set(remarks)].filter((text) => !said.includes(text));
+  if (more.length === 0) return said;
+  return /^Entry point .* is invalid$/.test(said) ? more.join("; ") : `${said} (${more.join("; ")})`;
 }

@@ -7,7 +7,7 @@ import { ShapeError } from "../compiler/errors.ts";
 import { apply, applyAll, GraphBuilder } from "../compiler/graph/build.ts";
 import type { DType } from "../compiler/graph/dtype.ts";
 import { sameShape, type Shape } from "../compiler/graph/dim.ts";
-import { showType, type Tensor } from "../compiler/graph/node.ts";
+import { showType, Tensor } from "../compiler/graph/node.ts";
 import type { GradientSite } from "../compiler/graph/op.ts";
 import { defineOp } from "./define_op.ts";
 import { full } from "./leaves.ts";
@@ -76,15 +76,17 @@ export const customGradientOp = defineOp<{ results: number; rule: CustomRule }>(
   gradient({ inputs, outputs, cotangents, attrs }) {
     const { results, rule } = attrs;
     const flowing = rule.call({ inputs: inputs.slice(results), outputs, cotangents, attrs: {} });
-    if (flowing.length !== inputs.length - results) {
+    if (!Array.isArray(flowing) || flowing.length !== inputs.length - results) {
       throw new ShapeError(
-        `customGradient: the rule gave ${flowing.length} cotangents for ${inputs.length - results} inputs; ` +
+        `customGradient: the rule gave ${flowing?.length ?? 0} cotangents for ${
+          inputs.length - results
+        } inputs; ` +
           "give one per input, null where none flows",
       );
     }
     flowing.forEach((g, i) => {
       const x = inputs[results + i]!;
-      if (g && !sameShape(g.shape, x.shape)) {
+      if (g && (g.dtype !== x.dtype || !sameShape(g.shape, x.shape))) {
         throw new ShapeError(
           `customGradient: the cotangent of input ${i} is ${showType(g)}; it must be ${
             showType(x)
@@ -100,30 +102,50 @@ export const customGradientOp = defineOp<{ results: number; rule: CustomRule }>(
   samples: [],
 });
 
+/** The cotangents of results, in order: null where nothing flows, which cannot be where there is one result only. */
+type Cotangents<R extends readonly Tensor[]> = {
+  readonly [K in keyof R]: R["length"] extends 1 ? R[K] : R[K] | null;
+};
+
 /**
  * f(inputs) with a gradient rule of your own.
  *
+ * The rule is asked once per call of `gradient` that reaches the results; what it gives are ops like any others, so a
+ * gradient of the gradient goes through them. For a kernel of your own there is `customKernel`.
+ *
  * @param f Computes the results in ops; its own gradient is never asked for.
- * @param rule One cotangent per input (null: none flows), from the inputs, the results and the results' cotangents.
+ * @param rule One cotangent per input (null: none flows), from the inputs, the results and the results' cotangents. A
+ * result that nothing flows into has null for a cotangent.
+ * @returns The results of f, as they are.
+ * @throws ShapeError where the rule gives too few cotangents, or one that is not of its input's type.
  * @example A gradient that is clipped on its way back
  * ```ts
  * import { clamp, customGradient, input, model } from "@weft/weft";
  *
  * model({ x: input(["n"], "f32") }, ({ x }) => {
- *   const [y] = customGradient([x], ([x]) => [x!], ({ cotangents: [g] }) => [g ? clamp(g, -1, 1) : null]);
- *   return { y: y! };
+ *   const [y] = customGradient([x], ([x]) => [x], ({ cotangents: [g] }) => [clamp(g, -1, 1)]);
+ *   return { y }; // y: Tensor<readonly ["n"], "f32">
  * });
  * ```
  */
-export function customGradient(
-  inputs: readonly Tensor[],
-  f: (inputs: readonly Tensor[]) => readonly Tensor[],
-  rule: (site: Omit<GradientSite<unknown>, "attrs">) => readonly (Tensor | null)[],
-): readonly Tensor[] {
+export function customGradient<const T extends readonly Tensor[], const R extends readonly Tensor[]>(
+  inputs: T,
+  f: (inputs: T) => R,
+  rule: (site: {
+    readonly inputs: T;
+    readonly outputs: R;
+    readonly cotangents: Cotangents<R>;
+  }) => { readonly [K in keyof T]: Tensor | null },
+): R {
+  const builder = GraphBuilder.current("customGradient");
   const results = f(inputs);
-  const number = GraphBuilder.current("customGradient").newInstance();
-  return applyAll(customGradientOp, [...results, ...inputs], {
+  if (!Array.isArray(results) || results.length === 0 || !results.every((t) => t instanceof Tensor)) {
+    throw new ShapeError("customGradient: the function must give its results as an array of tensors: [y]");
+  }
+  const number = builder.newInstance();
+  const applied = applyAll(customGradientOp, [...results, ...inputs], {
     results: results.length,
-    rule: { call: rule, toJSON: () => number },
+    rule: { call: rule as unknown as CustomRule["call"], toJSON: () => number },
   });
+  return applied as readonly Tensor[] as R;
 }

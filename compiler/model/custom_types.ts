@@ -28,6 +28,13 @@ export type TensorsOf<S extends Signature> = {
   readonly [K in keyof S]: Tensor<S[K]["shape"], S[K]["dtype"]>;
 };
 
+/** Cotangents of results: null where nothing flows, which cannot be where there is one result only. */
+export type CotangentsOf<S extends Signature> = {
+  readonly [K in keyof S]:
+    | Tensor<S[K]["shape"], S[K]["dtype"]>
+    | (IsUnion<keyof S> extends true ? null : never);
+};
+
 type ShapeOf<T> = T extends Tensor<infer S> ? S : never;
 
 /** The sizes that a tensor of shape S has where its pattern P says N. */

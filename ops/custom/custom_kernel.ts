@@ -6,6 +6,7 @@ import { isDimName } from "../../compiler/graph/dim.ts";
 import { Tensor } from "../../compiler/graph/node.ts";
 import type { Extent } from "../../compiler/kernel/raw.ts";
 import type {
+  CotangentsOf,
   CustomResults,
   Fitting,
   Operands,
@@ -56,13 +57,13 @@ export interface CustomKernelOptions<Name extends string, I extends Inputs, O ex
   /** The kernel writes every element of every output, so they need not be zeros when it begins. Default false. */
   readonly writesAll?: boolean;
   /**
-   * The cotangents of inputs, in ops, by name; what is left out or null has none. Results that nothing flows into have
-   * cotangents of zeros. Left out: no gradient passes the kernel.
+   * The cotangents of inputs, in ops, by name; what is left out or null has none. The cotangent of a result that nothing
+   * flows into is null. Without it no gradient passes the kernel.
    */
   readonly gradient?: (site: {
     readonly inputs: TensorsOf<I>;
     readonly outputs: TensorsOf<O>;
-    readonly cotangents: TensorsOf<O>;
+    readonly cotangents: CotangentsOf<O>;
   }) => { readonly [K in keyof I]?: Tensor | null };
   /**
    * The same in plain loops: fills the outputs, which begin as zeros. What the device `cpu` computes with, and what tests

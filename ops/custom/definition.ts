@@ -11,7 +11,6 @@ import { showType, type Tensor } from "../../compiler/graph/node.ts";
 import type { GradientSite, Op } from "../../compiler/graph/op.ts";
 import type { Extent, RawReference } from "../../compiler/kernel/raw.ts";
 import { planRaw } from "../../compiler/schedule/raw.ts";
-import { full } from "../leaves.ts";
 import { bindCall, boundNames, type KernelSignature, resultsOfCall, widthOf } from "./signature.ts";
 import { sizesRead } from "./text_checks.ts";
 import { workgroupBytes } from "./workgroup_memory.ts";
@@ -28,7 +27,7 @@ export interface Definition extends KernelSignature {
   readonly writesAll: boolean;
   readonly gradient:
     | ((
-      site: { inputs: Tensors; outputs: Tensors; cotangents: Tensors },
+      site: { inputs: Tensors; outputs: Tensors; cotangents: Readonly<Record<string, Tensor | null>> },
     ) => Readonly<Record<string, unknown>>)
     | undefined;
   readonly reference: RawReference | undefined;
@@ -105,16 +104,12 @@ export function opOf(definition: Definition): Op<Attrs> {
 /** Checks what the user's rule gives: its tensors go into sums that have no line of the user's to point at. */
 function gradientOf(definition: Definition, site: GradientSite<Attrs>): readonly (Tensor | null)[] {
   const { label, inputs, outputs, origin } = definition;
-  const record = (names: readonly { readonly name: string }[], tensors: readonly Tensor[]) =>
-    Object.fromEntries(names.map(({ name }, i) => [name, tensors[i]!]));
-  const cotangents = site.cotangents.map((g, i) => {
-    const { shape, dtype } = site.outputs[i]!;
-    return g ?? full(shape, 0, dtype);
-  });
+  const record = <T>(names: readonly { readonly name: string }[], values: readonly T[]): Record<string, T> =>
+    Object.fromEntries(names.map(({ name }, i) => [name, values[i]!]));
   const given = definition.gradient!({
     inputs: record(inputs, site.inputs),
     outputs: record(outputs, site.outputs),
-    cotangents: record(outputs, cotangents),
+    cotangents: record(outputs, site.cotangents),
   });
   const fail = (message: string): never => {
     throw new ShapeError(`${label}: its gradient ${message}`, { origin });

@@ -13,6 +13,7 @@ import {
   conv,
   crossEntropy,
   customGradient,
+  customKernel,
   type Dim,
   dropout,
   type DType,
@@ -47,7 +48,9 @@ import {
   warmupCosine,
   where,
 } from "../../mod.ts";
+import { compileGraph } from "../../compiler/compile.ts";
 import { bindSizes } from "../../compiler/graph/bind.ts";
+import { testTarget } from "../../compiler/target.ts";
 
 type Loose = Tensor<Shape, "f32">;
 
@@ -80,6 +83,23 @@ const elsewhere = (): Tensor => {
   let leaked: Tensor | undefined;
   model({ x: input([4], "f32") }, ({ x }) => ({ y: leaked = mul(x, 2) }));
   return leaked!;
+};
+
+/** A kernel of the user's own, with something wrong about it. */
+const kernel = (options: Partial<Parameters<typeof customKernel>[0]>) =>
+  customKernel({
+    name: "scale",
+    inputs: { x: { shape: ["n", 4], dtype: "f32" }, factor: { shape: ["n"], dtype: "f32" } },
+    outputs: { y: { shape: ["n", 4], dtype: "f32" } },
+    wgsl: "let i = global_invocation_id.x; if (i < 4u * n) { y[i] = factor[i / 4u] * x[i]; }",
+    ...options,
+  }) as (inputs: Record<string, Tensor>) => Record<string, Tensor>;
+
+/** Compiles a model that calls it. */
+const compiling = (options: Partial<Parameters<typeof customKernel>[0]>) => {
+  const scale = kernel(options);
+  const net = model({ x: input([300, 4], "f32"), factor: input([300], "f32") }, (given) => scale(given));
+  compileGraph(net.graph, { target: testTarget });
 };
 
 export const mistakes: Readonly<Record<string, () => unknown>> = {
@@ -163,10 +183,50 @@ export const mistakes: Readonly<Record<string, () => unknown>> = {
   }),
   "a rule with too few cotangents": inModel(() => {
     const x = t([4]);
-    const [y] = customGradient([x, x], ([a]) => [mul(a!, 2)], ({ cotangents: [g] }) => [g!]);
-    gradient(sum(y!), [x]);
+    const [y] = customGradient([x, x], ([a]) => [mul(a, 2)], ({ cotangents: [g] }) => [g] as never);
+    gradient(sum(y), [x]);
+  }),
+  "a rule with another shape": inModel(() => {
+    const x = t([4]);
+    const [y] = customGradient([x], ([a]) => [mul(a, 2)], ({ cotangents: [g] }) => [sum(g)]);
+    gradient(sum(y), [x]);
   }),
   "a checkpoint outside a model": () => checkpoint(() => 1),
+
+  "a custom kernel outside a model": () => kernel({})({}),
+  "a custom kernel without an input": inModel(() => kernel({})({ x: t([3, 4]) })),
+  "a custom kernel with an input too many": inModel(() => {
+    kernel({})({ x: t([3, 4]), factor: t([3]), bias: t([4]) });
+  }),
+  "a custom kernel on sizes that differ": inModel(() => kernel({})({ x: t(["batch", 4]), factor: t([8]) })),
+  "a custom kernel on another size": inModel(() => kernel({})({ x: t([3, 5]), factor: t([3]) })),
+  "a custom kernel on another number of axes": inModel(() => kernel({})({ x: t([3]), factor: t([3]) })),
+  "a custom kernel on integers": inModel(() => kernel({})({ x: t([3, 4], "i32"), factor: t([3]) })),
+  "a gradient through a custom kernel that has none": inModel(() => {
+    const x = t([3, 4]);
+    gradient(sum(kernel({})({ x, factor: t([3]) })["y"]!), [x]);
+  }),
+  "a custom kernel's gradient of another shape": inModel(() => {
+    const x = t([3, 4]);
+    const scale = kernel({ gradient: ({ cotangents }) => ({ factor: cotangents["y"]! }) });
+    gradient(sum(scale({ x, factor: mean(x, 1) })["y"]!), [x]);
+  }),
+  "a custom kernel's binding": () =>
+    kernel({ declarations: "@group(0) @binding(0) var<storage> x: array<f32>;" }),
+  "a custom kernel's function": () => kernel({ wgsl: "fn double(v: f32) -> f32 { return 2 * v; }" }),
+  "a custom kernel's pointer to an element": () =>
+    kernel({
+      declarations: "fn set(p: ptr<function, f32>) { *p = 1.0; }",
+      wgsl: "\nvar a: array<f32, 4>;\nset(&a[1]);",
+    }),
+  "a custom kernel's output of no known size": () =>
+    kernel({ outputs: { y: { shape: ["m"], dtype: "f32" } } }),
+  "a custom kernel's tensor with the name of a keyword": () =>
+    kernel({ outputs: { loop: { shape: ["n"], dtype: "f32" } } }),
+  "a custom kernel of too many lanes": () => compiling({ workgroupSize: [32, 32], workgroups: () => 1 }),
+  "a custom kernel of too many workgroups": () => compiling({ workgroups: () => [300_000, 300_000] }),
+  "a custom kernel with too much workgroup memory": () =>
+    compiling({ declarations: "var<workgroup> rows: array<vec4f, 4 * n>;" }),
 
   "training without a loss": () => trainStep(net().only("logits") as never, adam({ rate: 1e-3 })),
   "training on a loss per row": () => {

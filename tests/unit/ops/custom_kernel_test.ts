@@ -57,7 +57,8 @@ const silu = customKernel({
   writesAll: true,
   gradient: ({ inputs: { x }, outputs: { s }, cotangents: { y: g, s: h } }) => {
     const slope = mul(s, sub(1, s));
-    return { x: add(mul(g, add(s, mul(x, slope))), mul(h, slope)) };
+    const [throughY, throughS] = [g && mul(g, add(s, mul(x, slope))), h && mul(h, slope)];
+    return { x: throughY && throughS ? add(throughY, throughS) : throughY ?? throughS };
   },
   reference({ x, y, s }, { n, m }) {
     for (let i = 0; i < n * m; i++) {

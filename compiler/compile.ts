@@ -31,6 +31,7 @@ import type { ScheduledKernel } from "./schedule/group.ts";
 import { ScheduleMemory } from "./schedule/repeat.ts";
 import { planProgram } from "./schedule/program.ts";
 import { scheduleGroup } from "./schedule/schedule.ts";
+import { verifyKernels } from "./schedule/verify.ts";
 import { simplify } from "./simplify/simplify.ts";
 import { isolateResults } from "./simplify/isolate.ts";
 import type { Target } from "./target.ts";
@@ -104,7 +105,7 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
         return planProgram(group, placement.storage, packing.slabs, target, label);
       }
       return memory.kernels(group, label, () => scheduleOne(group, placement.storage, target, label));
-    }));
+    }), (made) => verifyKernels(made, target));
   // Last: addresses need every buffer, scratch of the schedules included.
   const { program, lifetimes, regions } = trace.stage(
     "assemble",

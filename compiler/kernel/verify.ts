@@ -43,22 +43,30 @@ import { Ranges } from "./ranges.ts";
 import { type AnyKernel, isRaw, type RawKernel } from "./raw.ts";
 import { valueType } from "./value.ts";
 
-/** Throws an InternalError that names the line and the rule where the kernel breaks one. */
+/**
+ * Throws an InternalError that names the line and the rule where the kernel breaks one.
+ *
+ * @param label What the kernel computes, for the message.
+ */
 export function verifyKernel(
   kernel: AnyKernel,
   limits: TargetLimits,
   features: Pick<Target["features"], "f16"> = { f16: false },
+  label?: string,
 ): void {
+  const fail = (message: string): never => {
+    throw new InternalError("verify", label === undefined ? message : `in "${label}", ${message}`);
+  };
   if (isRaw(kernel)) {
     const problem = rawProblem(kernel, limits);
-    if (problem) throw new InternalError("verify", `customKernel(${kernel.name}): ${problem}`);
+    if (problem) fail(`customKernel(${kernel.name}): ${problem}`);
     return;
   }
   const declarations = checkDeclarations(kernel, limits);
-  if (declarations) throw new InternalError("verify", declarations);
-  new Verifier(kernel, features.f16).run();
+  if (declarations) fail(declarations);
+  new Verifier(kernel, features.f16, fail).run();
   const memory = sharedMemoryError(kernel, limits);
-  if (memory) throw new InternalError("verify", memory);
+  if (memory) fail(memory);
 }
 
 /** A raw kernel's text is its user's and its compiler's affair; what it declares has to fit together all the same. */
@@ -89,6 +97,7 @@ const either = (all: readonly Dependence[]): Dependence => ({
 class Verifier {
   readonly #kernel: Kernel;
   readonly #hasF16: boolean;
+  readonly #complain: (message: string) => never;
   readonly #ranges: Ranges;
   readonly #buffers: ReadonlyMap<string, BufferDecl>;
   readonly #params: ReadonlySet<string>;
@@ -100,9 +109,10 @@ class Verifier {
   #around: Dependence = alike;
   #place: Statement | Block | undefined;
 
-  constructor(kernel: Kernel, hasF16: boolean) {
+  constructor(kernel: Kernel, hasF16: boolean, complain: (message: string) => never) {
     this.#kernel = kernel;
     this.#hasF16 = hasF16;
+    this.#complain = complain;
     this.#ranges = new Ranges(kernel);
     this.#buffers = new Map(kernel.buffers.map((buffer) => [buffer.name, buffer]));
     this.#params = new Set(kernel.params.map(({ name }) => name));
@@ -119,7 +129,7 @@ class Verifier {
       const number = Math.max(0, at - 3) + i;
       return `${number === at ? ">" : " "} ${String(number + 1).padStart(4)} | ${text}`;
     });
-    throw new InternalError("verify", [message, ...at < 0 ? [] : context, ""].join("\n"));
+    return this.#complain([message, ...at < 0 ? [] : context, ""].join("\n"));
   }
 
   /** What a list binds is in scope until its end. */

@@ -57,12 +57,14 @@ export { trainStep, type TrainStepOptions } from "./ops/optim/train_step.ts";
 
 // Looking into it.
 export { printGraph } from "./compiler/graph/print.ts";
+export { printCover } from "./compiler/fuse/print.ts";
+export { printProgram } from "./compiler/program/print.ts";
 
 // Running it: devices, executables, checkpoints.
 export { policies } from "./compiler/compile.ts";
 export type { FusionPolicy } from "./compiler/fuse/policy.ts";
 export type { CostModel } from "./compiler/fuse/worthwhile.ts";
-export { TimingTrace, type Trace } from "./compiler/trace.ts";
+export { type Inspection, PrintingTrace, TimingTrace, type Trace } from "./compiler/trace.ts";
 export {
   compile,
   type CompileModelOptions,

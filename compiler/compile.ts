@@ -7,12 +7,14 @@ import { CompileError } from "./errors.ts";
 import type { Sizes } from "./graph/dim.ts";
 import { bindSizes } from "./graph/bind.ts";
 import type { Graph } from "./graph/graph.ts";
+import { printGraph } from "./graph/print.ts";
 import { verifyGraph } from "./graph/verify.ts";
 import type { Cover, Group } from "./fuse/group.ts";
 import { isProgramNode, labelOf, loadsOf } from "./fuse/group.ts";
 import { greedy } from "./fuse/greedy.ts";
 import { classify, isRefused } from "./fuse/legal.ts";
 import { OwnWorks } from "./fuse/own_work.ts";
+import { printCover } from "./fuse/print.ts";
 import { rematerialize } from "./fuse/rematerialize.ts";
 import { verifyHints } from "./fuse/hints.ts";
 import { verifyCover } from "./fuse/verify.ts";
@@ -22,12 +24,15 @@ import { type CostModel, costModelOf } from "./fuse/worthwhile.ts";
 import type { AnyScheduled } from "./kernel/raw.ts";
 import { verifyMemory } from "./memory/verify.ts";
 import { isPacked, packGroups } from "./memory/pack.ts";
+import { printPacking, printPlacement } from "./memory/print.ts";
 import { overfull, type Placement, placeTensors } from "./memory/placement.ts";
 import type { Lifetime } from "./memory/plan.ts";
 import { assemble } from "./program/assemble.ts";
+import { printProgram } from "./program/print.ts";
 import type { Program, Region } from "./program/program.ts";
 import type { StateLayout } from "./program/state_layout.ts";
 import type { ScheduledKernel } from "./schedule/group.ts";
+import { printKernels } from "./schedule/print.ts";
 import { ScheduleMemory } from "./schedule/repeat.ts";
 import { planProgram } from "./schedule/program.ts";
 import { scheduleGroup } from "./schedule/schedule.ts";
@@ -79,20 +84,26 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
     keep = false,
   } = options;
 
+  const inGraph = (stage: string) => ({ verify: (g: Graph) => verifyGraph(g, stage), print: printGraph });
+
   // Sizes first: nothing below asks whether a dimension is known.
-  const bound = trace.stage("bind", () => bindSizes(traced, sizes), (g) => verifyGraph(g, "bind"));
-  const simple = trace.stage("simplify", () => simplify(bound), (g) => verifyGraph(g, "simplify"));
+  const bound = trace.stage("bind", () => bindSizes(traced, sizes), inGraph("bind"));
+  const simple = trace.stage("simplify", () => simplify(bound), inGraph("simplify"));
   // Before fusion: whatever is demanded is then computed by exactly one group.
-  const isolated = trace.stage("isolate", () => isolateResults(simple), (g) => verifyGraph(g, "isolate"));
+  const isolated = trace.stage("isolate", () => isolateResults(simple), inGraph("isolate"));
   // Before fusion, which then finds a kernel that computes a copy in passing.
   const graph = trace.stage(
     "rematerialize",
     () => rematerialize(isolated, cost, new OwnWorks()),
-    (g) => verifyGraph(g, "rematerialize"),
+    inGraph("rematerialize"),
   );
   const { cover, placement } = fuseAndPlace(graph, policy, { limits: target.limits, cost }, keep, trace);
   // After placement: which updates are in place decides which buffers may lie side by side.
-  const packing = trace.stage("pack", () => packGroups(placement, target.limits.bindingBytes, layout));
+  const packing = trace.stage(
+    "pack",
+    () => packGroups(placement, target.limits.bindingBytes, layout),
+    { print: printPacking },
+  );
   const memory = new ScheduleMemory(placement.storage);
   const kernels = trace.stage("schedule", () =>
     packing.order.flatMap((group): readonly AnyScheduled[] => {
@@ -105,12 +116,15 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
         return planProgram(group, placement.storage, packing.slabs, target, label);
       }
       return memory.kernels(group, label, () => scheduleOne(group, placement.storage, target, label));
-    }), (made) => verifyKernels(made, target));
+    }), { verify: (made) => verifyKernels(made, target), print: printKernels });
   // Last: addresses need every buffer, scratch of the schedules included.
   const { program, lifetimes, regions } = trace.stage(
     "assemble",
     () => assemble({ graph, placement, slabs: packing.slabs, kernels, target, layout, keep }),
-    (made) => verifyMemory(made.program, made.accesses, target.limits),
+    {
+      verify: (made) => verifyMemory(made.program, made.accesses, target.limits),
+      print: (made) => printProgram(made.program),
+    },
   );
   return { program, graph, cover, placement, kernels, lifetimes, regions };
 }
@@ -133,12 +147,19 @@ function fuseAndPlace(
     const cover = trace.stage(
       "fuse",
       () => policy.cover(graph, { ...options, apart }),
-      (c) => {
-        verifyCover(graph, c, policy.name);
-        if (policy.takesHints ?? true) verifyHints(graph, c, policy.name);
+      {
+        verify(c) {
+          verifyCover(graph, c, policy.name);
+          if (policy.takesHints ?? true) verifyHints(graph, c, policy.name);
+        },
+        print: (c) => printCover(graph, c),
       },
     );
-    const placement = trace.stage("place", () => placeTensors(graph, cover.groups, keep));
+    const placement = trace.stage(
+      "place",
+      () => placeTensors(graph, cover.groups, keep),
+      { print: (p) => printPlacement(graph, p) },
+    );
     const known = apart.size;
     for (const state of overfull(placement, options.limits.storageBuffers)) apart.add(state);
     if (apart.size === known) return { cover, placement };

@@ -16,17 +16,6 @@ import type { BufferDecl } from "../kernel/ir.ts";
 import type { ElementForm, RawKernel } from "../kernel/raw.ts";
 import { isFolded, uniformWords } from "./uniforms.ts";
 
-/** Names that are in the module besides the user's. */
-export const rawNames: readonly string[] = [
-  "main",
-  "sizes",
-  "global_invocation_id",
-  "local_invocation_id",
-  "local_invocation_index",
-  "workgroup_id",
-  "num_workgroups",
-];
-
 /** Which text of the user's a line of the module comes from, and which line of it, counted from 1. */
 export interface RawPlace {
   readonly part: "wgsl" | "declarations";

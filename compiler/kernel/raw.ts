@@ -68,3 +68,14 @@ export const asDeclared = (kernel: RawKernel): RawKernel => ({
 
 /** A kernel of either kind, ready to be placed in memory and dispatched. */
 export type AnyScheduled = Omit<ScheduledKernel, "kernel"> & { readonly kernel: AnyKernel };
+
+/** Names that are in the module besides the user's. */
+export const rawNames: readonly string[] = [
+  "main",
+  "sizes",
+  "global_invocation_id",
+  "local_invocation_id",
+  "local_invocation_index",
+  "workgroup_id",
+  "num_workgroups",
+];

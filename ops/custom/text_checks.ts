@@ -7,7 +7,7 @@
  * only. A call of an atomic function is no such case.
  */
 
-import { rawNames } from "../../compiler/emit/wgsl_raw.ts";
+import { rawNames } from "../../compiler/kernel/raw.ts";
 
 /** The keywords of WGSL, and the types and literals that a declaration would hide. */
 const keywords = new Set(

@@ -1,0 +1,27 @@
+/**
+ * The text form of a cover: each group with the nodes it computes and the results it stores, then each decision with its
+ * reason. Numbers are positions in the graph, as in `graph/print.ts`.
+ *
+ *     group 0: %3 exp, %5 sum -> %5 f32[8]
+ *     %3 exp into %5 sum: fused, 512 bytes for 0 operations: saves a write and a read
+ */
+
+import type { Graph } from "../graph/graph.ts";
+import { type Node, showType, type Tensor } from "../graph/node.ts";
+import type { Cover } from "./group.ts";
+
+export function printCover(graph: Graph, { groups, decisions }: Cover): string {
+  const numbers = new Map(graph.nodes.map((node, i) => [node, i]));
+  const show = (node: Node) => `%${numbers.get(node)} ${node.op.name}`;
+  const result = (t: Tensor) =>
+    `%${numbers.get(t.node)}${t.result === 0 ? "" : `.${t.result}`} ${showType(t)}`;
+  const lines = groups.map(({ id, nodes, roots }) => {
+    const computed = [...nodes].sort((a, b) => a.id - b.id).map(show).join(", ");
+    return `group ${id}: ${computed} -> ${roots.map(result).join(", ")}`;
+  });
+  for (const { node, into, fuse, because, bytes, flops } of decisions) {
+    const numbers = bytes > 0 || flops > 0 ? `, ${bytes} bytes for ${flops} operations` : "";
+    lines.push(`${show(node)} into ${show(into)}: ${fuse ? "fused" : "stored"}${numbers}: ${because}`);
+  }
+  return lines.join("\n") + "\n";
+}

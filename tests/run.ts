@@ -1,7 +1,7 @@
 /**
  * Runs the project's tests, doing all set-up that they need, and ends with one line: `N passed, N failed`.
  *
- *     deno task test                 formatting, lint, types, then the suites unit, gpu and doc
+ *     deno task test                 formatting, lint, types, then the suites unit, graphs, gpu and doc
  *     deno task test --long          the same and the suite long
  *     deno task test --only unit     one suite and nothing else
  *     deno task test --no-gpu        without the suites that need a WebGPU adapter
@@ -13,14 +13,15 @@
 
 import { parseArgs, styleText } from "node:util";
 import { ensureAdapter, type Readiness } from "../runtime/setup/ensure_adapter.ts";
+import { type PipelineTimesFile, pipelineTimesFile, slowestPipelines } from "./support/pipeline_times.ts";
 import { addCounts, type Counts, failure, readSummary } from "./support/summary.ts";
 import { findSuites, type Suite } from "./support/suites.ts";
 
 /** Code that neither formats nor type-checks is not worth testing further, but its tests still tell something. */
-const STATIC_CHECKS = [["fmt", "--check"], ["lint"], ["check"]];
+const STATIC_CHECKS = [["fmt", "--check"], ["lint"], ["check", "--doc", ".", "README.md"]];
 
 /** A shader that never ends blocks its process for good; nothing that isn't stuck takes this long. */
-const PROCESS_MINUTES = { unit: 10, gpu: 20, doc: 10, long: 60 };
+const PROCESS_MINUTES = { unit: 10, graphs: 20, gpu: 20, doc: 10, long: 60 };
 
 interface Options {
   readonly only?: Suite["name"];
@@ -45,11 +46,19 @@ async function main(options: Options): Promise<Counts> {
   const readiness: Readiness = needed
     ? await ensureAdapter()
     : { ready: false, because: "No suite needs one." };
-  for (const suite of suites) counts.push(...await runSuite(suite, readiness, options.long));
+  using times = pipelineTimesFile();
+  for (const suite of suites) counts.push(...await runSuite(suite, readiness, options.long, times));
+  const pipelines = times.read();
+  if (pipelines.length > 0) console.log(`\n${slowestPipelines(pipelines)}`);
   return addCounts(counts);
 }
 
-async function runSuite(suite: Suite, readiness: Readiness, long: boolean): Promise<Counts[]> {
+async function runSuite(
+  suite: Suite,
+  readiness: Readiness,
+  long: boolean,
+  times: PipelineTimesFile,
+): Promise<Counts[]> {
   if (suite.needsAdapter && !readiness.ready) {
     return [failure(`The suite ${suite.name} needs a WebGPU adapter. ${readiness.because}`)];
   }
@@ -57,7 +66,7 @@ async function runSuite(suite: Suite, readiness: Readiness, long: boolean): Prom
   const counts: Counts[] = [];
   for (const args of suite.processes) {
     announce(`${suite.name}: deno test ${args.join(" ")}`);
-    const { problem, ...rest } = await runTests(args, PROCESS_MINUTES[suite.name], long);
+    const { problem, ...rest } = await runTests(args, PROCESS_MINUTES[suite.name], long, times);
     if (problem !== null) console.log(problem);
     counts.push({ ...rest, problem: problem && `${suite.name}, ${args.join(" ")}: ${problem}` });
   }
@@ -65,9 +74,15 @@ async function runSuite(suite: Suite, readiness: Readiness, long: boolean): Prom
 }
 
 /** One `deno test` process, whose output is shown as it comes and read for its summary. */
-async function runTests(args: readonly string[], minutes: number, long: boolean): Promise<Counts> {
+async function runTests(
+  args: readonly string[],
+  minutes: number,
+  long: boolean,
+  times: PipelineTimesFile,
+): Promise<Counts> {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["test", "--allow-all", "--no-check", ...args, ...(long ? ["--", "--long"] : [])],
+    env: { ...times.environment },
     stdin: "null",
     stdout: "piped",
   }).spawn();

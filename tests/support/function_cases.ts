@@ -18,6 +18,27 @@ export type FunctionOf = (...inputs: Tensor[]) => Tensor;
 
 /** The function's result and its gradients on given inputs. */
 export function functionCase(name: string, f: FunctionOf, specs: readonly SampleInput[]): SampleCase {
+  return graphCase(name, specs, (inputs, declare) => {
+    const y = f(...inputs);
+    const wrt = inputs.filter((t) => isFloat(t.dtype));
+    // A cotangent away from 0: what it multiplies must show.
+    const seed = declare({ shape: y.shape as readonly number[], dtype: y.dtype, lo: 0.5, hi: 1.5 }, "c");
+    return [y, ...gradient(y, wrt, seed)];
+  });
+}
+
+/** The function's results alone. */
+export const forwardCase = (
+  name: string,
+  f: (...inputs: Tensor[]) => readonly Tensor[],
+  specs: readonly SampleInput[],
+): SampleCase => graphCase(name, specs, (inputs) => f(...inputs));
+
+function graphCase(
+  name: string,
+  specs: readonly SampleInput[],
+  outputsOf: (inputs: Tensor[], declare: (spec: SampleInput, name: string) => Tensor) => readonly Tensor[],
+): SampleCase {
   const builder = new GraphBuilder();
   const random = randomOf(specs.length);
   const feeds = new Map<Node, HostArray>();
@@ -27,13 +48,7 @@ export function functionCase(name: string, f: FunctionOf, specs: readonly Sample
     return new Tensor(node, 0);
   };
   const inputs = specs.map((spec, i) => declare(spec, `x${i}`));
-  const outputs = builder.use(() => {
-    const y = f(...inputs);
-    const wrt = inputs.filter((t) => isFloat(t.dtype));
-    // A cotangent away from 0: what it multiplies must show.
-    const seed = declare({ shape: y.shape as readonly number[], dtype: y.dtype, lo: 0.5, hi: 1.5 }, "c");
-    return [y, ...gradient(y, wrt, seed)];
-  });
+  const outputs = builder.use(() => outputsOf(inputs, declare));
   return caseOf(name, name, { builder, node: outputs[0]!.node, inputs, outputs, feeds });
 }
 

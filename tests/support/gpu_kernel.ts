@@ -4,6 +4,8 @@ import { encodeUniforms, uniformWords } from "../../compiler/emit/uniforms.ts";
 import { emitWgsl, type WgslOptions } from "../../compiler/emit/wgsl.ts";
 import type { HostView } from "../../compiler/kernel/interpret.ts";
 import type { Kernel } from "../../compiler/kernel/ir.ts";
+import { statementsOfKernel } from "../../compiler/kernel/walk.ts";
+import { leavePipelineTimes } from "./pipeline_times.ts";
 
 /** The buffers after a run of `groups` workgroups; throws with WebGPU's message where it refuses the kernel. */
 export async function runOnGpu(
@@ -25,10 +27,12 @@ export async function runOnGpu(
   const hasBlock = uniformWords(kernel).length > 0;
   if (hasBlock) entries.push({ binding: entries.length, visibility, buffer: { type: "uniform" } });
   const layout = device.createBindGroupLayout({ entries });
+  const start = performance.now();
   const pipeline = device.createComputePipeline({
     layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
     compute: { module: device.createShaderModule({ code }), entryPoint: "main" },
   });
+  const made = performance.now() - start;
 
   const storage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
   const buffers = views.map((view) =>
@@ -57,6 +61,7 @@ export async function runOnGpu(
   pass.dispatchWorkgroups(columns, Math.ceil(groups / columns));
   pass.end();
   copies.forEach((copy, i) => encoder.copyBufferToBuffer(buffers[i]!, 0, copy, 0, copy.size));
+  const submitted = performance.now();
   device.queue.submit([encoder.finish()]);
   const error = await device.popErrorScope();
   if (error) throw new Error(`${error.message}\n${code}`);
@@ -68,6 +73,12 @@ export async function runOnGpu(
     const Form = view.constructor as new (bytes: ArrayBuffer, offset: number, length: number) => HostView;
     results.push(new Form(copy.getMappedRange().slice(0), 0, view.length));
   }
+  const ran = performance.now() - submitted;
+  leavePipelineTimes([{
+    what: `a kernel of ${[...statementsOfKernel(kernel)].length} statements`,
+    made,
+    ran,
+  }]);
   for (const buffer of [...buffers, ...copies]) buffer.destroy();
   return results;
 }

@@ -33,7 +33,7 @@ import { iterationsOf } from "../kernel/iterations.ts";
 import { binaryMeaning, bitcastMeaning, castMeaning, unaryMeaning } from "../kernel/scalar.ts";
 import { type Barrier, barriersOf } from "./barriers.ts";
 import { isFolded, uniformWords } from "./uniforms.ts";
-import { BufferText, wideBuffers } from "./wgsl_buffers.ts";
+import { BufferText, singlyStoredHalves, wideBuffers } from "./wgsl_buffers.ts";
 import { rawModule } from "./wgsl_raw.ts";
 import { binaryText, castText, isSpecial, literalText, typeText, unaryText } from "./wgsl_ops.ts";
 
@@ -83,10 +83,11 @@ class Emitter {
     this.#kernel = kernel;
     this.#hasF16 = features.f16;
     this.#barriers = barriersOf(kernel);
-    const wide = wideBuffers(kernel);
-    kernel.buffers.forEach((decl, i) =>
-      this.#buffers.set(decl.name, new BufferText(`b${i}`, decl, wide.has(decl.name), features.f16))
-    );
+    const [wide, single] = [wideBuffers(kernel), singlyStoredHalves(kernel)];
+    kernel.buffers.forEach((decl, i) => {
+      const use = { wide: wide.has(decl.name), single: single.has(decl.name), hasF16: features.f16 };
+      this.#buffers.set(decl.name, new BufferText(`b${i}`, decl, use));
+    });
     kernel.arrays.forEach((array, i) =>
       this.#arrays.set(array, `${array.space === "shared" ? "s" : array.dynamic ? "m" : "r"}${i}`)
     );

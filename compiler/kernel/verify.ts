@@ -19,7 +19,7 @@
  */
 
 import { InternalError } from "../errors.ts";
-import type { Target, TargetLimits } from "../target.ts";
+import type { TargetLimits } from "../target.ts";
 import { isIndex, typeErrorOf } from "./check_types.ts";
 import { combineTypeError } from "./combine.ts";
 import { checkDeclarations, sharedMemoryError } from "./check_declarations.ts";
@@ -51,7 +51,6 @@ import { valueType } from "./value.ts";
 export function verifyKernel(
   kernel: AnyKernel,
   limits: TargetLimits,
-  features: Pick<Target["features"], "f16"> = { f16: false },
   label?: string,
 ): void {
   const fail = (message: string): never => {
@@ -64,7 +63,7 @@ export function verifyKernel(
   }
   const declarations = checkDeclarations(kernel, limits);
   if (declarations) fail(declarations);
-  new Verifier(kernel, features.f16, fail).run();
+  new Verifier(kernel, fail).run();
   const memory = sharedMemoryError(kernel, limits);
   if (memory) fail(memory);
 }
@@ -96,7 +95,6 @@ const either = (all: readonly Dependence[]): Dependence => ({
 
 class Verifier {
   readonly #kernel: Kernel;
-  readonly #hasF16: boolean;
   readonly #complain: (message: string) => never;
   readonly #ranges: Ranges;
   readonly #buffers: ReadonlyMap<string, BufferDecl>;
@@ -109,9 +107,8 @@ class Verifier {
   #around: Dependence = alike;
   #place: Statement | Block | undefined;
 
-  constructor(kernel: Kernel, hasF16: boolean, complain: (message: string) => never) {
+  constructor(kernel: Kernel, complain: (message: string) => never) {
     this.#kernel = kernel;
-    this.#hasF16 = hasF16;
     this.#complain = complain;
     this.#ranges = new Ranges(kernel);
     this.#buffers = new Map(kernel.buffers.map((buffer) => [buffer.name, buffer]));
@@ -239,9 +236,6 @@ class Verifier {
         if (!isIndex(index)) this.#fail(`the index is ${showType(index.type)}, not i32`);
         if (value.type.scalar !== valueType(buffer.dtype)) {
           this.#fail(`a ${showType(value.type)} is stored to ${buffer.name}, which holds ${buffer.dtype}`);
-        }
-        if (buffer.dtype === "f16" && value.type.width === 1 && !this.#hasF16) {
-          this.#fail(`a single f16 is stored to ${buffer.name}: without shader-f16 two share a word`);
         }
         const depends = this.#use(index);
         this.#use(value);

@@ -13,7 +13,7 @@ import { verifyKernel } from "../kernel/verify.ts";
 import type { Target } from "../target.ts";
 
 /** @throws InternalError that names the kernel by its label. */
-export function verifyKernels(kernels: readonly AnyScheduled[], { limits, features }: Target): void {
+export function verifyKernels(kernels: readonly AnyScheduled[], { limits }: Target): void {
   // Equal groups share kernel objects, so most are known before anything is printed.
   const seen = new Set<AnyKernel>();
   const proven = new Set<string>();
@@ -23,7 +23,7 @@ export function verifyKernels(kernels: readonly AnyScheduled[], { limits, featur
       seen.add(kernel);
       const text = printKernel(kernel);
       if (!proven.has(text)) {
-        verifyKernel(kernel, limits, features, label);
+        verifyKernel(kernel, limits, label);
         proven.add(text);
       }
     }

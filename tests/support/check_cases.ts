@@ -37,11 +37,11 @@ export const ways: { readonly [K in "none" | "greedy" | "oneLane"]: Way } = {
 const verified = new Set<string>();
 
 /** Throws where a kernel of the program breaks a rule; a text is looked at once. */
-export function verifyKernels({ kernels }: Program, { limits, features }: Target): void {
+export function verifyKernels({ kernels }: Program, { limits }: Target): void {
   for (const kernel of kernels) {
     const text = printKernel(kernel);
     if (verified.has(text)) continue;
-    verifyKernel(kernel, limits, features);
+    verifyKernel(kernel, limits);
     verified.add(text);
   }
 }

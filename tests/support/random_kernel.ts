@@ -368,7 +368,7 @@ class Generator {
       b.store(ref, b.mul(slot, value.type.width), value);
     };
     // Three outputs and five inputs are what a device's default limits allow.
-    output(this.#choose(["f32", "f16"] as const), this.#pick("f32", 4));
+    output(this.#choose(["f32", "f16"] as const), this.#pick("f32", this.#choose([1, 4] as const)));
     const scalar = this.#choose(["i32", "u32"] as const);
     output(scalar, this.#pick(scalar, this.#choose([1, 4] as const)));
     output("bool", this.#pick("bool", this.#choose([1, 4] as const)));

@@ -226,15 +226,6 @@ Deno.test("verifyKernel() wants literals as indices of arrays in registers", () 
   );
 });
 
-Deno.test("verifyKernel() refuses a single f16 store where two would share a word", () => {
-  const half = [{ ...y, dtype: "f16" }] as const;
-  const kernel = phaseKernel([store(int(0), one)], { buffers: half });
-  refuses(kernel, /a single f16 is stored to y/);
-  verifyKernel(kernel, defaultLimits, { f16: true });
-  const vec = { kind: "splat", type: wide("f32", 4), arg: one } as const;
-  accepts(phaseKernel([bind(vec), store(int(0), vec)], { buffers: half }));
-});
-
 Deno.test("verifyKernel() refuses a store that all lanes or all groups make alike", () => {
   refuses(
     phaseKernel([store(int(0), one)], { lanes: 4, buffers }),

@@ -166,7 +166,15 @@ Deno.test("emitWgsl() packs f16 in pairs without the feature, and uses it where 
     "b1[v0 >> 1u] = pack2x16float(v1.xy);",
     "b1[(v0 >> 1u) + 1i] = pack2x16float(v1.zw);",
   ]);
-  assert.throws(() => emitWgsl(copy(1), plain), /a single f16 stored to b1 without shader-f16/);
+  assert.equal(
+    declarationsOf(copy(1))[1],
+    "@group(0) @binding(1) var<storage, read_write> b1: array<atomic<u32>, 8>;",
+  );
+  assert.deepEqual(bodyOf(copy(1)).slice(1), [
+    "let v0 = unpack2x16float(b0[lane >> 1u] >> (u32(lane & 1i) << 4u)).x;",
+    "atomicAnd(&b1[lane >> 1u], 0xffff0000u >> (u32(lane & 1i) << 4u));",
+    "atomicOr(&b1[lane >> 1u], pack2x16float(vec2<f32>(v0, 0f)) << (u32(lane & 1i) << 4u));",
+  ]);
   assert.equal(emitWgsl(copy(1), halves).split("\n")[0], "enable f16;");
   assert.deepEqual(bodyOf(copy(1), halves).slice(1), ["let v0 = f32(b0[lane]);", "b1[lane] = f16(v0);"]);
 });

@@ -83,7 +83,7 @@ function compare(x: number[], type: ConcreteType, descending: boolean, kept: num
   const types = { inputs: [type], outputs: sortOp.infer([type], attrs) as readonly ConcreteType[] };
   const expected = sortOp.reference([host], attrs, types);
   const { kernels, run } = plan(x, type, descending, kept, target);
-  for (const { kernel } of kernels) verifyKernel(kernel, target.limits, { f16: true });
+  for (const { kernel } of kernels) verifyKernel(kernel, target.limits);
   const executes: (typeof interpret)[] = [
     interpret,
     (kernel, buffers, params, groups) => compileJavaScript(kernel)(buffers, params, groups ?? kernel.groups),

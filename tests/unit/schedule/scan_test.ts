@@ -217,7 +217,7 @@ function pipeline(shape: readonly number[], f: (x: Tensor) => Tensor, fused = tr
     const policy = fused ? policies.greedy : policies.none;
     const { program, kernels } = compileGraph(net.graph, { target, policy });
     used = kernels.map((k) => k.schedule);
-    for (const kernel of program.kernels) verifyKernel(kernel, target.limits, target.features);
+    for (const kernel of program.kernels) verifyKernel(kernel, target.limits);
     const { y } = new HostRun(program).run({ x });
     assertClose(y!, want!, 1e-6 * Math.sqrt(count(shape)), target.name);
   }

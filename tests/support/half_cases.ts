@@ -1,0 +1,108 @@
+/**
+ * f16 wherever a graph can have it (SEMANTICS §3 and §6): samples of ops with f16 in the place of f32, and one graph in
+ * which halves are read and written by every schedule at odd offsets.
+ * @module
+ */
+
+import { GraphBuilder } from "../../compiler/graph/build.ts";
+import type { DType, HostArray } from "../../compiler/graph/dtype.ts";
+import type { Shape } from "../../compiler/graph/dim.ts";
+import { type Node, Tensor } from "../../compiler/graph/node.ts";
+import type { Op, Sample, SampleInput } from "../../compiler/graph/op.ts";
+import {
+  add,
+  cast,
+  concat,
+  cumsum,
+  exp,
+  flip,
+  gather,
+  layerNorm,
+  matmul,
+  max,
+  maximum,
+  mul,
+  pad,
+  roll,
+  scatterAdd,
+  slice,
+  softmax,
+  sort,
+  sum,
+  transpose,
+} from "../../ops/mod.ts";
+import { inputOp } from "../../ops/leaves.ts";
+import { caseOf, type SampleCase, tableOps } from "./compile_samples.ts";
+import { draw, graphOf } from "./op_samples.ts";
+import { randomOf } from "./random.ts";
+
+/** Ops whose operands may not be f16, and what they say: patterns have 32 bits, and optimizers compute in f32. */
+export const withoutHalves: ReadonlyMap<string, RegExp> = new Map([
+  ["bitcast", /bitcast: from f16 to .*; only f32, i32 and u32/],
+  ["sumOfSquares", /sumOfSquares: takes f32, not f16.*use cast/],
+]);
+
+const isSingle = ({ dtype = "f32" }: SampleInput): boolean => dtype === "f32";
+
+/** Samples of every op that takes f32, with f16 instead. */
+export const halfSampleCases = (): SampleCase[] =>
+  tableOps().filter((op) => !withoutHalves.has(op.name)).flatMap((op) =>
+    op.samples.filter(({ inputs }) => inputs.some(isSingle)).map((sample) => halfSampleCase(op, sample))
+  );
+
+export function halfSampleCase<Attrs>(op: Op<Attrs>, sample: Sample<Attrs>): SampleCase {
+  const inputs = sample.inputs.map((input) => isSingle(input) ? { ...input, dtype: "f16" as const } : input);
+  const half = { ...sample, inputs };
+  return caseOf(op.name, `${op.name} of f16, ${JSON.stringify(half)}`, graphOf(op, half));
+}
+
+/** Halves in rows of odd length, cut, joined, moved, summed, multiplied and mixed with f32. */
+export function oddHalves(): SampleCase {
+  const builder = new GraphBuilder();
+  const feeds = new Map<Node, HostArray>();
+  const random = randomOf(5);
+  const feed = <D extends DType>(
+    name: string,
+    shape: readonly number[],
+    dtype: D,
+    lo: number,
+    hi: number,
+  ) => {
+    const node = builder.node(inputOp, [], { name, shape, dtype });
+    feeds.set(node, draw({ shape, dtype, lo, hi }, random));
+    return new Tensor(node, 0) as Tensor as Tensor<Shape, D>;
+  };
+  const a = feed("x0", [3, 5], "f16", -2, 2);
+  const b = feed("x1", [5, 7], "f16", -1, 1);
+  const row = feed("x2", [5], "f32", 0.5, 1.5);
+  const rows = feed("x3", [3], "i32", 0, 3);
+  const outputs = builder.use((): Tensor[] => {
+    const narrow = slice(a, [{ start: 1 }, { start: 1, step: 2 }]);
+    return [
+      mul(add(a, 1), a),
+      concat([narrow, flip(narrow), slice(a, [{ stop: 2 }, { stop: 2 }])], 1),
+      concat([exp(slice(a, [0])), slice(a, [1]), maximum(slice(a, [2]), 0)], 0),
+      pad(roll(a, 2, 1), [[1, 0], [0, 2]], { value: 0.5 }),
+      transpose(a),
+      matmul(a, b),
+      sum(a),
+      max(a, 0),
+      softmax(matmul(a, b)),
+      layerNorm(a),
+      cumsum(b, 1),
+      sort(b, { axis: 0 }),
+      gather(b, rows),
+      scatterAdd(a, rows, { size: 3 }),
+      cast(mul(cast(a, "f32"), row), "f16"),
+      // Read by two that cannot be one kernel: an intermediate of halves is stored.
+      matmul(softmax(a), matmul(b, transpose(b))),
+    ] as Tensor[];
+  });
+  return caseOf("f16", "odd halves", {
+    builder,
+    node: outputs[0]!.node,
+    inputs: [a, b, row, rows],
+    outputs,
+    feeds,
+  });
+}

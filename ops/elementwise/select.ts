@@ -76,7 +76,8 @@ const zeros = (like: Tensor): Tensor => full(like.shape, 0, like.dtype);
 /**
  * a where the condition holds, b elsewhere, with broadcasting. One of a and b may be a number.
  *
- * The branch not taken gets a gradient of zero even where its own derivative is infinite or NaN.
+ * The branch not taken gets zero, whatever flows. A function in it whose derivative is infinite there still makes NaN of
+ * that zero: give it a harmless operand, as in `where(c, log(where(c, x, 1)), 0)`.
  *
  * @throws ShapeError when the condition is not bool or a and b differ in dtype.
  */

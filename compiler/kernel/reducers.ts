@@ -9,7 +9,7 @@ import { InternalError } from "../errors.ts";
 import type { IrBuilder } from "./build.ts";
 import type { ArrayDecl, Instr } from "./ir.ts";
 import { wide } from "./ir.ts";
-import { identityOf, type Reduce, type ReduceKind, type ValueType } from "./value.ts";
+import { identityOf, type Reduce, type ReduceKind, type Value, type ValueType } from "./value.ts";
 
 export { identityOf };
 
@@ -41,6 +41,16 @@ export function stepOf(b: IrBuilder, op: ReduceKind, acc: Instr, x: Instr): Inst
     default:
       throw new InternalError("kernel", `${op} has a state of two numbers`);
   }
+}
+
+/**
+ * A finished reduction of integers, held to the range that its value has. What went through an array could be anything to
+ * whoever proves accesses, and an index that is a reduction (an argmax) is used without another look.
+ */
+export function withinRange(b: IrBuilder, { type, lo, hi }: Value, result: Instr): Instr {
+  if (type !== "i32" || !Number.isFinite(lo) || !Number.isFinite(hi)) return result;
+  const bound = (x: number) => b.widen(b.int(x), result.type.width);
+  return b.binary("min", b.binary("max", result, bound(lo)), bound(hi));
 }
 
 /** Accumulators of a reduction: one array per number of its state, each holding `count` states. */
@@ -87,6 +97,6 @@ export class Accumulator {
 
   /** The reduction's result in a slot. */
   result(slot = 0): Instr {
-    return this.b.read(this.arrays[this.indexed ? 1 : 0]!, slot);
+    return withinRange(this.b, this.value, this.b.read(this.arrays[this.indexed ? 1 : 0]!, slot));
   }
 }

@@ -17,7 +17,7 @@ import type { IrBuilder } from "../../kernel/build.ts";
 import { combineStates } from "../../kernel/combine.ts";
 import type { ArrayDecl, Instr } from "../../kernel/ir.ts";
 import { wide } from "../../kernel/ir.ts";
-import { identityOf, stepOf } from "../../kernel/reducers.ts";
+import { identityOf, stepOf, withinRange } from "../../kernel/reducers.ts";
 import type { ReduceKind, Value } from "../../kernel/value.ts";
 import {
   combineOf,
@@ -70,7 +70,7 @@ export function running(b: IrBuilder, fold: FoldSpec, width: 1 | 4, apart: boole
 export function bindingsOf(b: IrBuilder, fold: FoldSpec, state: State): readonly (readonly [Value, Instr])[] {
   switch (fold.kind) {
     case "plain":
-      return [[fold.reduce, state[isIndexed(fold) ? 1 : 0]!]];
+      return [[fold.reduce, withinRange(b, fold.reduce, state[isIndexed(fold) ? 1 : 0]!)]];
     case "maxSumExp":
       return exponentialBindings(b, fold, state[0]!, state[1]!);
     case "moments":

@@ -16,6 +16,7 @@
  */
 
 import type { Target } from "../../target.ts";
+import { fits } from "../fits.ts";
 import { isRefusal, type LoweredGroup, type Scheduled, type ScheduledKernel } from "../group.ts";
 import { scheduleMap } from "../map.ts";
 import { flattenSummed } from "./flatten.ts";
@@ -54,7 +55,7 @@ export function scheduleContraction(group: LoweredGroup, target: Target): Schedu
     if (isRefusal(results)) return [nest.build(group.label)];
     for (const kernel of results) kernels.push({ ...kernel, split: true, schedule: "contraction" });
   }
-  return kernels;
+  return fits(kernels, target) ? kernels : [nest.build(group.label)];
 }
 
 const productsOf = (c: Contraction): number =>

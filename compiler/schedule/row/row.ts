@@ -13,6 +13,7 @@
  */
 
 import type { Target } from "../../target.ts";
+import { fits } from "../fits.ts";
 import type { LoweredGroup, Scheduled, ScheduledKernel } from "../group.ts";
 import { interleaveRows, rowsShareLoads } from "./interleave.ts";
 import { keepPlan } from "./keep.ts";
@@ -32,16 +33,15 @@ export function scheduleRow(group: LoweredGroup, target: Target): Scheduled {
   const whole = wholeShape(space, target);
   const merged = passesOf(space, merges);
   const chunked = chunkedShape(whole, merged.length, target);
-  const limit = target.limits.storageBuffers;
-  const fits = (kernels: readonly ScheduledKernel[]) => kernels.every((x) => x.buffers.length <= limit);
   if (chunked) {
     // Merging saves a kernel there, and not only reads.
     const kernels = splitKernels(space, chunked, merged, target, group.label);
-    if (fits(kernels)) return kernels;
+    if (fits(kernels, target)) return kernels;
   }
   const kernel = wholeKernel(space, whole, merges, target, group.label);
-  if (fits([kernel])) return [kernel];
-  return { refused: `needs ${kernel.buffers.length} buffers where a kernel may have ${limit}` };
+  if (fits([kernel], target)) return [kernel];
+  const { storageBuffers } = target.limits;
+  return { refused: `needs ${kernel.buffers.length} buffers where a kernel may have ${storageBuffers}` };
 }
 
 /** Gives lanes several rows where the target wants that, the rows share something, and there are enough of them. */

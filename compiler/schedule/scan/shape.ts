@@ -36,8 +36,11 @@ export interface ScanShape {
 
 const powerOfTwo = (atLeast: number): number => 2 ** Math.ceil(Math.log2(Math.max(1, atLeast)));
 
+/** What rows are cut into chunks for. */
+export type Cut = "fill the machine" | "as a driver needs";
+
 /** @param unroll Accesses per slot, at most. */
-export function scanShape(scan: Scan, target: Target, unroll: number): ScanShape {
+export function scanShape(scan: Scan, target: Target, unroll: number, cut: Cut): ScanShape {
   const { lanes: { row: most }, row, parallel, quirks } = target;
   const along = directionOf(scan);
   const width = widthAlong(scan, along);
@@ -57,7 +60,9 @@ export function scanShape(scan: Scan, target: Target, unroll: number): ScanShape
   /** What works on its own: a workgroup for each chunk where lanes share rows, else a lane. */
   const units = across === 1 ? most * parallel : parallel;
   const busy = across === 1 ? places : Math.ceil(places * across / most);
-  const wanted = Math.min(Math.ceil(units / busy), Math.floor(turns * vectors / row.perChunk));
+  const wanted = cut === "as a driver needs"
+    ? 1
+    : Math.min(Math.ceil(units / busy), Math.floor(turns * vectors / row.perChunk));
   // Some drivers end loops silently after so many turns.
   const needed = Math.ceil(turns * 2 / quirks.loopBound);
   const perChunk = Math.ceil(turns / Math.max(1, wanted, needed));

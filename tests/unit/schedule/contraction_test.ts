@@ -272,6 +272,18 @@ Deno.test("scheduleContraction() splits long sums with few tiles", () => {
   }
 });
 
+Deno.test("scheduleContraction() doesn't split a sum where its parts would be a buffer too many", () => {
+  const within = (storageBuffers: number): Target => ({
+    ...testTarget,
+    parallel: 16,
+    limits: { ...testTarget.limits, storageBuffers },
+    contraction: { ...testTarget.contraction, splitK: true },
+  });
+  // 331 is a prime: what the parts leave over is summed beside them, from both sides.
+  const kernels = (storageBuffers: number) => matmul([4, 331, 8]).check(within(storageBuffers)).length;
+  assert.deepEqual([kernels(4), kernels(3)], [2, 1]);
+});
+
 Deno.test("partLength() leaves over as little as it can", () => {
   assert.equal(partLength(1024, 64), 64);
   assert.equal(partLength(1023, 15), 11);

@@ -177,6 +177,25 @@ Deno.test("scheduleScan() cuts rows into chunks where they are few, and where a 
   assertClose(group.data.get("y")!, want, 1e-4, "bounded");
 });
 
+Deno.test("scheduleScan() doesn't cut rows where the chunks' totals would be a buffer too many", () => {
+  const within = (storageBuffers: number, target = splitting): Target => ({
+    ...target,
+    limits: { ...target.limits, storageBuffers },
+  });
+  const kernels = (storageBuffers: number) => {
+    const { group, want } = scanning([4000]);
+    const made = group.run(within(storageBuffers));
+    assertClose(group.data.get("y")!, want, 1e-4, `${storageBuffers} buffers`);
+    return made.length;
+  };
+  // x and y, and what each chunk comes to.
+  assert.deepEqual([kernels(3), kernels(2)], [2, 1]);
+  const bounded: Target = { ...softwareTarget, quirks: { ...softwareTarget.quirks, loopBound: 300 } };
+  const refused = scheduleScan(scanning([60_000]).group.lowered, within(2, bounded));
+  assert(isRefusal(refused));
+  assert.match(refused.refused, /ends loops early, and a kernel then needs 3 buffers where it may have 2/);
+});
+
 Deno.test("scheduleScan() refuses what is no scan, with the reason", () => {
   const refusal = (f: (g: RowGroup, x: Reader) => void): string => {
     const g = new RowGroup();

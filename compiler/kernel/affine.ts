@@ -71,11 +71,11 @@ export function stride(form: Affine, context: Context): number {
 }
 
 /** The same inequality form ≤ 0 with the constant as large as the form's stride allows. */
-export function tighten(form: Affine, context: Context): Affine {
-  const g = stride(form, context);
-  // Σ ≤ −constant, and Σ is a multiple of g.
-  return g > 1 ? { terms: form.terms, constant: -g * Math.floor(-form.constant / g) } : form;
-}
+export const tighten = (form: Affine, context: Context): Affine => tightenBy(form, stride(form, context));
+
+/** The same for a form whose terms add up to a multiple of g. */
+export const tightenBy = (form: Affine, g: number): Affine =>
+  g > 1 ? { terms: form.terms, constant: -g * Math.floor(-form.constant / g) } : form;
 
 /** Steps of inference that one question may take. */
 const patience = 3000;

@@ -25,6 +25,7 @@ import {
   stride,
   subtract,
   tighten,
+  tightenBy,
   upperBound,
   variable,
 } from "./affine.ts";
@@ -306,14 +307,20 @@ export class Ranges {
   }
 
   #quotientFacts(q: Affine, of: Affine, divisor: number): AtomFacts {
-    const { lo, hi } = this.#bounds(of);
-    const facts = quotientFacts(q, of, divisor, { lo, hi });
+    /** A multiple of 4 leaves 4 at most when it is divided by 8. */
+    const tight = (x: Affine, k: number, bounds: Interval): Affine[] => {
+      const step = gcd(stride(x, this.#scope), k);
+      return quotientFacts(q, x, k, bounds).map((fact) => tightenBy(fact, step));
+    };
+    const bounds = this.#bounds(of);
+    const facts = tight(of, divisor, bounds);
     const root = rootOf({ of, divisor }, (atom) => {
       const definition = this.#definitions.get(atom);
       return definition?.kind === "quotient" ? definition : undefined;
     });
-    if (root.of !== of) facts.push(...quotientFacts(q, root.of, root.divisor, this.#bounds(root.of)));
-    return { lo: Math.trunc(lo / divisor), hi: Math.trunc(hi / divisor), multiple: 1, facts };
+    if (root.of !== of) facts.push(...tight(root.of, root.divisor, this.#bounds(root.of)));
+    const [lo, hi] = [bounds.lo, bounds.hi].map((x) => Math.trunc(x / divisor)) as [number, number];
+    return { lo, hi, multiple: 1, facts };
   }
 
   #valueFacts(self: Affine, instr: Instr, component: Component): AtomFacts {

@@ -174,6 +174,22 @@ Deno.test("Ranges round a bound that a relation gives to what the form can be", 
   });
 });
 
+Deno.test("Ranges know what a multiple leaves when it is divided", () => {
+  // A sum of all of [6, 8, 3] whose last two axes are swapped in memory, by fours: x % 8 is 0 or 4.
+  const v = loopVar();
+  const ranges = new Ranges(kernel);
+  const [from, to] = [mul(group, int(48)), add(mul(group, int(48)), int(48))];
+  ranges.inLoop({ variable: v, from, to, step: 16 }, () => {
+    const x = add(v, mul(lane, int(4)));
+    const column = div(x, int(8));
+    const row = add(mul(div(column, int(3)), int(24)), rem(column, int(3)));
+    for (let c = 0; c < 4; c++) {
+      const index = add(row, mul(add(rem(x, int(8)), int(c)), int(3)));
+      assert(ranges.within(index, 0, 143 - 3 * (3 - c)), `element ${c}`);
+    }
+  });
+});
+
 Deno.test("Ranges know as much in a branch as outside it", () => {
   // A tile's row (group / 5) % 3 and column group % 5, clamped, where a condition says that it need not be.
   const grid = new Ranges(phaseKernel([], { lanes: 4, groups: 90, params }));

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { HostArray } from "../../../compiler/graph/dtype.ts";
 import type { SampleInput } from "../../../compiler/graph/op.ts";
+import { printKernel } from "../../../compiler/kernel/print.ts";
 import type { ConcreteType } from "../../../compiler/kernel/value.ts";
 import { workOf } from "../../../compiler/schedule/attention/tile.ts";
 import { gpuTarget, softwareTarget, type Target, testTarget } from "../../../compiler/target.ts";
@@ -74,15 +75,15 @@ for (const target of targets) {
 
 Deno.test("attention takes lengths that are prime and longer than every other axis", () => {
   for (const attrs of [plain, causal]) {
-    checkBoth(forward([around0([2, 67, 8]), around0([2, 131, 8]), around0([2, 131, 4])], attrs), 4);
+    checkBoth(forward([around0([1, 67, 8]), around0([1, 131, 8]), around0([1, 131, 4])], attrs), 4);
   }
 });
 
 Deno.test("attention takes one query and many keys, which lanes share", () => {
-  const c = forward([around0([2, 1, 8]), around0([2, 257, 8]), around0([2, 257, 8])], causal);
+  const c = forward([around0([1, 1, 8]), around0([1, 257, 8]), around0([1, 257, 8])], causal);
   for (const target of targets) check(c, target, "interpret");
   const [kernel] = plan(c, softwareTarget);
-  assert.ok(JSON.stringify(kernel!.kernel.body).includes('"combine"'));
+  assert.match(printKernel(kernel!.kernel), /^combine /m);
 });
 
 Deno.test("no buffer of attention has an element per pair", () => {

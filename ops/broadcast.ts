@@ -8,6 +8,7 @@
 import { ShapeError } from "../compiler/errors.ts";
 import type { DType } from "../compiler/graph/dtype.ts";
 import { type Shape, showShape } from "../compiler/graph/dim.ts";
+import { checkTensor } from "../compiler/graph/build.ts";
 import { Tensor } from "../compiler/graph/node.ts";
 import { scalar } from "./leaves.ts";
 import { broadcastTo } from "./views/broadcast.ts";
@@ -44,6 +45,7 @@ export function broadcastOperands(op: string, operands: readonly (Tensor | numbe
   const tensors = operands.filter((x): x is Tensor => x instanceof Tensor);
   const first = tensors[0];
   if (!first) throw new ShapeError(`${op}: at least one operand must be a tensor`);
+  operands.forEach((x, i) => typeof x === "number" || checkTensor(op, x, i));
   for (const t of tensors) sameDType(op, first.dtype, t.dtype);
   const shape = tensors.reduce<Shape>((s, t) => broadcastShapes(op, s, t.shape), []);
   return operands.map((x) => broadcastTo(x instanceof Tensor ? x : scalar(x, first.dtype, op), shape));

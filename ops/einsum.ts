@@ -118,7 +118,9 @@ function sizesOf(operands: readonly string[], shapes: readonly Shape[]): Map<str
       if (before !== undefined && before !== size) {
         throw new ShapeError(
           `einsum: "${label}" is ${before} in one place and ${size} on axis ${axis} of operand ${i}, ` +
-            `${showShape(shapes[i]!)} as "${labels}"`,
+            `${showShape(shapes[i]!)} as "${labels}"; the operands are ${
+              shapes.map((s, n) => `${showShape(s)} as "${operands[n]}"`).join(" and ")
+            }`,
         );
       }
       sizes.set(label, size);

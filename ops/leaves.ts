@@ -9,7 +9,7 @@ import {
   isInteger,
   roundTo,
 } from "../compiler/graph/dtype.ts";
-import { type Dim, elementsOf, type Shape } from "../compiler/graph/dim.ts";
+import { type Dim, elementsOf, type Shape, showShape } from "../compiler/graph/dim.ts";
 import { apply, GraphBuilder } from "../compiler/graph/build.ts";
 import type { Tensor } from "../compiler/graph/node.ts";
 import { valueType } from "../compiler/kernel/value.ts";
@@ -114,19 +114,30 @@ function hashBits(values: Float64Array): string {
 /** A scalar constant of a dtype; a number that the dtype cannot hold is an error. */
 export function scalar(value: number, dtype: DType, op = "scalar"): Tensor<readonly []> {
   GraphBuilder.current(op); // an error names the op that the user called, not the constant it makes
-  if (isInteger(dtype)) {
-    const [lo, hi] = dtype === "i32" ? [-(2 ** 31), 2 ** 31 - 1] : [0, 2 ** 32 - 1];
-    if (!Number.isInteger(value) || value < lo || value > hi) {
-      throw new ShapeError(
-        `${op}: ${value} is not a number of type ${dtype}. Use cast(x, "f32") on the tensor first`,
-      );
-    }
-  } else if (!isFloat(dtype) && value !== 0 && value !== 1) {
-    throw new ShapeError(`${op}: ${value} is not a bool; use 0 or 1`);
-  }
+  checkNumber(op, value, dtype, `. Use cast(x, "f32") on the tensor first`);
   return apply(constantOp, [], { shape: [], dtype, data: constantData(dtype, [value]) }) as Tensor<
     readonly []
   >;
+}
+
+/** A number takes the dtype of the tensor it meets; for integers it must be integral and in range (SEMANTICS §6). */
+function checkNumber(op: string, value: number, dtype: DType, hint = ""): void {
+  if (isFloat(dtype)) return;
+  if (!isInteger(dtype)) {
+    if (value === 0 || value === 1) return;
+    throw new ShapeError(`${op}: ${value} is not a bool; use 0 or 1`);
+  }
+  const [lo, hi] = dtype === "i32" ? [-(2 ** 31), 2 ** 31 - 1] : [0, 2 ** 32 - 1];
+  if (Number.isInteger(value) && value >= lo && value <= hi) return;
+  throw new ShapeError(`${op}: ${value} is not a number of type ${dtype}${hint}`);
+}
+
+function checkValues(op: string, values: unknown, shape: unknown): void {
+  const nested = Array.isArray(values) && Array.isArray(values[0]);
+  if (!nested && Array.isArray(shape)) return;
+  throw new ShapeError(
+    `${op}: takes its numbers in one flat list, row-major, and their shape: constant([1, 2, 3, 4], [2, 2])`,
+  );
 }
 
 /** A tensor of given numbers, row-major. */
@@ -135,12 +146,17 @@ export function constant<const S extends Shape, D extends DType = "f32">(
   shape: S,
   dtype: D = "f32" as D,
 ): Tensor<S, D> {
+  checkValues("constant", values, shape);
   const count = elementsOf(shape);
   if (count !== values.length) {
     throw new ShapeError(
-      `constant: ${values.length} numbers do not fill the shape [${shape.join(", ")}] (${count})`,
+      `constant: ${values.length} numbers do not fill the shape ${
+        showShape(shape)
+      }, which has ${count} elements` +
+        (values.length === 1 ? `; use full(${JSON.stringify(shape)}, ${values[0]})` : ""),
     );
   }
+  for (let i = 0; i < values.length; i++) checkNumber("constant", values[i]!, dtype);
   return apply(constantOp, [], { shape, dtype, data: constantData(dtype, values) }) as Tensor<S, D>;
 }
 
@@ -150,6 +166,7 @@ export function full<const S extends Shape, D extends DType = "f32">(
   value: number,
   dtype: D = "f32" as D,
 ): Tensor<S, D> {
+  checkNumber("full", value, dtype);
   return apply(constantOp, [], { shape, dtype, data: constantData(dtype, [value]) }) as Tensor<S, D>;
 }
 

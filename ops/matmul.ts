@@ -1,7 +1,7 @@
 import { ShapeError } from "../compiler/errors.ts";
 import { type DType, hostArray } from "../compiler/graph/dtype.ts";
 import { type Shape, showShape } from "../compiler/graph/dim.ts";
-import { apply } from "../compiler/graph/build.ts";
+import { apply, checkTensor } from "../compiler/graph/build.ts";
 import type { Tensor } from "../compiler/graph/node.ts";
 import type { Inner, Product, SameDType } from "../compiler/model/shape_types.ts";
 import { broadcastShapes, sameDType } from "./broadcast.ts";
@@ -13,7 +13,12 @@ import { count } from "./views/walk.ts";
 
 const innerDiffers = (a: Shape, b: Shape): ShapeError => {
   const [k, k2] = [a.at(-1), b.at(b.length === 1 ? 0 : -2)];
-  const hint = a.at(-1) === b.at(-1) && b.length > 1 ? "; transpose the second" : "";
+  const fits = showShape([...b.slice(0, -2), k!, ...b.slice(b.length === 1 ? 1 : -1)]);
+  const hint = k === b.at(-1) && b.length > 1
+    ? "; transpose the second"
+    : a.length > 1 && a.at(-2) === k2
+    ? "; transpose the first, or make the second " + fits
+    : "; the second must be " + fits;
   return new ShapeError(
     `matmul: inner dimensions of ${showShape(a)} and ${showShape(b)} differ: ${k} and ${k2}${hint}`,
   );
@@ -97,6 +102,7 @@ export function matmul<A extends Shape, D extends DType, B extends Shape, E exte
   a: Tensor<A, D>,
   b: Tensor<B, E> & Inner<A, B> & SameDType<"matmul", D, E>,
 ): Tensor<Product<A, B>, D> {
+  [a, b].forEach((x, i) => checkTensor("matmul", x, i));
   if (a.shape.length === 0 || b.shape.length === 0) {
     throw new ShapeError(
       `matmul: ${showShape(a.shape)} and ${showShape(b.shape)}: a scalar has no rows; use mul`,

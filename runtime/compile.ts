@@ -3,6 +3,7 @@
  * @module
  */
 
+import { RunError } from "../compiler/errors.ts";
 import { type Compiled, compileGraph, policies } from "../compiler/compile.ts";
 import type { FusionPolicy } from "../compiler/fuse/policy.ts";
 import type { CostModel } from "../compiler/fuse/worthwhile.ts";
@@ -115,12 +116,23 @@ export async function compile<I extends Inputs, O extends Outputs>(
   model: Model<I, O>,
   options: CompileModelOptions & { readonly sizes?: Sizes },
 ): Promise<ModelExecutable<I, O> | OpenExecutable<I, O>> {
+  checkDevice(options?.device);
   const { state } = options;
   const compileFor = (sizes: Sizes, home: Home) => compileAt(model, options, sizes, home);
   if (options.sizes === undefined && sizeNames(model.graph).length > 0) {
     return new OpenModel<I, O>(model.inputs, options.device, state, compileFor);
   }
   return await compileFor(options.sizes ?? {}, { state, mine: false });
+}
+
+function checkDevice(device: unknown): void {
+  if (device instanceof Promise) {
+    throw new RunError("compile(): the device is a promise; await openDevice() first.");
+  }
+  if (typeof device === "object" && device !== null && "engine" in device) return;
+  throw new RunError(
+    "compile(): wants the device to run on: compile(model, { device }) with `using device = await openDevice()`.",
+  );
 }
 
 /** Where an executable's states come from; `mine`: from another program of the same executable. */

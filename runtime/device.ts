@@ -59,6 +59,9 @@ const WHAT_TO_DO =
  */
 export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
   const { device = "auto" } = options;
+  if (device !== "auto" && device !== "webgpu" && device !== "cpu") {
+    throw new RunError(`openDevice(): there is no device "${device}"; there are "auto", "webgpu" and "cpu".`);
+  }
   if (device === "cpu") return new OpenDevice("cpu", cpuTarget, new JavaScriptEngine());
   try {
     return await openWebGpu(options);

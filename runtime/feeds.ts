@@ -31,6 +31,9 @@ export function checkFeeds(
   feeds: Readonly<Record<string, unknown>>,
   engine: Engine,
 ): readonly CheckedFeed[] {
+  if (typeof feeds !== "object" || feeds === null) {
+    throw new RunError(`run(): takes a record of what each input is fed, and was given ${described(feeds)}.`);
+  }
   const checked = inputs.map((slot) => {
     if (Object.hasOwn(feeds, slot.name)) return checkFeed(slot, feeds[slot.name], engine);
     throw new RunError(`run(): the input "${slot.name}" is not fed. It wants ${wanted(slot)}.`);

@@ -26,6 +26,7 @@ export function described(value: unknown): string {
     return named(value.constructor.name, Number(value.length));
   }
   if (Array.isArray(value)) return `an array of ${value.length} elements; make it a typed array`;
+  if (value instanceof Promise) return "a promise; await it first";
   if (value === null || value === undefined) return String(value);
   return typeof value === "object"
     ? `an object of class ${value.constructor?.name ?? "unknown"}`

@@ -174,9 +174,20 @@ export async function writeSafetensors(
   }
 }
 
+function opened(path: string | URL): Deno.FsFile {
+  try {
+    return Deno.openSync(path);
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+    throw new RunError(`There is no file ${path}; a checkpoint is written by \`state.save(path)\`.`, {
+      cause,
+    });
+  }
+}
+
 function openFile(path: string | URL): Source {
   const name = pathOf(path);
-  const file = Deno.openSync(path);
+  const file = opened(path);
   try {
     const { size } = file.statSync();
     // A file has one position, so reads take turns.

@@ -7,9 +7,9 @@
 
 import { CompileError, InternalError, ShapeError } from "../errors.ts";
 import { isFloat } from "../graph/dtype.ts";
-import { showShape } from "../graph/dim.ts";
+import { sameShape, showShape } from "../graph/dim.ts";
 import { GraphBuilder } from "../graph/build.ts";
-import { type Node, Tensor } from "../graph/node.ts";
+import { type Node, showType, Tensor } from "../graph/node.ts";
 import { add, mul } from "../../ops/elementwise/arithmetic.ts";
 import { full } from "../../ops/leaves.ts";
 import { sum } from "../../ops/reduce/sum.ts";
@@ -45,7 +45,18 @@ function walk(
       } is none; reduce it first (mean, sum) or give a seed`,
     );
   }
-  if (!isFloat(y.dtype)) throw new ShapeError(`gradient: of ${y.dtype}; only f32 and f16 have derivatives`);
+  if (!isFloat(y.dtype)) {
+    throw new ShapeError(
+      `gradient: of ${
+        showType(y)
+      }; only f32 and f16 have derivatives: use cast(x, "f32") before what is learned`,
+    );
+  }
+  if (seed && (!sameShape(seed.shape, y.shape) || seed.dtype !== y.dtype)) {
+    throw new ShapeError(
+      `gradient: the seed is ${showType(seed)} and must be ${showType(y)}, as what it weighs`,
+    );
+  }
   const reached = dependents(wrt, y.node, stops);
   const recompute = new Recompute(builder);
   /** Contributions to each tensor's cotangent, in the order found. */

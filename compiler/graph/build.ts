@@ -6,6 +6,7 @@
  */
 
 import { callerOrigin, type Origin, ShapeError } from "../errors.ts";
+import { type Shape, showShape } from "./dim.ts";
 import type { Node, TensorType } from "./node.ts";
 import { Tensor } from "./node.ts";
 import type { Op } from "./op.ts";
@@ -173,6 +174,7 @@ export class GraphBuilder {
 
   /** The node for this op, inputs and attributes: made, or found. */
   node<Attrs>(op: Op<Attrs>, inputs: readonly Tensor[], attrs: Attrs): Node {
+    inputs.forEach((input, i) => checkTensor(op.name, input, i));
     const key = `${op.name}|${inputs.map((t) => t.key).join()}|${JSON.stringify(attrs)}|${this.instance}`;
     let node = this.#table.get(key);
     if (!node) {
@@ -187,6 +189,7 @@ export class GraphBuilder {
         inputs.map((t) => ({ shape: t.shape, dtype: t.dtype })),
         attrs,
       );
+      for (const { shape } of types) checkSizes(op.name, shape);
       node = { id: this.nodes.length, op, inputs, attrs, types, instance: this.instance };
       this.nodes.push(node);
       this.#table.set(key, node);
@@ -209,6 +212,35 @@ export class GraphBuilder {
       known.push(origin);
     }
   }
+}
+
+/** What users hand over untyped, or cast: said here once for all ops. */
+export function checkTensor(op: string, operand: unknown, position?: number): void {
+  if (operand instanceof Tensor) return;
+  const hint = typeof operand === "function"
+    ? "; a layer is called on a tensor first: layer(x)"
+    : operand instanceof Promise
+    ? "; a model is traced in one go and cannot await"
+    : typeof operand === "number" || Array.isArray(operand) || ArrayBuffer.isView(operand)
+    ? "; use constant(values, shape) or full(shape, value)"
+    : "";
+  const what = operand === null || typeof operand !== "object"
+    ? operand === undefined || operand === null ? String(operand) : `a ${typeof operand}`
+    : Array.isArray(operand)
+    ? "an array"
+    : `an object of class ${operand.constructor?.name ?? "unknown"}`;
+  throw new ShapeError(
+    `${op}: operand${position === undefined ? "" : ` ${position}`} is ${what}, not a tensor${hint}`,
+  );
+}
+
+/** A size that is a number is one of elements; those with names are checked when they are bound. */
+function checkSizes(op: string, shape: Shape): void {
+  const wrong = shape.find((d) => typeof d === "number" && !(Number.isSafeInteger(d) && d >= 0));
+  if (wrong === undefined) return;
+  throw new ShapeError(
+    `${op}: ${wrong} in ${showShape(shape)} is not a size; a size is a whole number from 0 up`,
+  );
 }
 
 /** Applies an op with one result in the current graph. */

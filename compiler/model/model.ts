@@ -9,6 +9,7 @@ import { callerOrigin, ShapeError } from "../errors.ts";
 import { apply, GraphBuilder } from "../graph/build.ts";
 import { substituteSizes } from "../graph/bind.ts";
 import { bindDim, type Dim, isDimName, type Shape } from "../graph/dim.ts";
+import { dtypes } from "../graph/dtype.ts";
 import { type Graph, inputName, makeGraph, type StateDecl, type StateWrite } from "../graph/graph.ts";
 import { Tensor } from "../graph/node.ts";
 import { inputOp } from "../../ops/leaves.ts";
@@ -134,6 +135,7 @@ export function model<const I extends Inputs, O extends Outputs>(
   inputs: I,
   f: (inputs: Handles<I>) => O,
 ): Model<I, O> {
+  checkInputs(inputs, f);
   const builder = new GraphBuilder();
   const handles: Record<string, Tensor> = {};
   const outputs = builder.use(() => {
@@ -156,6 +158,21 @@ export function model<const I extends Inputs, O extends Outputs>(
   );
 }
 
+function checkInputs(inputs: unknown, f: unknown): void {
+  if (typeof f !== "function") {
+    throw new ShapeError(
+      "model: takes its inputs and a function of them: model({ x: input(…) }, ({ x }) => ({ y: … }))",
+    );
+  }
+  if (typeof inputs !== "object" || inputs === null || Array.isArray(inputs)) {
+    throw new ShapeError('model: inputs are a record by name, such as { x: input(["batch", 784], "f32") }');
+  }
+  for (const [name, spec] of Object.entries(inputs)) {
+    if (spec && Array.isArray(spec.shape) && dtypes.includes(spec.dtype)) continue;
+    throw new ShapeError(`model: the input "${name}" is no input; use ${name}: input(["batch", 784], "f32")`);
+  }
+}
+
 function checkRecord(outputs: unknown): Outputs {
   if (outputs instanceof Promise) {
     throw new ShapeError(
@@ -171,10 +188,17 @@ function checkRecord(outputs: unknown): Outputs {
 function checkOutput(builder: GraphBuilder, name: string, output: unknown): void {
   const origin = callerOrigin();
   if (!(output instanceof Tensor)) {
-    throw new ShapeError(`model: the output "${name}" is ${typeof output}, not a tensor`, { origin });
+    throw new ShapeError(
+      `model: the output "${name}" is a ${typeof output}, not a tensor; the values of ops are outputs, and constant(…) ` +
+        "makes a tensor of numbers",
+      { origin },
+    );
   }
   if (builder.nodes[output.node.id] !== output.node) {
-    throw new ShapeError(`model: the output "${name}" belongs to another model`, { origin });
+    throw new ShapeError(
+      `model: the output "${name}" belongs to another model; pass it in as an input, or build both in one function`,
+      { origin },
+    );
   }
 }
 

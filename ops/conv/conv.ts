@@ -67,7 +67,10 @@ export const convOp: Op<Conv> = defineOp<Conv>({
     }
     if (mulDims(perGroup, groups) !== channels) {
       throw new ShapeError(
-        `conv: ${shapes} with ${groups} groups: axis 1 of the kernel is ${perGroup} and must be ${channels} / ${groups}`,
+        `conv: ${shapes} with ${groups} groups: axis 1 of the kernel is ${perGroup} and must be ` +
+          `${channels}${groups === 1 ? "" : ` / ${groups}`}, as many as x has channels (its axis 1)${
+            groups === 1 ? "" : " per group"
+          }`,
       );
     }
     if (divideDims(out!, groups) === undefined) {

@@ -17,7 +17,7 @@ import { concat } from "../views/concat.ts";
 import { pad } from "../views/pad.ts";
 import { reshape } from "../views/reshape.ts";
 import { sliceAxis } from "../views/slice.ts";
-import { type Padding, paddingOf, type PerAxis, perAxis } from "./geometry.ts";
+import { checkedCount, type Padding, paddingOf, type PerAxis, perAxis } from "./geometry.ts";
 import { windows } from "./windows.ts";
 
 export interface PoolOptions {
@@ -59,6 +59,17 @@ function poolOf(
       `${op}: a padding of ${empty} makes windows of [${sizes.join(", ")}] that lie outside of x`,
     );
   }
+  // The windows are a view of the padded tensor, and would speak of its shape: what is wrong is said of x, here.
+  sizes.forEach((window, a) => {
+    const slide = {
+      stride: strides[a]!,
+      low: low[a]!,
+      high: high[a]!,
+      dilation: dilations[a]!,
+      inputDilation: 1,
+    };
+    checkedCount(op, x.shape, a + 2, window, slide);
+  });
   const widths = low.map((n, a) => [n, high[a]!] as const);
   return { sizes, strides, dilations, widths: [[0, 0], [0, 0], ...widths] };
 }

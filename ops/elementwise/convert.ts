@@ -4,6 +4,7 @@ import { ShapeError } from "../../compiler/errors.ts";
 import {
   deviceBytes,
   type DType,
+  dtypes,
   type HostArray,
   hostArray,
   isFloat,
@@ -120,6 +121,11 @@ export const bitcastOp = defineOp<ConvertAttrs>({
  * x ≠ 0. The gradient passes between float types and stops elsewhere.
  */
 export function cast<S extends Shape, D extends DType>(x: Tensor<S>, dtype: D): Tensor<S, D> {
+  if (!dtypes.includes(dtype)) {
+    throw new ShapeError(
+      `cast: ${JSON.stringify(dtype)} is not a dtype; the dtypes are ${dtypes.join(", ")}`,
+    );
+  }
   if (x.dtype as DType === dtype) return x as Tensor<S> as Tensor<S, D>;
   return apply(castOp, [x], { to: dtype }) as Tensor<S, D>;
 }

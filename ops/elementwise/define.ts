@@ -84,7 +84,7 @@ export function elementwise(spec: Elementwise): ElementwiseOp {
         }
         if (!dtypes.includes(inputs[0]!.dtype)) {
           throw new ShapeError(
-            `${name}: is defined for ${dtypes.join(", ")}, not for ${inputs[0]!.dtype}; use cast(x, "${
+            `${name}: is defined for ${dtypes.join(", ")}, not for ${showType(inputs[0]!)}; use cast(x, "${
               dtypes[0]
             }")`,
           );

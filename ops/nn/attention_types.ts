@@ -60,12 +60,26 @@ export function attentionShapes(
     wrong(`the types ${q.dtype}, ${k.dtype} and ${v.dtype} differ; use cast`);
   }
   if (!isFloat(q.dtype)) wrong(`is defined for f32 and f16, not for ${q.dtype}; use cast(x, "f32")`);
-  if (!sameShape(q.shape.slice(0, -3), k.shape.slice(0, -3))) wrong("the batches of q and k differ");
-  if (!sameShape(k.shape.slice(0, -2), v.shape.slice(0, -2))) wrong("batches and heads of k and v differ");
-  if (q.shape.at(-1) !== k.shape.at(-1)) wrong("the head sizes of q and k differ");
-  if (k.shape.at(-2) !== v.shape.at(-2)) wrong("k and v differ in positions");
+  if (!sameShape(q.shape.slice(0, -3), k.shape.slice(0, -3))) {
+    wrong("the leading axes of q and k differ; use expandDims and broadcastTo");
+  }
+  if (!sameShape(k.shape.slice(0, -2), v.shape.slice(0, -2))) {
+    wrong("the leading axes of k and v differ; they must be equal");
+  }
+  if (q.shape.at(-1) !== k.shape.at(-1)) {
+    wrong(
+      `the head sizes of q and k (their last axes) are ${q.shape.at(-1)} and ${
+        k.shape.at(-1)
+      }; they must be equal`,
+    );
+  }
+  if (k.shape.at(-2) !== v.shape.at(-2)) {
+    wrong(`k has ${k.shape.at(-2)} positions and v ${v.shape.at(-2)}; they must be equal`);
+  }
   if (rank > 2 && !divides(k.shape.at(-3)!, q.shape.at(-3)!)) {
-    wrong("the heads of q must be a multiple of the heads of k and v");
+    wrong(
+      `${q.shape.at(-3)} heads of q cannot share ${k.shape.at(-3)} heads of k and v; make them a multiple`,
+    );
   }
   const lse = q.shape.slice(0, -1);
   if (mask) checkMask(mask, q.dtype, [...lse, k.shape.at(-2)!]);

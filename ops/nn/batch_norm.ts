@@ -47,7 +47,15 @@ export function batchNorm(channels: number, options: BatchNormOptions = {}): Bat
     runningMean: state("mean", [channels], zeros()),
     runningVariance: state("variance", [channels], ones()),
   }));
+  let isCalled = false;
   const call = (x: Rows): Tensor => {
+    if (isCalled) {
+      throw new ShapeError(
+        "batchNorm: the layer is called a second time, and its running statistics have one new value per run; make a " +
+          "layer for each place, or concat what shares one",
+      );
+    }
+    isCalled = true;
     if (x.shape.length < 2 || x.shape[1] !== channels) {
       throw new ShapeError(
         `batchNorm: axis 1 of ${showShape(x.shape)} is not ${channels}, which the layer was made for`,

@@ -45,6 +45,7 @@ export function checkLast(kind: string, x: Tensor, features: number): void {
   }
   if (x.shape.at(-1) === features) return;
   throw new ShapeError(
-    `${kind}: the last axis of ${showShape(x.shape)} is not ${features}, which the layer was made for`,
+    `${kind}: the last axis of ${showShape(x.shape)} is not ${features}, which the layer was made for; ` +
+      "look at the order of the layers, or make this one for the size that comes",
   );
 }

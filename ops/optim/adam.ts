@@ -1,7 +1,7 @@
 import type { Tensor } from "../../compiler/graph/node.ts";
 import { add, div, mul, neg, square, sub } from "../elementwise/arithmetic.ts";
 import { expm1, rsqrt, sqrt } from "../elementwise/exponential.ts";
-import { checkPositive, checkRange } from "./check.ts";
+import { checkClip, checkPositive, checkRange, checkRate } from "./check.ts";
 import { gradientsOf, type Optimizer, type OptimizerOptions, rateAt, type Scalar } from "./optimizer.ts";
 
 export interface AdamOptions extends OptimizerOptions {
@@ -43,6 +43,7 @@ export function adam(options: AdamOptions): Optimizer {
  * Source: Loshchilov, Hutter: Decoupled Weight Decay Regularization, 2019.
  */
 export function adamW(options: AdamWOptions): Optimizer {
+  checkRate("adamW", options);
   const { decay = 0.01, decays = (_path, parameter) => parameter.shape.length >= 2 } = options;
   checkRange("adamW", "decay", decay, 0, Infinity);
   return adamFamily("adamW", options, (path, parameter) => decays(path, parameter) ? decay : 0);
@@ -53,10 +54,11 @@ function adamFamily(
   options: AdamOptions,
   decayOf: (path: string, parameter: Tensor) => number,
 ): Optimizer {
+  checkRate(name, options);
   const { rate, betas: [beta1, beta2] = [0.9, 0.999], epsilon = 1e-8 } = options;
-  if (typeof rate === "number") checkRange(name, "rate", rate, 0, Infinity);
-  checkRange(name, "betas", beta1, 0, 1);
-  checkRange(name, "betas", beta2, 0, 1);
+  checkClip(name, options);
+  checkRange(name, "the first of betas", beta1, 0, 1);
+  checkRange(name, "the second of betas", beta2, 0, 1);
   checkPositive(name, "epsilon", epsilon);
   const decayed = name === "adamW";
   return {

@@ -16,3 +16,17 @@ export function checkPositive(op: string, name: string, value: number): void {
   if (typeof value === "number" && value > 0 && value < Infinity) return;
   throw new ShapeError(`${op}: ${name} is ${value}; it must be more than 0`);
 }
+
+/** A rate is a number or a schedule, and is never left out. */
+export function checkRate(op: string, options: { readonly rate: unknown }): void {
+  const rate: unknown = options?.rate;
+  if (typeof rate === "function") return;
+  if (typeof rate === "number") checkRange(op, "rate", rate, 0, Infinity);
+  else {throw new ShapeError(
+      `${op}: rate is ${rate}; it must be a number or a schedule: ${op}({ rate: 1e-3 })`,
+    );}
+}
+
+export function checkClip(op: string, { clip }: { readonly clip?: number }): void {
+  if (clip !== undefined) checkPositive(op, "clip", clip);
+}

@@ -1,6 +1,7 @@
+import { ShapeError } from "../../compiler/errors.ts";
 import type { Tensor } from "../../compiler/graph/node.ts";
 import { add, mul, sub } from "../elementwise/arithmetic.ts";
-import { checkRange } from "./check.ts";
+import { checkClip, checkRange, checkRate } from "./check.ts";
 import { gradientsOf, type Optimizer, type OptimizerOptions, rateAt } from "./optimizer.ts";
 
 export interface SgdOptions extends OptimizerOptions {
@@ -18,10 +19,16 @@ export interface SgdOptions extends OptimizerOptions {
  * Source: Sutskever, Martens, Dahl, Hinton: On the importance of initialization and momentum in deep learning, 2013.
  */
 export function sgd(options: SgdOptions): Optimizer {
+  checkRate("sgd", options);
   const { rate, momentum = 0, nesterov = false, decay = 0 } = options;
-  if (typeof rate === "number") checkRange("sgd", "rate", rate, 0, Infinity);
   checkRange("sgd", "momentum", momentum, 0, 1);
   checkRange("sgd", "decay", decay, 0, Infinity);
+  checkClip("sgd", options);
+  if (nesterov && momentum === 0) {
+    throw new ShapeError(
+      "sgd: nesterov looks ahead along the momentum, which is 0; give one, such as momentum: 0.9",
+    );
+  }
   return {
     name: "sgd",
     update(site) {

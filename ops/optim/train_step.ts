@@ -59,7 +59,8 @@ export function trainStep<
     const trained = gradientsFor(loss, parameters);
     if (trained.length === 0) {
       throw new CompileError(
-        "trainStep: the loss depends on no parameter that is trained, so there is nothing to do",
+        "trainStep: the loss depends on no parameter that is trained, so there is nothing to do; make layers or " +
+          "parameter(…) inside the model, and see that `train` and stopGradient leave some",
       );
     }
     builder.fromHere(() => builder.within(optimizer.name, () => update(builder, optimizer, trained)));

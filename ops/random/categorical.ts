@@ -1,6 +1,7 @@
 import { ShapeError } from "../../compiler/errors.ts";
 import { type Shape, showShape } from "../../compiler/graph/dim.ts";
-import type { Tensor } from "../../compiler/graph/node.ts";
+import type { DType } from "../../compiler/graph/dtype.ts";
+import { showType, type Tensor } from "../../compiler/graph/node.ts";
 import { add, mul, neg } from "../elementwise/arithmetic.ts";
 import { shiftRight } from "../elementwise/bitwise.ts";
 import { cast } from "../elementwise/convert.ts";
@@ -29,6 +30,9 @@ export function categorical(
     throw new ShapeError(
       `categorical: logits of shape ${showShape(logits.shape)} have no axis of categories`,
     );
+  }
+  if (logits.dtype as DType !== "f32") {
+    throw new ShapeError(`categorical: logits are ${showType(logits)}; use cast(logits, "f32")`);
   }
   const part = cast(shiftRight(randomBits(logits.shape, options), 9), "f32");
   const u = mul(add(part, 0.5), 2 ** -23);

@@ -31,6 +31,7 @@ export function uniform<const S extends Shape>(
   shape: S,
   { lo = 0, hi = 1, ...options }: UniformOptions = {},
 ): Tensor<S, "f32"> {
+  if (!(lo < hi)) throw new ShapeError(`uniform: lo is ${lo} and hi is ${hi}; lo must be less`);
   const u = fraction(randomBits(shape, options));
   const scaled = hi - lo === 1 ? u : mul(u, hi - lo);
   return lo === 0 ? scaled : add(scaled, lo);
@@ -52,6 +53,7 @@ export function normal<const S extends Shape>(
   shape: S,
   { mean = 0, deviation = 1, ...options }: NormalOptions = {},
 ): Tensor<S, "f32"> {
+  if (!(deviation >= 0)) throw new ShapeError(`normal: deviation is ${deviation}; it must be 0 or more`);
   const pairs = randomBits([...shape, 2], options);
   const word = (i: number) => fraction(sliceAxis(pairs, -1, i) as Tensor<S, "u32">);
   const radius = sqrt(mul(log1p(neg(word(0))), -2));

@@ -1,7 +1,7 @@
 import { ShapeError } from "../../compiler/errors.ts";
-import type { DType } from "../../compiler/graph/dtype.ts";
+import { type DType, isFloat } from "../../compiler/graph/dtype.ts";
 import type { Shape } from "../../compiler/graph/dim.ts";
-import type { Tensor } from "../../compiler/graph/node.ts";
+import { showType, type Tensor } from "../../compiler/graph/node.ts";
 import { mul } from "../elementwise/arithmetic.ts";
 import { where } from "../elementwise/select.ts";
 import type { RandomOptions } from "./bits.ts";
@@ -23,6 +23,9 @@ export function dropout<S extends Shape, D extends DType>(
 ): Tensor<S, D> {
   if (!(rate >= 0 && rate < 1)) {
     throw new ShapeError(`dropout: the rate ${rate} must be at least 0 and less than 1`);
+  }
+  if (!isFloat(x.dtype)) {
+    throw new ShapeError(`dropout: ${showType(x)} cannot be scaled by 1 / (1 - rate); use cast(x, "f32")`);
   }
   if (rate === 0) return x;
   return where(bernoulli(1 - rate, x.shape, options), mul(x, 1 / (1 - rate)), 0) as Tensor<

@@ -1,7 +1,7 @@
 import { ShapeError } from "../../compiler/errors.ts";
 import { type DType, isFloat } from "../../compiler/graph/dtype.ts";
 import { elementsOf, type Shape } from "../../compiler/graph/dim.ts";
-import type { Tensor } from "../../compiler/graph/node.ts";
+import { showType, type Tensor } from "../../compiler/graph/node.ts";
 import type { Axes, Reduced } from "../../compiler/model/shape_types.ts";
 import { div } from "../elementwise/arithmetic.ts";
 import { sizeOf } from "../leaves.ts";
@@ -27,7 +27,9 @@ export function mean<
   options: ReduceOptions<K> = {},
 ): Tensor<Reduced<S, X, K>, D> {
   if (!isFloat(x.dtype)) {
-    throw new ShapeError(`mean: of ${x.dtype}, whose quotients are no ${x.dtype}; use cast(x, "f32") first`);
+    throw new ShapeError(
+      `mean: of ${showType(x)}, whose quotients are no ${x.dtype}; use cast(x, "f32") first`,
+    );
   }
   const list = axesOf("mean", axes, x.shape);
   const count = sizeOf(elementsOf(list.map((axis) => x.shape[axis]!)), x.dtype);

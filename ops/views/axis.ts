@@ -17,10 +17,14 @@ export function axisOf(op: string, axis: number, shape: Shape): number {
 /** Several axes, sorted and different; undefined means all. */
 export function axesOf(op: string, axes: number | readonly number[] | undefined, shape: Shape): number[] {
   if (axes === undefined) return shape.map((_, i) => i);
-  const list = (typeof axes === "number" ? [axes] : axes).map((a) => axisOf(op, a, shape));
+  const given = typeof axes === "number" ? [axes] : axes;
+  const list = given.map((a) => axisOf(op, a, shape));
   const sorted = [...new Set(list)].sort((a, b) => a - b);
   if (sorted.length !== list.length) {
-    throw new ShapeError(`${op}: an axis is named twice in [${list.join(", ")}]`);
+    const twice = list.find((a, i) => list.indexOf(a) !== i);
+    throw new ShapeError(
+      `${op}: the axes [${given.join(", ")}] of ${showShape(shape)} name axis ${twice} twice; name each once`,
+    );
   }
   return sorted;
 }

@@ -1,6 +1,6 @@
 import { ShapeError } from "../../compiler/errors.ts";
 import { type DType, hostArray } from "../../compiler/graph/dtype.ts";
-import { addDims, type Dim, type Shape, showShape } from "../../compiler/graph/dim.ts";
+import { addDims, type Dim, sameShape, type Shape, showShape } from "../../compiler/graph/dim.ts";
 import { apply } from "../../compiler/graph/build.ts";
 import type { Tensor } from "../../compiler/graph/node.ts";
 import type { Value } from "../../compiler/kernel/value.ts";
@@ -29,7 +29,9 @@ export const concatOp = defineOp<{ axis: number }>({
         } do not fit together along axis ${axis}: ` +
           (wrong < 0
             ? "the numbers of axes differ; use expandDims"
-            : `axis ${wrong} is ${first!.shape[wrong]} in one and ${shape[wrong]} in the other`),
+            : `axis ${wrong} is ${first!.shape[wrong]} in one and ${
+              shape[wrong]
+            } in the other; axis ${axis} alone may differ`),
       );
     }
     const along = inputs.reduce<Dim>((n, { shape }) => addDims(n, shape[axis]!), 0);
@@ -101,5 +103,16 @@ export function concat<const T extends readonly Tensor[], const X extends number
 
 /** Tensors of one shape side by side along a new axis. */
 export function stack<D extends DType>(tensors: readonly Tensor<Shape, D>[], axis = 0): Tensor<Shape, D> {
+  const [first] = tensors;
+  if (!first) throw new ShapeError("stack: needs at least one tensor");
+  const other = tensors.find((x) => !sameShape(x.shape, first.shape));
+  if (other) {
+    throw new ShapeError(
+      `stack: ${showShape(first.shape)} and ${
+        showShape(other.shape)
+      } differ; use concat to join tensors along an ` +
+        "axis that they have, or pad the shorter ones",
+    );
+  }
   return concat(tensors.map((x) => expandDims(x, axis)), axis) as Tensor<Shape, D>;
 }

@@ -15,7 +15,16 @@ export const expectShapeOp = defineOp<{ shape: Shape }>({
         typeof d === "number" && typeof shape[axis] === "number" && d !== shape[axis]
       );
     if (differs) {
-      throw new ShapeError(`expectShape: the shape is ${showShape(x!.shape)}, not ${showShape(shape)}`);
+      const axis = x!.shape.findIndex((d, a) => d !== shape[a]);
+      const where = x!.shape.length === shape.length
+        ? `axis ${axis} is ${x!.shape[axis]} and should be ${shape[axis]}`
+        : `it has ${x!.shape.length} axes and should have ${shape.length}`;
+      throw new ShapeError(
+        `expectShape: the shape is ${showShape(x!.shape)}, not ${
+          showShape(shape)
+        }: ${where}. It states a shape and ` +
+          "changes none: use reshape for that",
+      );
     }
     return [{ shape, dtype: x!.dtype }];
   },

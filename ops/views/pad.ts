@@ -130,6 +130,9 @@ export function pad<S extends Shape, D extends DType, const W extends readonly P
   }
   const low = x.shape.map((_, a) => widths[a]?.[0] ?? 0);
   const high = x.shape.map((_, a) => widths[a]?.[1] ?? 0);
+  if (mode !== "constant" && mode !== "edge" && mode !== "reflect") {
+    throw new ShapeError(`pad: "${mode}" is not a mode; the modes are "constant", "edge" and "reflect"`);
+  }
   const padded = (): Tensor => {
     if (low.every((n) => n === 0) && high.every((n) => n === 0)) return x;
     if (mode !== "constant") return extend(x, low, high, mode);

@@ -16,7 +16,7 @@ export const permuteOp = defineOp<{ order: readonly number[] }>({
       throw new ShapeError(
         `permute: [${order.join(", ")}] is not an order of the ${x!.shape.length} axes of ${
           showShape(x!.shape)
-        }`,
+        }; name each axis once, such as [${x!.shape.map((_, a) => a).reverse().join(", ")}]`,
       );
     }
     return [{ shape: order.map((a) => x!.shape[a]!), dtype: x!.dtype }];

@@ -102,7 +102,9 @@ export function slice<S extends Shape, D extends DType, const R extends readonly
 ): Tensor<Sliced<S, R>, D> {
   if (ranges.length > x.shape.length) {
     throw new ShapeError(
-      `slice: ${ranges.length} ranges for the ${x.shape.length} axes of ${showShape(x.shape)}`,
+      `slice: ${ranges.length} ranges for ${showShape(x.shape)}, which has ${x.shape.length} ${
+        x.shape.length === 1 ? "axis" : "axes"
+      }; give one per axis, and null for what is taken whole`,
     );
   }
   const parts = x.shape.map((d, axis) => resolve(x.shape, axis, d, ranges[axis] ?? null));

@@ -19,6 +19,15 @@ export function expandDims<S extends Shape, D extends DType, const X extends num
 ): Tensor<Expanded<S, X>, D> {
   const added: readonly number[] = typeof axes === "number" ? [axes] : axes;
   const rank = x.shape.length + added.length;
+  const odd = added.find((a) => !Number.isInteger(a) || a < -rank || a >= rank);
+  if (odd !== undefined) {
+    throw new ShapeError(
+      `expandDims: axis ${odd} cannot be added to ${
+        showShape(x.shape)
+      }; the result has ${rank} axes, so it must be ` +
+        `between ${-rank} and ${rank - 1}`,
+    );
+  }
   const list = axesOf("expandDims", added, new Array<number>(rank).fill(1));
   let kept = 0;
   const shape = Array.from({ length: rank }, (_, a) => list.includes(a) ? 1 : x.shape[kept++]!);

@@ -6,7 +6,10 @@
 import {
   adam,
   add,
+  argmax,
+  attention,
   bitcast,
+  cast,
   checkpoint,
   concat,
   constant,
@@ -19,32 +22,43 @@ import {
   type DType,
   einsum,
   embedding,
+  exp,
+  expandDims,
   expectShape,
   gather,
   gradient,
   groupNorm,
   init,
   input,
+  iota,
   linear,
   matmul,
+  maxPool,
   mean,
   model,
   mse,
   mul,
   named,
   nn,
+  pad,
   parameter,
   permute,
+  relu,
   reshape,
   setState,
   sgd,
   type Shape,
   slice,
   softmax,
+  split,
+  squeeze,
+  stack,
   state,
   sum,
   Tensor,
+  topK,
   trainStep,
+  uniform,
   warmupCosine,
   where,
 } from "../../mod.ts";
@@ -109,6 +123,9 @@ export const mistakes: Readonly<Record<string, () => unknown>> = {
   "an output of another model": () => model({}, () => ({ y: elsewhere() })),
   "an output that is no tensor": () => model({}, () => ({ y: 3 as never })),
   "a model that returns one tensor": () => model({}, () => t([2]) as never),
+  "a model without a function": () => model({ x: input([4], "f32") }, undefined as never),
+  "inputs in a list": () => model([input([4], "f32")] as never, () => ({})),
+  "a shape for an input": () => model({ x: [4] as never }, () => ({})),
   "an async model": () => model({}, (() => Promise.resolve({})) as never),
   "arithmetic with operators": inModel(() => Number(t([2])) + 1),
 
@@ -117,6 +134,12 @@ export const mistakes: Readonly<Record<string, () => unknown>> = {
   "a fraction for an integer tensor": inModel(() => add(t([3], "i32"), 0.5)),
   "arithmetic on bool": inModel(() => add(t([3], "bool"), t([3], "bool"))),
   "a condition that is no bool": inModel(() => where(wrong([3]), t([3]), 0)),
+  "a layer that is not called": inModel(() => relu(linear(2, 2) as never)),
+  "an array for a tensor": inModel(() => add(t([2]), [1, 2] as never)),
+  "an operand that is missing": inModel(() => matmul(t([2, 2]), undefined as never)),
+  "an exponential of integers": inModel(() => exp(wrong([3], "i32"))),
+  "a softmax of integers": inModel(() => softmax(wrong([2, 3], "i32"))),
+  "a cast to what is no dtype": inModel(() => cast(t([2]), "float16" as never)),
   "where of two numbers": inModel(() => where(wrong([3], "bool"), 1, 0)),
 
   "a matmul of inner sizes that differ": inModel(() => matmul(t(["batch", 784]), t([100, 10]))),
@@ -125,27 +148,65 @@ export const mistakes: Readonly<Record<string, () => unknown>> = {
   "a matmul with a scalar": inModel(() => matmul(t([2, 3]), t([]))),
   "an einsum of sizes that differ": inModel(() => einsum("ij,jk->ik", t([2, 3]), t([4, 5]))),
 
+  "an einsum with a label too many": inModel(() => einsum("ijk,jk->i", t([2, 3]), t([3, 4]))),
+  "attention of sizes that differ": inModel(() =>
+    attention(t([1, 2, 4, 8]), t([1, 2, 4, 6]), t([1, 2, 4, 8]))
+  ),
+  "attention with heads that do not share": inModel(() =>
+    attention(t([1, 3, 4, 8]), t([1, 2, 4, 8]), t([1, 2, 4, 8]))
+  ),
+  "an attention mask of another size": inModel(() => {
+    const [q, k] = [t([1, 2, 4, 8]), t([1, 2, 5, 8])];
+    attention(q, k, k, { mask: t([4, 4], "bool") as Tensor });
+  }),
+
   "a reshape to another number of elements": inModel(() => reshape(t(["batch", 28, 28]), ["batch", 748])),
   "a reshape with two sizes to work out": inModel(() => reshape(t([4, 6]), [-1, -1])),
   "an axis that is not there": inModel(() => sum(t(["batch", 4]), 2)),
   "an axis twice": inModel(() => mean(t(["batch", 4]), [1, -1])),
   "an order that is none": inModel(() => permute(t([2, 3, 4]), [0, 1])),
   "a concat of sizes that differ": inModel(() => concat([t([2, 3]), t([2, 4])], 0)),
+  "a stack of shapes that differ": inModel(() => stack([t([2]), t([3])])),
+  "parts that do not make the whole": inModel(() => split(t([2, 7]), [3, 3], 1)),
+  "a squeeze of what is not 1": inModel(() => squeeze(t([2, 3]), 0)),
+  "an axis added too far out": inModel(() => expandDims(t([2, 3]), 5)),
+  "a padding below 0": inModel(() => pad(t([2, 3]), [[-1, 0]])),
+  "a reflection wider than the axis": inModel(() => pad(t([2, 3]), [[2, 0]], { mode: "reflect" })),
+  "a padding that is none": inModel(() => pad(t([2, 3]), [[1, 0]], { mode: "wrap" as never })),
+  "a size below 0 of a new tensor": inModel(() => iota([-1])),
+  "more than there are": inModel(() => topK(t([4]), 5)),
+  "the largest of nothing": inModel(() => argmax(t(["batch", 0]))),
   "a range beyond its axis": inModel(() => slice(t([4]), [{ start: 2, stop: 9 }])),
   "more ranges than axes": inModel(() => slice(t([4]), [{ stop: 2 }, { stop: 2 }])),
   "a shape that is not as expected": inModel(() => expectShape(t(["batch", 6]), ["batch", 8])),
   "a mean of integers": inModel(() => mean(t([4], "i32"))),
   "too few numbers for a constant": inModel(() => constant([1, 2, 3], [2, 2])),
 
+  "nested lists for a constant": inModel(() => constant([[1, 2], [3, 4]] as never, [2, 2])),
+  "a fraction in an integer constant": inModel(() => constant([1, 2.5], [2], "i32")),
+
   "indices that are floats": inModel(() => gather(t([5, 2]), wrong([3]))),
   "an embedding of floats": inModel(() => embedding(t([10, 4]), wrong([3]))),
   "a convolution of channels that differ": inModel(() => conv(t([1, 3, 8, 8]), t([4, 2, 3, 3]))),
+  "an image with its channels last": inModel(() => conv(t([1, 28, 28, 1]), t([8, 1, 3, 3]))),
+  "a window larger than the image": inModel(() => conv(t([1, 3, 4, 4]), t([2, 3, 5, 5]))),
+  "a pooling window larger than the image": inModel(() => maxPool(t(["batch", 3, 4, 4]), 5)),
+  "layers in the wrong order": inModel(() => {
+    const hidden = linear(784, 128), out = linear(128, 10);
+    hidden(out(wrong(["batch", 784])));
+  }),
+  "a batch norm called twice": inModel(() => {
+    const norm = nn.batchNorm(4);
+    norm(relu(norm(t([8, 4]))));
+  }),
   "a layer for another size": inModel(() => linear(784, 10)(wrong(["batch", 100]))),
   "a layer on integers": inModel(() => linear(4, 2)(wrong([3, 4], "i32"))),
   "a layer of size 0": inModel(() => linear(0, 10)),
   "a norm for another size": inModel(() => nn.layerNorm(128)(wrong(["batch", 64]))),
   "groups that do not divide": inModel(() => groupNorm(t([2, 6, 4]), 4)),
   "dropping everything": inModel(() => dropout(t([4]), 1)),
+  "dropping integers": inModel(() => dropout(t([4], "i32"), 0.5)),
+  "bounds in the wrong order": inModel(() => uniform([4], { lo: 1, hi: -1 })),
   "a layer's name with a slash": inModel(() => linear(2, 2, { name: "a/b" })),
 
   "one-hot labels": inModel(() => crossEntropy(t([8, 10]), wrong([8, 10], "i32"))),
@@ -159,6 +220,10 @@ export const mistakes: Readonly<Record<string, () => unknown>> = {
     parameter("scale", [4], init.zeros());
   }),
   "a parameter without an initializer": inModel(() => parameter("w", [4], undefined as never)),
+  "a layer's name twice": inModel(() => {
+    linear(2, 2, { name: "head" });
+    linear(2, 2, { name: "head" });
+  }),
   "a scope with a slash": inModel(() => named("a/b", () => t([1]))),
   "a state written twice": inModel(() => {
     const runs = state("runs", [], init.zeros(), "i32");
@@ -177,6 +242,7 @@ export const mistakes: Readonly<Record<string, () => unknown>> = {
 
   "a gradient of a vector": inModel(() => gradient(softmax(t([4])), [])),
   "a gradient of an integer": inModel(() => gradient(sum(t([4], "i32")), [])),
+  "a seed of another shape": inModel(() => gradient(softmax(t([4])), [], t([]))),
   "a gradient through what has none": inModel(() => {
     const x = t([4]);
     gradient(sum(bitcast(bitcast(x, "i32"), "f32")), [x]);
@@ -239,6 +305,9 @@ export const mistakes: Readonly<Record<string, () => unknown>> = {
     trainStep(model({ x: input(["batch", 4], "f32") }, ({ x }) => ({ loss: mean(x) })), sgd({ rate: 1 }));
   },
   "a rate below 0": () => adam({ rate: -1 }),
+  "a rate left out": () => adam({} as never),
+  "Nesterov without momentum": () => sgd({ rate: 0.1, nesterov: true }),
+  "gradients clipped to nothing": () => adam({ rate: 0.1, clip: 0 }),
   "a momentum of 1": () => sgd({ rate: 0.1, momentum: 1 }),
   "a schedule shorter than its warm-up": () => warmupCosine({ peak: 1, warmup: 100, steps: 50 }),
 

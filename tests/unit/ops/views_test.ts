@@ -50,7 +50,7 @@ Deno.test("slice() says which axis a range leaves", () => {
     throws(() => slice(t, [null, 4]), /axis 1 of \[3, 4\] has no element 4/);
     throws(() => slice(t, [null, { start: 3, stop: 1 }]), /axis 1 of \[3, 4\]/);
     throws(() => slice(t, [null, { step: 0 }]), /the step 0 on axis 1/);
-    throws(() => slice(t, [null, null, null]), /3 ranges for the 2 axes of \[3, 4\]/);
+    throws(() => slice(t, [null, null, null]), /3 ranges for \[3, 4\], which has 2 axes; give one per axis/);
     throws(() => slice(feed("y", ["batch"]), [{ step: 2 }]), /batch is not always a multiple of 2/);
     throws(() => sliceAxis(t, 2, 0), /axis 2 is not an axis of \[3, 4\]/);
   });

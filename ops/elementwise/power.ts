@@ -1,7 +1,8 @@
 import { ShapeError } from "../../compiler/errors.ts";
 import { type DType, isInteger } from "../../compiler/graph/dtype.ts";
 import type { Shape } from "../../compiler/graph/dim.ts";
-import type { Tensor } from "../../compiler/graph/node.ts";
+import { Tensor } from "../../compiler/graph/node.ts";
+import type { Both, First, Second } from "../../compiler/model/shape_types.ts";
 import { pow as powValue } from "../../compiler/kernel/numerics.ts";
 import { constantOp, full } from "../leaves.ts";
 import { binary } from "./apply.ts";
@@ -63,20 +64,31 @@ export const powOp = elementwise({
 });
 
 /**
- * xʸ, with broadcasting; y may be a number. 0⁰ = 1; a negative x has powers for integral y only.
+ * xʸ, with broadcasting; one side may be a number. 0⁰ = 1; a negative x has powers for integral y only.
  *
  * For integers y must be a number ≥ 0, and the result wraps.
  *
  * @throws ShapeError for integers with a negative or unknown exponent.
  */
-export function pow<S extends Shape, D extends DType>(
-  x: Tensor<S, D>,
-  y: Tensor<Shape, D> | number,
-): Tensor<S, D> {
-  if (isInteger(x.dtype)) return integerPower(x, y);
-  if (y === 1) return x;
-  if (y === 2) return square(x);
-  return binary(powOp, x, y) as Tensor<S, D>;
+export function pow<
+  A extends Shape = readonly [],
+  D extends DType = never,
+  B extends Shape = readonly [],
+  E extends DType = never,
+>(
+  x: First<A, D>,
+  y: Second<"pow", A, D, B, E>,
+): Tensor<Both<A, B>, D | E> {
+  return power(x, y) as Tensor<Both<A, B>, D | E>;
+}
+
+function power(x: Tensor | number, y: Tensor | number): Tensor {
+  if (x instanceof Tensor) {
+    if (isInteger(x.dtype)) return integerPower(x, y);
+    if (y === 1) return x;
+    if (y === 2) return square(x);
+  }
+  return binary(powOp, x, y);
 }
 
 function integerPower<S extends Shape, D extends DType>(x: Tensor<S, D>, y: Tensor | number): Tensor<S, D> {

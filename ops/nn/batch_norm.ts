@@ -2,12 +2,10 @@ import { ShapeError } from "../../compiler/errors.ts";
 import { elementsOf, type Shape, showShape } from "../../compiler/graph/dim.ts";
 import type { Tensor } from "../../compiler/graph/node.ts";
 import { parameter, setState, state } from "../../compiler/model/states.ts";
-import { add, div, mul, square, sub } from "../elementwise/arithmetic.ts";
-import { rsqrt } from "../elementwise/exponential.ts";
+import { add, div, mul, sub } from "../elementwise/arithmetic.ts";
 import { sizeOf } from "../leaves.ts";
 import { stopGradient, whenTraining } from "../markers.ts";
-import { mean } from "../reduce/mean.ts";
-import { reshape } from "../views/reshape.ts";
+import { batchNorm as normalized, channelStatistics } from "./batch_normalize.ts";
 import { ones, zeros } from "./init.ts";
 import { checkSize, inLayer, type LayerOptions, layerScope } from "./layer.ts";
 
@@ -62,19 +60,16 @@ export function batchNorm(channels: number, options: BatchNormOptions = {}): Bat
       );
     }
     return inLayer(scope, () => {
-      const axes = x.shape.map((_, axis) => axis).filter((axis) => axis !== 1);
-      const along = (t: Rows): Rows => reshape(t, [channels, ...axes.slice(1).map(() => 1)]);
-      const batchMean: Rows = mean(x, axes);
-      const batchVariance: Rows = mean(square(sub(x, along(batchMean))), axes);
-      const count = sizeOf(elementsOf(axes.map((axis) => x.shape[axis]!)), "f32");
-      const unbiased = mul(batchVariance, div(count, sub(count, 1)));
-      follow(own.runningMean, batchMean, momentum);
+      const batch = channelStatistics(x);
+      const count = sizeOf(elementsOf(x.shape.filter((_, axis) => axis !== 1)), "f32");
+      const unbiased = mul(batch.variance, div(count, sub(count, 1)));
+      follow(own.runningMean, batch.mean, momentum);
       follow(own.runningVariance, unbiased, momentum);
-      const center = whenTraining(batchMean, own.runningMean as Rows);
-      const variance = whenTraining(batchVariance, own.runningVariance as Rows);
-      // The factor per channel is made of channels alone: one multiplication and one addition per element remain.
-      const factor = mul(rsqrt(add(variance, epsilon)), own.scale);
-      return add(mul(sub(x, along(center)), along(factor)), along(own.shift));
+      const statistics = {
+        mean: whenTraining(batch.mean, own.runningMean as Rows),
+        variance: whenTraining(batch.variance, own.runningVariance as Rows),
+      };
+      return normalized(x, { scale: own.scale, shift: own.shift, statistics, epsilon });
     });
   };
   return Object.assign(call as BatchNorm, own);

@@ -11,6 +11,7 @@ import {
   mae,
   model,
   mse,
+  nll,
   type Shape,
   type Tensor,
 } from "../../../mod.ts";
@@ -31,6 +32,23 @@ const run = (f: (x: Rows, labels: Tensor<Shape, "i32">) => Tensor, x: number[], 
 /** −log of the label's share, in plain numbers. */
 const plain = (row: number[], label: number) =>
   Math.log(row.reduce((t, x) => t + Math.exp(x), 0)) - row[label]!;
+
+Deno.test("nll() of logSoftmax() is crossEntropy(), also of labels that are ignored or none", () => {
+  const x = noise(9);
+  const cases: [number[], number | undefined][] = [[[2, 0, 1], undefined], [[2, -1, 0], -1], [
+    [-1, -1, -1],
+    -1,
+  ]];
+  for (const [labels, ignoreIndex] of cases) {
+    const options = ignoreIndex === undefined ? {} : { ignoreIndex };
+    assertClose(
+      run((x, l) => nll(logSoftmax(x), l, options), x, labels),
+      run((x, l) => crossEntropy(x, l, options), x, labels),
+    );
+  }
+  assertClose(run((x, l) => nll(logSoftmax(x), l), x, [0, 3, 1]), [NaN]);
+  assertClose(run((x, l) => nll(x, l), [-Infinity, -1], [1]), [1]);
+});
 
 Deno.test("crossEntropy() is the mean of −log softmax at the labels", () => {
   const x = noise(6);

@@ -55,6 +55,20 @@ const functions: Readonly<Record<string, readonly [FunctionOf, readonly SampleIn
     (a, l) => ops.crossEntropy(a as Floats, l as Integers, { smoothing: 0.1, ignoreIndex: 2 }),
     [x(2, 3, 5), labels(5, 2, 3)],
   ],
+  "negative log-likelihood, with labels ignored": [
+    (a, l) => ops.nll(ops.logSoftmax(a as Floats), l as Integers, { ignoreIndex: 2 }),
+    [x(2, 3, 5), labels(5, 2, 3)],
+  ],
+  "batchNorm by its own statistics": [over((a, s, b) => ops.batchNorm(a, { scale: s, shift: b })), [
+    x(3, 4, 3, 2),
+    weights(4),
+    x(4),
+  ]],
+  "batchNorm by given statistics": [
+    over((a, mean, variance) => ops.batchNorm(a, { statistics: { mean, variance } })),
+    [x(5, 3), x(3), weights(3)],
+  ],
+  "powers that broadcast": [over((a, b) => ops.pow(a, b)), [weights(3, 4), x(2, 1, 4)]],
   "mse": [over((a, b) => ops.mse(a, b)), [x(4, 5), x(4, 5)]],
   "mae": [over((a, b) => ops.mae(a, b)), [x(4, 5), x(4, 5)]],
   "huber": [over((a, b) => ops.huber(a, b, 0.7)), [x(4, 5), x(4, 5)]],

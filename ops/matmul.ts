@@ -1,6 +1,6 @@
 import { ShapeError } from "../compiler/errors.ts";
 import { type DType, hostArray } from "../compiler/graph/dtype.ts";
-import { type Shape, showShape } from "../compiler/graph/dim.ts";
+import { sameShape, type Shape, showShape } from "../compiler/graph/dim.ts";
 import { apply, checkTensor } from "../compiler/graph/build.ts";
 import type { Tensor } from "../compiler/graph/node.ts";
 import type { Inner, Product, SameDType } from "../compiler/model/shape_types.ts";
@@ -35,6 +35,11 @@ export const matmulOp = defineOp<Record<never, never>>({
     if (a!.dtype === "bool") throw new ShapeError(`matmul: bool has no arithmetic; use cast(x, "f32")`);
     const [m, k] = a!.shape.slice(-2);
     const [k2, n] = b!.shape.slice(-2);
+    if (!sameShape(a!.shape.slice(0, -2), b!.shape.slice(0, -2))) {
+      throw new ShapeError(
+        `matmul: leading axes of ${showShape(a!.shape)} and ${showShape(b!.shape)} differ; use broadcastTo`,
+      );
+    }
     if (k !== k2) {
       throw new ShapeError(
         `matmul: inner dimensions of ${showShape(a!.shape)} and ${

@@ -88,7 +88,7 @@ export function attentionShapes(
 
 function divides(part: Dim, whole: Dim): boolean {
   if (part === whole) return true;
-  return typeof part === "number" && typeof whole === "number" && part > 0 && whole % part === 0;
+  return typeof part === "number" && typeof whole === "number" && part > 0 && whole > 0 && whole % part === 0;
 }
 
 function checkMask(mask: TensorType, dtype: DType, pairs: Shape): void {

@@ -3,7 +3,7 @@ import { type DType, hostArray } from "../../compiler/graph/dtype.ts";
 import { addDims, type Dim, sameShape, type Shape, showShape } from "../../compiler/graph/dim.ts";
 import { apply } from "../../compiler/graph/build.ts";
 import type { Tensor } from "../../compiler/graph/node.ts";
-import type { Value } from "../../compiler/kernel/value.ts";
+import { type Value, valueType } from "../../compiler/kernel/value.ts";
 import type { Joined } from "../../compiler/model/partial_types.ts";
 import { sameDType } from "../broadcast.ts";
 import { defineOp } from "../define_op.ts";
@@ -65,9 +65,11 @@ export const concatOp = defineOp<{ axis: number }>({
       const value = x.at(at.map((j, a) => a === axis ? k.iadd(i, -start) : j));
       out = k.guard(inside, value, out ?? 0);
     }
-    return out!;
+    // Nothing is ever read of a result without elements.
+    return out ?? k.const(0, valueType(inputs[0]!.dtype));
   },
   samples: [
+    { inputs: [{ shape: [0, 3] }, { shape: [0, 3] }], attrs: { axis: 0 }, note: "nothing to join" },
     { inputs: [{ shape: [3] }, { shape: [4] }], attrs: { axis: 0 } },
     { inputs: [{ shape: [3, 2] }, { shape: [3, 5] }, { shape: [3, 1] }], attrs: { axis: 1 } },
     { inputs: [{ shape: [2, 3, 2] }, { shape: [2, 1, 2] }], attrs: { axis: 1 } },

@@ -67,7 +67,8 @@ export function planBackward(
       shared = [kept.writer.buffer];
       kernels.push(leaving);
     } else kernels.push(queriesKernel(site));
-  }
+  } // Without queries there are no pairs to mask, and all that is left to do is to store zeros.
+  else known = { ...site, mask: undefined, causal: false };
   if (keys.lead * keys.rows > 0) {
     const both = keysKernel(known, { dk: true, dv: true });
     if (both.buffers.length <= most) kernels.push(both);

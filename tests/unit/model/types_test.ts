@@ -26,6 +26,7 @@ import {
   mul,
   nn,
   permute,
+  pow,
   relu,
   reshape,
   type Shape,
@@ -69,6 +70,8 @@ function inferred(
   shapeIs<readonly ["batch", 4, 5]>()(where(flag, x, 0), true);
   shapeIs<readonly ["batch", 4, 5]>()(where(equal(x, row), row, 0), true);
   shapeIs<readonly ["batch", 4, 5]>()(maximum(expandDims(row, 0), x), true);
+  shapeIs<readonly ["batch", 4, 5]>()(pow(row, x), true);
+  shapeIs<readonly ["batch", 4, 5]>()(pow(2, x), true);
   shapeIs<readonly [number, 5]>()(add(n, row), true);
   shapeIs<Shape>()(add(x, wide), true);
   shapeIs<Shape>()(add(any, any), true);

@@ -94,8 +94,8 @@ export type CustomKernel<Name extends string, I extends Inputs, O extends Output
  *
  * Nothing is fused into it: what it reads is stored first, views too. Indices are not checked: WGSL itself keeps an index
  * that is outside its array from touching anything else, and what it reads or writes then is not defined. Nobody ends a
- * loop that never ends. The text is compiled where a program is loaded, and what the compiler has against it names the
- * line.
+ * loop that never ends, and Deno, other than browsers, takes a barrier that some invocations do not reach. The text is
+ * compiled where a program is loaded, and what the compiler has against it names the line.
  *
  * @throws ShapeError where the signature or the text is not as above, and, when called, where tensors do not fit it.
  * @example Scaling by a learned factor

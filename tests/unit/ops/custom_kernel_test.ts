@@ -37,6 +37,7 @@ import {
   trainStep,
   transpose,
 } from "../../../mod.ts";
+import { workgroupBytes } from "../../../ops/custom/workgroup_memory.ts";
 import { CaseChecker, runOnHost, ways } from "../../support/check_cases.ts";
 import { assertClose, differentiate, noise } from "../../support/differentiate.ts";
 import { functionCase } from "../../support/function_cases.ts";
@@ -602,4 +603,17 @@ Deno.test("constants reach a custom kernel in a buffer, and are not folded throu
   const compiled = compileGraph(net.graph, { target: testTarget });
   assert.equal(rawsOf(compiled).length, 1);
   assert.ok(compiled.kernels.some(({ label }) => label === "customKernel(silu), x copied"));
+});
+
+Deno.test("workgroupBytes() adds up what it understands, with WGSL's alignment", () => {
+  const bytes = (declarations: string) => workgroupBytes(declarations, { n: 10 });
+  assert.equal(bytes("var<workgroup> a: f32; var<workgroup> b: array<vec3<f32>, 4>;"), 4 + 64);
+  assert.equal(bytes("const rows: u32 = n * 2u; var<workgroup> a: array<array<f16, 3>, rows + 1>;"), 21 * 6);
+  assert.equal(bytes("var<workgroup> a: mat3x3f;\nvar < workgroup > b : array<atomic<u32>, n>;"), 48 + 40);
+  // A structure, or a length that would have to be computed, counts as nothing: the sum is a lower bound.
+  assert.equal(
+    bytes("struct S { a: f32 } var<workgroup> a: S; var<workgroup> b: array<f32, 2 * (n + 1)>;"),
+    0,
+  );
+  assert.equal(bytes("var<private> a: array<f32, 99>; // var<workgroup> b: f32;"), 0);
 });

@@ -27,7 +27,11 @@ export function splitToLimit(
   const stored = new Map<Node, Group>();
   const queue = [...cover.groups];
   for (let group = queue.shift(); group; group = queue.shift()) {
-    const cut = fits(group) ? undefined : chooseCut(group, users, bindings(group) - limit + 1, limit);
+    const excess = bindings(group) - limit + 1;
+    // Where no one cut helps, since operands are used on both sides of it, any makes the group smaller, down to one node;
+    // what is cut off is cut in its turn.
+    const cut = fits(group) ? undefined : chooseCut(group, users, { excess, limit, least: 1 }) ??
+      chooseCut(group, users, { excess, limit: Infinity, least: -Infinity });
     if (!cut) {
       out.push(group);
       continue;
@@ -44,12 +48,20 @@ export function splitToLimit(
   return { groups: out.map((g, id) => ({ ...g, id })), decisions };
 }
 
-/** The cheapest node whose own kernel is legal and takes at least `excess` operands out of the group. */
+interface Wanted {
+  /** Operands that should go. */
+  readonly excess: number;
+  /** Buffers that the kernel of what is cut off may bind. */
+  readonly limit: number;
+  /** Operands that must go. */
+  readonly least: number;
+}
+
+/** The cheapest node whose own kernel is legal and takes enough operands out of the group. */
 function chooseCut(
   group: Group,
   users: ReadonlyMap<Node, readonly Node[]>,
-  excess: number,
-  limit: number,
+  { excess, limit, least }: Wanted,
 ): { node: Node; below: Set<Node> } | undefined {
   const roots = new Set(group.roots.map((r) => r.node));
   const before = loadsOf(group).length;
@@ -60,12 +72,12 @@ function chooseCut(
     const loads = loadsOf({ nodes: below }).length;
     if (loads < 2 || loads + 1 > limit) continue;
     const saved = before - loadsOf({ nodes: without(group, node, users) }).length;
-    if (saved < 1) continue;
+    if (saved < least) continue;
     if (isRefused(classify(lowerGroup({ roots: resultsOf(node), nodes: below }), limit))) continue;
     const size = elements(node);
     // Enough operands at once if possible, else as many as possible; then the smaller tensor.
     const score = Math.min(saved, excess);
-    const bestScore = best ? Math.min(best.loads, excess) : -1;
+    const bestScore = best ? Math.min(best.loads, excess) : -Infinity;
     if (score > bestScore || (score === bestScore && size < best!.size)) {
       best = { node, below, size, loads: saved };
     }

@@ -1,5 +1,5 @@
 /**
- * Compiles graphs, holds each distinct kernel to the verifier's rules, runs them as JavaScript and compares.
+ * Compiles graphs, holds each distinct kernel to the verifier's rules, runs them without a device and compares.
  * @module
  */
 
@@ -11,12 +11,13 @@ import { verifyKernel } from "../../compiler/kernel/verify.ts";
 import type { Program } from "../../compiler/program/program.ts";
 import { type Target, testTarget } from "../../compiler/target.ts";
 import { compileCase, complaintOf, type SampleCase } from "./compile_samples.ts";
-import { HostRun } from "./run_program.ts";
+import { type Executor, HostRun } from "./run_program.ts";
 
-/** What a case is compiled for. */
+/** What a case is compiled for, and what runs it here. */
 export interface Way {
   readonly target: Target;
   readonly policy: FusionPolicy;
+  readonly executor?: Executor;
 }
 
 const withF16: Target = { ...testTarget, features: { ...testTarget.features, f16: true } };
@@ -27,8 +28,9 @@ const oneLane: Target = {
   contraction: { ...testTarget.contraction, grid: [1, 1] },
 };
 
-/** Unfused and fused, on several lanes and on one. */
-export const ways: { readonly [K in "none" | "greedy" | "oneLane"]: Way } = {
+/** Unfused, by the interpreter and as JavaScript, and fused, on several lanes and on one. */
+export const ways: { readonly [K in "interpreted" | "none" | "greedy" | "oneLane"]: Way } = {
+  interpreted: { target: withF16, policy: policies.none, executor: "interpreter" },
   none: { target: withF16, policy: policies.none },
   greedy: { target: withF16, policy: policies.greedy },
   oneLane: { target: oneLane, policy: policies.greedy },
@@ -50,8 +52,9 @@ export function verifyKernels({ kernels }: Program, { limits }: Target): void {
 export function runOnHost(
   program: Program,
   { feeds, states = {} }: Pick<SampleCase, "feeds" | "states">,
+  executor?: Executor,
 ): Record<string, ArrayLike<number>> {
-  const run = new HostRun(program);
+  const run = new HostRun(program, executor);
   for (const slot of program.state) run.write(slot, states[slot.name]!);
   const outputs = run.run(feeds);
   const after = program.state.map((slot) => [`state:${slot.name}`, run.read(slot)] as const);
@@ -69,7 +72,7 @@ export class CaseChecker {
       this.#results++;
       if (dropped) this.#dropped.push(`${name} of ${sample.text}: ${dropped}`);
     }
-    for (const { target, policy } of all) {
+    for (const { target, policy, executor } of all) {
       const { program } = compileCase(sample, { target, policy });
       const by = `(${target.name}, policy ${policy.name})`;
       try {
@@ -77,7 +80,7 @@ export class CaseChecker {
       } catch (cause) {
         throw new Error(`${sample.text} ${by}: ${cause instanceof Error ? cause.message : cause}`, { cause });
       }
-      const complaint = complaintOf(sample, runOnHost(program, sample));
+      const complaint = complaintOf(sample, runOnHost(program, sample, executor));
       assert.equal(complaint, undefined, `${complaint} ${by}`);
     }
   }

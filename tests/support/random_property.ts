@@ -21,7 +21,7 @@ const withBuffers = (count: number): Way => ({
     name: `${count} buffers`,
     limits: { ...testTarget.limits, storageBuffers: count },
   },
-  policy: policies.greedy!,
+  policy: policies.greedy,
 });
 
 /** Attention by itself binds more. */

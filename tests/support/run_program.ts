@@ -1,10 +1,13 @@
-/** Runs a program on host arrays with the JavaScript kernels: what tests compare with references, without a device. */
+/**
+ * Runs a program on host arrays, with its kernels as JavaScript or by their definition, the interpreter: what tests compare
+ * with references, without a device.
+ */
 
 import { type CompiledKernel, compileJavaScript, emitJavaScript } from "../../compiler/emit/javascript.ts";
 import { deviceForm } from "../../compiler/program/device_form.ts";
 import type { Binding, Program, Slot } from "../../compiler/program/program.ts";
 import { deviceBytes, type DType } from "../../compiler/graph/dtype.ts";
-import type { HostView } from "../../compiler/kernel/interpret.ts";
+import { type HostView, interpret } from "../../compiler/kernel/interpret.ts";
 import { type AnyKernel, isRaw } from "../../compiler/kernel/raw.ts";
 
 export type Feeds = Readonly<Record<string, ArrayLike<number>>>;
@@ -24,10 +27,13 @@ function functionOf(kernel: AnyKernel): CompiledKernel {
   return found;
 }
 
+/** What executes kernels. */
+export type Executor = "javascript" | "interpreter";
+
 export class HostRun {
   readonly arenas: Uint8Array<ArrayBuffer>[];
 
-  constructor(readonly program: Program) {
+  constructor(readonly program: Program, readonly executor: Executor = "javascript") {
     // What nobody has written is conspicuous: NaN, −1, or a bool that is neither true nor false.
     this.arenas = program.arenas.map((a) =>
       new Uint8Array(a.bytes).fill(a.role === "temporary" || a.role === "output" ? 0xff : 0)
@@ -65,7 +71,9 @@ export class HostRun {
       const kernel = this.program.kernels[dispatch.kernel]!;
       const views = kernel.buffers.map(({ dtype }, i) => this.view(dtype, dispatch.bindings[i]!));
       const params = Object.fromEntries(kernel.params.map((p, i) => [p.name, dispatch.params[i]!]));
-      functionOf(kernel)(views, params, dispatch.groups);
+      const interprets = this.executor === "interpreter" && !isRaw(kernel);
+      if (interprets) interpret(kernel, views, params, dispatch.groups);
+      else functionOf(kernel)(views, params, dispatch.groups);
     }
     return Object.fromEntries(this.program.outputs.map((o) => [o.name, this.read(o)]));
   }

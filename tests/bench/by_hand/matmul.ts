@@ -45,7 +45,8 @@ export function matmulByHand(
     }`
     : `for (var i = 0u; i < ${depth}u + hidden; i++) {
       ${
-      each(columns, (j) => `panel[i * ${columns}u + ${j}u] = B[matrixB + (k0 + i) * ${n4}u + column + ${8 * j}u];`)
+      each(columns, (j) =>
+        `panel[i * ${columns}u + ${j}u] = B[matrixB + (k0 + i) * ${n4}u + column + ${8 * j}u];`)
     }
     }`;
   const loadA = transposedA

@@ -1,8 +1,11 @@
 /** Every sample of every op on the machine's adapter, unfused and fused, against the op's reference. */
 
+import assert from "node:assert/strict";
 import { policies } from "../../compiler/compile.ts";
-import { sampleCases } from "../support/compile_samples.ts";
+import { caseOf, sampleCases, tableOps } from "../support/compile_samples.ts";
 import { GpuChecker, type Run } from "../support/gpu_checker.ts";
+import { graphOf } from "../support/op_samples.ts";
+import { withError } from "../support/plant_error.ts";
 
 const checker = await GpuChecker.open();
 // Small kernels compile quickly.
@@ -17,6 +20,15 @@ for (const [op, cases] of Map.groupBy(sampleCases(), ({ op }) => op)) {
     ]));
   });
 }
+
+Deno.test("an error of 1 % is noticed on the adapter, in a value and in a program", async () => {
+  for (const name of ["exp", "sort"]) {
+    const op = tableOps().find((op) => op.name === name)!;
+    const { expected } = caseOf(name, "", graphOf(op, op.samples[0]!));
+    const wrong = { ...caseOf(name, name, graphOf(withError(op, 0), op.samples[0]!)), expected };
+    await assert.rejects(checker.check([[wrong, { target, policy: policies.greedy }]]), /and should be/);
+  }
+});
 
 Deno.test("Tint accepts every kernel of an op, and hardly any result is undecidable", () => {
   console.log(checker.summary());

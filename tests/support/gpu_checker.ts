@@ -42,10 +42,10 @@ export class GpuChecker implements Disposable {
 
   /** A target as the adapter needs it: its features and quirks; its limits too, or the target's own. */
   target(base: Target = testTarget, limits: "own" | "adapter" = "adapter"): Target {
-    const { features, quirks, limits: adapter, name } = this.#device.target;
+    const { features, quirks, limits: adapter } = this.#device.target;
     return limits === "own"
       ? { ...base, features, quirks, name: `${base.name}, default limits` }
-      : { ...base, features, quirks, limits: adapter, name: `${base.name}, limits of ${name}` };
+      : { ...base, features, quirks, limits: adapter, name: `${base.name}, adapter's limits` };
   }
 
   /** Throws where a case gives another result than its references, or Tint refuses a kernel; tells all such cases. */

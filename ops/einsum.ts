@@ -146,6 +146,16 @@ function contract(tensors: readonly Tensor[], operands: readonly string[], resul
  * multiplied from left to right, so write the pair that shrinks most first.
  *
  * @throws ShapeError when the text cannot be read, or a label has two sizes.
+ * @example
+ * ```ts
+ * import { einsum, input, model } from "@weft/weft";
+ *
+ * model({ a: input([2, 3, 4], "f32"), b: input([2, 4, 5], "f32") }, ({ a, b }) => ({
+ *   products: einsum("bij,bjk->bik", a, b),
+ *   turned: einsum("...ij->...ji", a),
+ *   total: einsum("bij->", a),
+ * }));
+ * ```
  */
 export function einsum<D extends DType>(
   text: string,

@@ -140,7 +140,16 @@ function checkValues(op: string, values: unknown, shape: unknown): void {
   );
 }
 
-/** A tensor of given numbers, row-major. */
+/**
+ * A tensor of given numbers, row-major.
+ *
+ * @example
+ * ```ts
+ * import { constant, input, model, mul } from "@weft/weft";
+ *
+ * model({ x: input([2, 3], "f32") }, ({ x }) => ({ y: mul(x, constant([1, 0, -1], [3])) }));
+ * ```
+ */
 export function constant<const S extends Shape, D extends DType = "f32">(
   values: ArrayLike<number>,
   shape: S,
@@ -160,7 +169,16 @@ export function constant<const S extends Shape, D extends DType = "f32">(
   return apply(constantOp, [], { shape, dtype, data: constantData(dtype, values) }) as Tensor<S, D>;
 }
 
-/** A tensor of one number everywhere. */
+/**
+ * A tensor of one number everywhere.
+ *
+ * @example
+ * ```ts
+ * import { concat, full, input, model } from "@weft/weft";
+ *
+ * model({ x: input([2, 3], "f32") }, ({ x }) => ({ y: concat([x, full([1, 3], -1)], 0) }));
+ * ```
+ */
 export function full<const S extends Shape, D extends DType = "f32">(
   shape: S,
   value: number,
@@ -218,6 +236,13 @@ export const iotaOp = defineOp<{ shape: Shape; axis: number }>({
  *
  * @param shape Shape of the result.
  * @param axis The axis that counts; negative from the end. Default: the last.
+ * @example
+ * ```ts
+ * import { iota, lessEqual, model } from "@weft/weft";
+ *
+ * // A causal mask: query i sees keys up to i.
+ * model({}, () => ({ mask: lessEqual(iota([8, 8], 1), iota([8, 8], 0)) }));
+ * ```
  */
 export function iota<const S extends Shape>(shape: S, axis = -1): Tensor<S, "i32"> {
   const at = axis < 0 ? axis + shape.length : axis;

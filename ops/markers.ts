@@ -23,7 +23,17 @@ export const stopGradientOp = defineOp<Record<never, never>>({
   samples: [{ inputs: [{ shape: [3, 4] }], attrs: {} }],
 });
 
-/** x, which gradients treat as a constant. */
+/**
+ * x, which gradients treat as a constant.
+ *
+ * @example
+ * ```ts
+ * import { input, model, mse, stopGradient } from "@weft/weft";
+ *
+ * // The target moves, and is not pulled along.
+ * model({ x: input([4], "f32"), y: input([4], "f32") }, ({ x, y }) => ({ loss: mse(x, stopGradient(y)) }));
+ * ```
+ */
 export function stopGradient<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
   return apply(stopGradientOp, [x], {}) as Tensor<S, D>;
 }
@@ -55,6 +65,13 @@ export const phaseOp = defineOp<Record<never, never>>({
 /**
  * `training` in a program made by `trainStep`, `otherwise` in every other: what dropout and batch normalization are
  * built on, so that one model serves both.
+ *
+ * @example
+ * ```ts
+ * import { add, input, model, normal, whenTraining } from "@weft/weft";
+ *
+ * model({ x: input([4], "f32") }, ({ x }) => ({ y: whenTraining(add(x, normal([4])), x) })); // noise in training
+ * ```
  */
 export function whenTraining<S extends Shape, D extends DType>(
   training: Tensor<S, D>,

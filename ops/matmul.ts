@@ -102,6 +102,14 @@ export const matmulOp = defineOp<Record<never, never>>({
  * (right), and that axis is gone from the result.
  *
  * @throws ShapeError when the inner dimensions or the leading axes do not fit.
+ * @example
+ * ```ts
+ * import { input, matmul, model, transpose } from "@weft/weft";
+ *
+ * model({ x: input(["batch", "seq", 16], "f32"), w: input([16, 4], "f32") }, ({ x, w }) => {
+ *   return { y: matmul(x, w), scores: matmul(x, transpose(x)) }; // [batch, seq, 4] and [batch, seq, seq]
+ * });
+ * ```
  */
 export function matmul<A extends Shape, D extends DType, B extends Shape, E extends DType>(
   a: Tensor<A, D>,

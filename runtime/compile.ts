@@ -22,6 +22,7 @@ import { layoutFor } from "./shared_layout.ts";
 import type { InitialState, State } from "./state.ts";
 import { compareRuns, type RunData } from "./verify.ts";
 
+/** Options of `compile`. */
 export interface CompileModelOptions {
   readonly device: Device;
   /** Seed of the initializers and of the random numbers that runs draw. Default 0. */

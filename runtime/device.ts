@@ -30,6 +30,7 @@ export interface Device extends Disposable {
   dispose(): void;
 }
 
+/** Options of `openDevice`. */
 export interface DeviceOptions {
   /** `auto` takes a GPU where one works and says so where none does; the others insist. */
   readonly device?: "auto" | "webgpu" | "cpu";

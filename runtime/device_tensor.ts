@@ -25,6 +25,7 @@ type IfScalar<S extends Shape> = number extends S["length"] ? unknown
   : S extends readonly [] ? unknown
   : OneElement;
 
+/** A tensor in the memory of a device, such as the result of a run. Reading it takes a promise. */
 export interface DeviceTensor<S extends Shape = Shape, D extends DType = DType> extends Disposable {
   readonly shape: Sizes<S>;
   readonly dtype: D;

@@ -16,6 +16,7 @@ import { ResultRing, type Results } from "./results.ts";
 import { SharedMemory } from "./shared_memory.ts";
 import { type InitialState, ProgramState, type State } from "./state.ts";
 
+/** A program on a device: run it, read what it gives, look after its state. */
 export interface Executable<I extends Signature = Signature, O extends Signature = Signature>
   extends Disposable {
   readonly program: Program;
@@ -36,6 +37,7 @@ export interface Executable<I extends Signature = Signature, O extends Signature
   dispose(): void;
 }
 
+/** Options of `load`. */
 export interface LoadProgramOptions {
   /**
    * The state's first values: a function that gives them by path, or the state of another program on the device, which

@@ -18,6 +18,7 @@ export type Signature = Readonly<Record<string, { readonly shape: Shape; readonl
 /** An input's values: a typed array, row-major, or a tensor that lies on the program's device. */
 export type Feed<D extends DType> = StoredArray<D> | DeviceTensor<Shape, D>;
 
+/** What one run is given: a feed for each input, by name. */
 export type Feeds<I extends Signature> = { readonly [K in keyof I]: Feed<I[K]["dtype"]> };
 
 /** One checked feed, on its way to its input's place. */

@@ -5,6 +5,7 @@
 
 import type { Program } from "../compiler/program/program.ts";
 
+/** What one kernel took, over several runs. */
 export interface ProfileRow {
   /** What the dispatch computes: scope and ops. */
   readonly label: string;

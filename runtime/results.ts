@@ -12,6 +12,7 @@ import { type DeviceTensor, TensorHandle } from "./device_tensor.ts";
 import { type Engine, type Memory, type Place, type Transfer, wholeWords } from "./engine.ts";
 import type { Signature } from "./feeds.ts";
 
+/** What one run gives: a tensor on the device for each output, by name. */
 export type Results<O extends Signature> = {
   readonly [K in keyof O]: DeviceTensor<O[K]["shape"], O[K]["dtype"]>;
 };

@@ -28,6 +28,7 @@ export type InitialState = (
 /** What is known of a state without reading it. */
 export type StateType = Pick<StateSlot, "shape" | "dtype" | "role">;
 
+/** Which differences between a checkpoint and a program are accepted. */
 export interface LoadOptions {
   /** Leave states alone that the file doesn't have; else that is an error. */
   readonly allowMissing?: boolean;
@@ -35,6 +36,7 @@ export interface LoadOptions {
   readonly allowExtra?: boolean;
 }
 
+/** The states of a program: parameters, moments, running statistics. They live on the device between runs. */
 export interface State {
   /** In the program's order. */
   readonly names: readonly string[];

@@ -20,6 +20,17 @@ import { Recompute } from "./recompute.ts";
  *
  * @param y A scalar, or any tensor with its cotangent in `seed`.
  * @throws ShapeError when y is no scalar and no seed is given; CompileError when an op on the way has no gradient.
+ * @example
+ * ```ts
+ * import { exp, gradient, input, model, mul, sum } from "@weft/weft";
+ *
+ * // The gradient, and a product of the Hessian with a vector: the gradient of a gradient.
+ * model({ x: input([3], "f32"), v: input([3], "f32") }, ({ x, v }) => {
+ *   const [slope] = gradient(sum(mul(exp(x), x)), [x]);
+ *   const [curvature] = gradient(sum(mul(slope!, v)), [x]);
+ *   return { slope: slope!, curvature: curvature! };
+ * });
+ * ```
  */
 export function gradient(y: Tensor, wrt: readonly Tensor[], seed?: Tensor): Tensor[] {
   return cotangents(y, wrt, seed).map((g, i) => g ?? full(wrt[i]!.shape, 0, wrt[i]!.dtype));

@@ -23,6 +23,7 @@ export interface FusionOptions {
   readonly apart?: ReadonlySet<string>;
 }
 
+/** Which ops share a kernel: a value that a user can replace. */
 export interface FusionPolicy {
   readonly name: string;
   /** Whether `fuse(…)` binds its covers. Default true. */

@@ -12,6 +12,7 @@ import { childrenOf, type Value, walk } from "../kernel/value.ts";
 import type { Target } from "../target.ts";
 import { concrete } from "./lower_group.ts";
 
+/** What fusion weighs against each other. */
 export interface CostModel {
   readonly name: string;
   /** Operations that take as long as moving one byte. */

@@ -12,8 +12,11 @@
 
 import { ShapeError } from "../errors.ts";
 
+/** A size: a number, the name of one that is bound later, or a polynomial of such names. */
 export type Dim = number | string;
+/** The sizes of a tensor, outermost first. `[]` is a scalar. */
 export type Shape = readonly Dim[];
+/** Numbers for named sizes. */
 export type Sizes = Readonly<Record<string, number>>;
 
 /** Monomial ("" for the constant, "batch*ctx") to its coefficient. */

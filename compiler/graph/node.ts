@@ -9,6 +9,7 @@ import type { Op } from "./op.ts";
 import type { DType } from "./dtype.ts";
 import { type Shape, showShape } from "./dim.ts";
 
+/** Shape and dtype of a tensor in a graph. */
 export interface TensorType {
   readonly shape: Shape;
   readonly dtype: DType;
@@ -66,4 +67,5 @@ export class Tensor<out S extends Shape = Shape, out D extends DType = DType> {
   }
 }
 
+/** `f32[batch, 784]`, as every message prints a type. */
 export const showType = (type: TensorType): string => `${type.dtype}${showShape(type.shape)}`;

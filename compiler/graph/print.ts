@@ -18,6 +18,17 @@ export interface PrintOptions {
   readonly scopes?: boolean;
 }
 
+/**
+ * A graph as text: one node per line, with what it is made of, its type and, unless `scopes` is false, where it belongs.
+ *
+ * @example
+ * ```ts
+ * import { input, model, printGraph, relu } from "@weft/weft";
+ *
+ * const net = model({ x: input([3], "f32") }, ({ x }) => ({ y: relu(x) }));
+ * console.log(printGraph(net.graph));
+ * ```
+ */
 export function printGraph(graph: Graph, { scopes = true }: PrintOptions = {}): string {
   const numbers = new Map(graph.nodes.map((node, i) => [node, i]));
   const show = (t: Tensor) => `%${numbers.get(t.node)}${t.result === 0 ? "" : `.${t.result}`}`;

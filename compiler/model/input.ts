@@ -5,6 +5,7 @@ import { isDimName, type Shape, showShape } from "../graph/dim.ts";
 import { type DType, dtypes } from "../graph/dtype.ts";
 import type { Tensor } from "../graph/node.ts";
 
+/** What a run is given for one input: its shape, whose sizes may be names, and its dtype. */
 export interface InputSpec<out S extends Shape = Shape, out D extends DType = DType> {
   readonly shape: S;
   readonly dtype: D;
@@ -26,6 +27,12 @@ export type SizesOf<I extends Inputs> = { [K in keyof I]: NamesIn<I[K]["shape"]>
  *
  * @param shape Sizes as numbers, or as names (`"batch"`) that are bound when the model is compiled.
  * @param dtype `"f32"`, `"f16"`, `"i32"`, `"u32"` or `"bool"`.
+ * @example
+ * ```ts
+ * import { input, mean, model } from "@weft/weft";
+ *
+ * model({ x: input(["batch", 28, 28], "f32"), label: input(["batch"], "i32") }, ({ x }) => ({ mean: mean(x) }));
+ * ```
  */
 export function input<const S extends Shape, D extends DType>(shape: S, dtype: D): InputSpec<S, D> {
   checkShape("input", shape);

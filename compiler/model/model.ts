@@ -34,6 +34,7 @@ export type RenamedOutputs<O extends Outputs, N extends SizeNames> = {
   readonly [K in keyof O]: Tensor<RenamedShape<O[K]["shape"], N>, O[K]["dtype"]>;
 };
 
+/** A traced model: its inputs, outputs and states. Made by `model`, and never changed. */
 export class Model<I extends Inputs = Inputs, O extends Outputs = Outputs> {
   #graph: Graph | undefined;
 
@@ -204,6 +205,16 @@ function checkOutput(builder: GraphBuilder, name: string, output: unknown): void
 
 /**
  * Runs `f` with one more name on the path of parameters, states and reports: `named("block0", () => …)`.
+ *
+ * @example
+ * ```ts
+ * import { input, linear, model, named, relu } from "@weft/weft";
+ *
+ * model({ x: input(["batch", 8], "f32") }, ({ x }) => {
+ *   const block = (i: number) => named(`block${i}`, () => linear(8, 8)); // block0/linear/weight, …
+ *   return { y: relu(block(1)(relu(block(0)(x)))) };
+ * });
+ * ```
  */
 export function named<T>(name: string, f: () => T): T {
   if (!/^[A-Za-z0-9_.-]+$/.test(name)) {
@@ -214,6 +225,16 @@ export function named<T>(name: string, f: () => T): T {
 
 /**
  * Runs `f`; a gradient computes its intermediate tensors again instead of keeping them. Less memory for more work.
+ *
+ * @example
+ * ```ts
+ * import { checkpoint, input, linear, model, relu } from "@weft/weft";
+ *
+ * model({ x: input(["batch", 8], "f32") }, ({ x }) => {
+ *   const wide = linear(8, 512), back = linear(512, 8);
+ *   return { y: checkpoint(() => back(relu(wide(x)))) }; // the 512 are computed again, not kept
+ * });
+ * ```
  */
 export function checkpoint<T>(f: () => T): T {
   return GraphBuilder.current("checkpoint").checkpoint(f);

@@ -54,7 +54,21 @@ export function parameter<const S extends Shape, D extends DType = "f32">(
   return declare("parameter", name, shape, init, dtype) as Tensor<S, D>;
 }
 
-/** A tensor that stays on the device between runs and changes by `setState` only. */
+/**
+ * A tensor that stays on the device between runs and changes by `setState` only.
+ *
+ * @example
+ * ```ts
+ * import { add, init, input, model, setState, state } from "@weft/weft";
+ *
+ * model({ x: input([3], "f32") }, ({ x }) => {
+ *   const total = state("total", [3], init.zeros());
+ *   const next = add(total, x);
+ *   setState(total, next);
+ *   return { total: next };
+ * });
+ * ```
+ */
 export function state<const S extends Shape, D extends DType = "f32">(
   name: string,
   shape: S,

@@ -191,6 +191,7 @@ function kernelGradient(x: Tensor, w: Tensor, g: Tensor, attrs: Conv): Tensor {
   return permute(swapped, [1, 0, ...rest]);
 }
 
+/** Options of `conv`; a number counts for all spatial axes. */
 export interface ConvOptions {
   readonly stride?: PerAxis;
   readonly padding?: Padding;
@@ -206,6 +207,15 @@ export interface ConvOptions {
  * Convolution of x [N, C, n…] with a kernel [O, C / groups, k…], over one or more spatial axes.
  *
  * @throws ShapeError when channels and groups do not fit, or no window fits.
+ * @example
+ * ```ts
+ * import { conv, input, model } from "@weft/weft";
+ *
+ * model({ x: input(["batch", 3, 32, 32], "f32"), kernel: input([16, 3, 3, 3], "f32") }, ({ x, kernel }) => ({
+ *   same: conv(x, kernel, { padding: "same" }), // [batch, 16, 32, 32]
+ *   half: conv(x, kernel, { stride: 2, padding: 1 }), // [batch, 16, 16, 16]
+ * }));
+ * ```
  */
 export function conv<S extends Shape, D extends DType, K extends Shape>(
   x: Tensor<S, D>,
@@ -225,6 +235,7 @@ export function conv<S extends Shape, D extends DType, K extends Shape>(
   >;
 }
 
+/** Options of `convTranspose`; a number counts for all spatial axes. */
 export interface ConvTransposeOptions {
   readonly stride?: PerAxis;
   /** What the convolution that this reverses padded with: cut off the result. */
@@ -238,6 +249,15 @@ export interface ConvTransposeOptions {
 /**
  * The transpose of a convolution: x [N, C, n…] with a kernel [C, O / groups, k…] gives
  * [N, O, (n − 1)·stride − 2·padding + (k − 1)·dilation + 1 + outputPadding …].
+ *
+ * @example
+ * ```ts
+ * import { convTranspose, input, model } from "@weft/weft";
+ *
+ * model({ x: input([2, 16, 8, 8], "f32"), kernel: input([16, 3, 4, 4], "f32") }, ({ x, kernel }) => {
+ *   return { y: convTranspose(x, kernel, { stride: 2, padding: 1 }) }; // [2, 3, 16, 16]
+ * });
+ * ```
  */
 export function convTranspose<D extends DType>(
   x: Tensor<Shape, D>,

@@ -20,6 +20,7 @@ import { sliceAxis } from "../views/slice.ts";
 import { checkedCount, type Padding, paddingOf, type PerAxis, perAxis } from "./geometry.ts";
 import { windows } from "./windows.ts";
 
+/** Options of `maxPool` and `averagePool`; a number counts for all spatial axes. */
 export interface PoolOptions {
   /** Distance between windows. Default: their size, so that they do not overlap. */
   readonly stride?: PerAxis;
@@ -84,6 +85,17 @@ const windowAxes = ({ sizes }: Pool): number[] => sizes.map((_, a) => a - sizes.
  * The largest element of each window over the axes behind batch and channels.
  *
  * @param size Of the window: one number, or one per axis.
+ * @example
+ * ```ts
+ * import { averagePool, globalAveragePool, input, maxPool, model } from "@weft/weft";
+ *
+ * model({ x: input(["batch", 3, 32, 32], "f32") }, ({ x }) => ({
+ *   halved: maxPool(x, 2),
+ *   overlapping: maxPool(x, 3, { stride: 2, padding: 1 }),
+ *   smooth: averagePool(x, [2, 4]),
+ *   whole: globalAveragePool(x), // [batch, 3]
+ * }));
+ * ```
  */
 export function maxPool<S extends Shape, D extends DType>(
   x: Tensor<S, D>,

@@ -163,6 +163,13 @@ export const overlapAddOp: Op<Overlap> = defineOp<Overlap>({
  * @param sizes Size of the window on each of the last axes.
  * @param strides Distance between windows.
  * @param dilations Distance between the elements of a window.
+ * @example
+ * ```ts
+ * import { input, model, slice, sort, windows } from "@weft/weft";
+ *
+ * // The median of 3 neighbors, at each place but the ends.
+ * model({ x: input([9], "f32") }, ({ x }) => ({ y: slice(sort(windows(x, [3])), [null, 1]) }));
+ * ```
  */
 export function windows<D extends DType>(
   x: Tensor<Shape, D>,

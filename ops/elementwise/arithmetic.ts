@@ -127,7 +127,19 @@ export const signOp = elementwise({
   jumps: true,
 });
 
-/** a + b, with broadcasting. One side may be a number. */
+/**
+ * a + b, with broadcasting. One side may be a number.
+ *
+ * @throws ShapeError for bool, for two dtypes, and for shapes that do not broadcast.
+ * @example
+ * ```ts
+ * import { add, div, input, model, mul, sub } from "@weft/weft";
+ *
+ * model({ x: input(["batch", 3], "f32"), row: input([3], "f32") }, ({ x, row }) => {
+ *   return { sum: add(x, row), twice: mul(x, 2), rest: sub(1, x), half: div(x, 2) };
+ * });
+ * ```
+ */
 export function add<
   A extends Shape = readonly [],
   D extends DType = never,
@@ -140,7 +152,11 @@ export function add<
   return binary(addOp, a, b) as Tensor<Both<A, B>, D | E>;
 }
 
-/** a − b, with broadcasting. One side may be a number. */
+/**
+ * a − b, with broadcasting. One side may be a number.
+ *
+ * @throws ShapeError for bool, for two dtypes, and for shapes that do not broadcast.
+ */
 export function sub<
   A extends Shape = readonly [],
   D extends DType = never,
@@ -153,7 +169,11 @@ export function sub<
   return binary(subOp, a, b) as Tensor<Both<A, B>, D | E>;
 }
 
-/** a · b element by element, with broadcasting. One side may be a number. */
+/**
+ * a · b element by element, with broadcasting. One side may be a number.
+ *
+ * @throws ShapeError for bool, for two dtypes, and for shapes that do not broadcast.
+ */
 export function mul<
   A extends Shape = readonly [],
   D extends DType = never,
@@ -166,7 +186,11 @@ export function mul<
   return binary(mulOp, a, b) as Tensor<Both<A, B>, D | E>;
 }
 
-/** a / b, with broadcasting. Integers truncate, and x / 0 = x (SEMANTICS §7). One side may be a number. */
+/**
+ * a / b, with broadcasting. Integers truncate, and x / 0 = x (SEMANTICS §7). One side may be a number.
+ *
+ * @throws ShapeError for bool, for two dtypes, and for shapes that do not broadcast.
+ */
 export function div<
   A extends Shape = readonly [],
   D extends DType = never,
@@ -179,27 +203,54 @@ export function div<
   return binary(divOp, a, b) as Tensor<Both<A, B>, D | E>;
 }
 
-/** −a. */
+/**
+ * −a.
+ *
+ * @throws ShapeError for bool and u32.
+ */
 export function neg<S extends Shape, D extends DType>(a: Tensor<S, D>): Tensor<S, D> {
   return unary(negOp, a);
 }
 
-/** 1 / a, for floats. */
+/**
+ * 1 / a, for floats.
+ *
+ * @throws ShapeError for dtypes other than f32 and f16.
+ */
 export function reciprocal<S extends Shape, D extends DType>(a: Tensor<S, D>): Tensor<S, D> {
   return unary(reciprocalOp, a);
 }
 
-/** a². */
+/**
+ * a².
+ *
+ * @throws ShapeError for bool.
+ */
 export function square<S extends Shape, D extends DType>(a: Tensor<S, D>): Tensor<S, D> {
   return unary(squareOp, a);
 }
 
-/** |a|; its derivative at 0 is 0. */
+/**
+ * |a|; its derivative at 0 is 0.
+ *
+ * @throws ShapeError for bool.
+ */
 export function abs<S extends Shape, D extends DType>(a: Tensor<S, D>): Tensor<S, D> {
   return unary(absOp, a);
 }
 
-/** −1, 0 or 1; NaN for NaN. Its derivative is 0 everywhere. */
+/**
+ * −1, 0 or 1; NaN for NaN. Its derivative is 0 everywhere.
+ *
+ * @throws ShapeError for bool.
+ * @example
+ * ```ts
+ * import { abs, input, model, neg, sign, square } from "@weft/weft";
+ *
+ * // Of [-2, 0, 3]: [-1, 0, 1], [2, 0, 3], [2, 0, -3] and [4, 0, 9].
+ * model({ x: input([3], "f32") }, ({ x }) => ({ sign: sign(x), abs: abs(x), neg: neg(x), square: square(x) }));
+ * ```
+ */
 export function sign<S extends Shape, D extends DType>(a: Tensor<S, D>): Tensor<S, D> {
   return unary(signOp, a);
 }

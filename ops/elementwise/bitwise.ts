@@ -88,7 +88,19 @@ export const shiftRightUnsignedOp = elementwise({
   specialIntegers: patterns,
 });
 
-/** The bits that both have; integers, with broadcasting. */
+/**
+ * The bits that both have; integers, with broadcasting.
+ *
+ * @throws ShapeError for dtypes other than i32 and u32, for two dtypes, and for shapes that do not broadcast.
+ * @example
+ * ```ts
+ * import { bitAnd, bitNot, bitXor, input, model, shiftLeft, shiftRight } from "@weft/weft";
+ *
+ * model({ x: input([4], "u32") }, ({ x }) => {
+ *   return { low: bitAnd(x, 0xff), high: shiftRight(x, 24), turned: bitXor(bitNot(x), shiftLeft(x, 1)) };
+ * });
+ * ```
+ */
 export function bitAnd<
   A extends Shape,
   D extends DType,
@@ -101,7 +113,11 @@ export function bitAnd<
   return binary(bitAndOp, a, b) as Tensor<Both<A, B>, D>;
 }
 
-/** The bits that either has; integers, with broadcasting. */
+/**
+ * The bits that either has; integers, with broadcasting.
+ *
+ * @throws ShapeError for dtypes other than i32 and u32, for two dtypes, and for shapes that do not broadcast.
+ */
 export function bitOr<
   A extends Shape,
   D extends DType,
@@ -114,7 +130,11 @@ export function bitOr<
   return binary(bitOrOp, a, b) as Tensor<Both<A, B>, D>;
 }
 
-/** The bits that one of them has; integers, with broadcasting. */
+/**
+ * The bits that one of them has; integers, with broadcasting.
+ *
+ * @throws ShapeError for dtypes other than i32 and u32, for two dtypes, and for shapes that do not broadcast.
+ */
 export function bitXor<
   A extends Shape,
   D extends DType,
@@ -132,7 +152,11 @@ export function bitNot<S extends Shape, D extends DType>(a: Tensor<S, D>): Tenso
   return unary(bitNotOp, a);
 }
 
-/** a · 2ᵇ, wrapped; b counts mod 32. */
+/**
+ * a · 2ᵇ, wrapped; b counts mod 32.
+ *
+ * @throws ShapeError for dtypes other than i32 and u32, for two dtypes, and for shapes that do not broadcast.
+ */
 export function shiftLeft<
   A extends Shape,
   D extends DType,
@@ -145,7 +169,11 @@ export function shiftLeft<
   return binary(shiftLeftOp, a, b) as Tensor<Both<A, B>, D>;
 }
 
-/** a shifted to the right by b mod 32: with its sign for i32, with zeros for u32. */
+/**
+ * a shifted to the right by b mod 32: with its sign for i32, with zeros for u32.
+ *
+ * @throws ShapeError for dtypes other than i32 and u32, for two dtypes, and for shapes that do not broadcast.
+ */
 export function shiftRight<
   A extends Shape,
   D extends DType,

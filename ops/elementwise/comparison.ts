@@ -52,7 +52,11 @@ export const lessEqualOp = comparison(
   (k, a, b) => a === b && a.type === "f32" ? k.not(isNaNValue(k, a)) : k.le(a, b),
 );
 
-/** a = b, with broadcasting. One side may be a number. */
+/**
+ * a = b, with broadcasting. One side may be a number.
+ *
+ * @throws ShapeError for two dtypes, and for shapes that do not broadcast.
+ */
 export function equal<
   A extends Shape = readonly [],
   D extends DType = never,
@@ -65,7 +69,11 @@ export function equal<
   return binary(equalOp, a, b) as Tensor<Both<A, B>, "bool">;
 }
 
-/** a ≠ b (true where one is NaN), with broadcasting. One side may be a number. */
+/**
+ * a ≠ b (true where one is NaN), with broadcasting. One side may be a number.
+ *
+ * @throws ShapeError for two dtypes, and for shapes that do not broadcast.
+ */
 export function notEqual<
   A extends Shape = readonly [],
   D extends DType = never,
@@ -78,7 +86,19 @@ export function notEqual<
   return binary(notEqualOp, a, b) as Tensor<Both<A, B>, "bool">;
 }
 
-/** a < b, with broadcasting. One side may be a number. */
+/**
+ * a < b, with broadcasting. One side may be a number.
+ *
+ * @throws ShapeError for bool, for two dtypes, and for shapes that do not broadcast.
+ * @example
+ * ```ts
+ * import { equal, greaterEqual, input, less, model } from "@weft/weft";
+ *
+ * model({ x: input([4], "f32"), y: input([4], "f32") }, ({ x, y }) => {
+ *   return { less: less(x, y), known: greaterEqual(x, 0), same: equal(x, y) }; // bool[4] each
+ * });
+ * ```
+ */
 export function less<
   A extends Shape = readonly [],
   D extends DType = never,
@@ -91,7 +111,11 @@ export function less<
   return binary(lessOp, a, b) as Tensor<Both<A, B>, "bool">;
 }
 
-/** a ≤ b, with broadcasting. One side may be a number. */
+/**
+ * a ≤ b, with broadcasting. One side may be a number.
+ *
+ * @throws ShapeError for bool, for two dtypes, and for shapes that do not broadcast.
+ */
 export function lessEqual<
   A extends Shape = readonly [],
   D extends DType = never,
@@ -104,7 +128,11 @@ export function lessEqual<
   return binary(lessEqualOp, a, b) as Tensor<Both<A, B>, "bool">;
 }
 
-/** a > b, with broadcasting. One side may be a number. */
+/**
+ * a > b, with broadcasting. One side may be a number.
+ *
+ * @throws ShapeError for bool, for two dtypes, and for shapes that do not broadcast.
+ */
 export function greater<
   A extends Shape = readonly [],
   D extends DType = never,
@@ -117,7 +145,11 @@ export function greater<
   return binary(lessOp, b, a) as Tensor<Both<A, B>, "bool">;
 }
 
-/** a ≥ b, with broadcasting. One side may be a number. */
+/**
+ * a ≥ b, with broadcasting. One side may be a number.
+ *
+ * @throws ShapeError for bool, for two dtypes, and for shapes that do not broadcast.
+ */
 export function greaterEqual<
   A extends Shape = readonly [],
   D extends DType = never,

@@ -119,6 +119,14 @@ export const bitcastOp = defineOp<ConvertAttrs>({
 /**
  * Converts to another dtype by value: floats truncate towards zero, saturate, and NaN gives 0; integers wrap; → bool is
  * x ≠ 0. The gradient passes between float types and stops elsewhere.
+ *
+ * @example
+ * ```ts
+ * import { cast, input, model } from "@weft/weft";
+ *
+ * // [1.9, -1.9, NaN, 3e9] as integers: [1, -1, 0, 2147483647].
+ * model({ x: input([4], "f32") }, ({ x }) => ({ n: cast(x, "i32"), halves: cast(x, "f16") }));
+ * ```
  */
 export function cast<S extends Shape, D extends DType>(x: Tensor<S>, dtype: D): Tensor<S, D> {
   if (!dtypes.includes(dtype)) {
@@ -134,6 +142,15 @@ export function cast<S extends Shape, D extends DType>(x: Tensor<S>, dtype: D): 
  * The same 32 bits as f32, i32 or u32.
  *
  * @throws ShapeError for f16 and bool.
+ * @example
+ * ```ts
+ * import { bitAnd, bitcast, input, model, shiftRight, sub } from "@weft/weft";
+ *
+ * // The exponent of a float, from its bits.
+ * model({ x: input([4], "f32") }, ({ x }) => {
+ *   return { exponent: sub(bitAnd(shiftRight(bitcast(x, "i32"), 23), 0xff), 127) };
+ * });
+ * ```
  */
 export function bitcast<S extends Shape, D extends DType>(x: Tensor<S>, dtype: D): Tensor<S, D> {
   if (x.dtype as DType === dtype) return x as Tensor<S> as Tensor<S, D>;

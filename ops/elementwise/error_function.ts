@@ -36,12 +36,26 @@ export const erfcOp = elementwise({
   ulp: 8,
 });
 
-/** The error function, 2/√π · ∫ exp(−t²) dt from 0 to x. */
+/**
+ * The error function, 2/√π · ∫ exp(−t²) dt from 0 to x.
+ *
+ * @throws ShapeError for dtypes other than f32 and f16.
+ * @example
+ * ```ts
+ * import { erf, erfc, input, model } from "@weft/weft";
+ *
+ * model({ x: input([4], "f32") }, ({ x }) => ({ inside: erf(x), outside: erfc(x) })); // their sum is 1
+ * ```
+ */
 export function erf<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
   return unary(erfOp, x);
 }
 
-/** 1 − erf x without cancellation for large x. */
+/**
+ * 1 − erf x without cancellation for large x.
+ *
+ * @throws ShapeError for dtypes other than f32 and f16.
+ */
 export function erfc<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
   return unary(erfcOp, x);
 }

@@ -104,42 +104,93 @@ export const rsqrtOp = elementwise({
   ulp: 2,
 });
 
-/** eˣ; ∞ from 88.73 on, 0 where the result would be subnormal. */
+/**
+ * eˣ; ∞ from 88.73 on, 0 where the result would be subnormal.
+ *
+ * @throws ShapeError for dtypes other than f32 and f16.
+ * @example
+ * ```ts
+ * import { add, exp, exp2, input, log, log2, model } from "@weft/weft";
+ *
+ * model({ x: input([4], "f32") }, ({ x }) => ({ odds: exp(x), bits: log2(add(exp2(x), 1)), back: log(exp(x)) }));
+ * ```
+ */
 export function exp<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
   return unary(expOp, x);
 }
 
-/** 2ˣ, exact for integral x. */
+/**
+ * 2ˣ, exact for integral x.
+ *
+ * @throws ShapeError for dtypes other than f32 and f16.
+ */
 export function exp2<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
   return unary(exp2Op, x);
 }
 
-/** eˣ − 1 without cancellation near 0. */
+/**
+ * eˣ − 1 without cancellation near 0.
+ *
+ * @throws ShapeError for dtypes other than f32 and f16.
+ */
 export function expm1<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
   return unary(expm1Op, x);
 }
 
-/** Natural logarithm; −∞ at 0, NaN below. */
+/**
+ * Natural logarithm; −∞ at 0, NaN below.
+ *
+ * @throws ShapeError for dtypes other than f32 and f16.
+ */
 export function log<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
   return unary(logOp, x);
 }
 
-/** Binary logarithm, exact for powers of two; −∞ at 0, NaN below. */
+/**
+ * Binary logarithm, exact for powers of two; −∞ at 0, NaN below.
+ *
+ * @throws ShapeError for dtypes other than f32 and f16.
+ */
 export function log2<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
   return unary(log2Op, x);
 }
 
-/** log(1 + x) without cancellation near 0; −∞ at −1, NaN below. */
+/**
+ * log(1 + x) without cancellation near 0; −∞ at −1, NaN below.
+ *
+ * @throws ShapeError for dtypes other than f32 and f16.
+ * @example
+ * ```ts
+ * import { expm1, input, log1p, model } from "@weft/weft";
+ *
+ * // For x = 1e-8, log(1 + x) would be 0 and exp(x) - 1 too.
+ * model({ x: input([4], "f32") }, ({ x }) => ({ log: log1p(x), growth: expm1(x) }));
+ * ```
+ */
 export function log1p<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
   return unary(log1pOp, x);
 }
 
-/** √x; NaN below 0. */
+/**
+ * √x; NaN below 0.
+ *
+ * @throws ShapeError for dtypes other than f32 and f16.
+ */
 export function sqrt<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
   return unary(sqrtOp, x);
 }
 
-/** 1 / √x; ∞ at 0, NaN below. */
+/**
+ * 1 / √x; ∞ at 0, NaN below.
+ *
+ * @throws ShapeError for dtypes other than f32 and f16.
+ * @example
+ * ```ts
+ * import { abs, input, model, mul, rsqrt, sqrt, square, sum } from "@weft/weft";
+ *
+ * model({ x: input([4], "f32") }, ({ x }) => ({ unit: mul(x, rsqrt(sum(square(x)))), root: sqrt(abs(x)) }));
+ * ```
+ */
 export function rsqrt<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
   return unary(rsqrtOp, x);
 }

@@ -48,7 +48,18 @@ export const minimumOp = elementwise({
   special,
 });
 
-/** The larger of both, with broadcasting; NaN if either is. One side may be a number. */
+/**
+ * The larger of both, with broadcasting; NaN if either is. One side may be a number.
+ *
+ * @throws ShapeError for bool, for two dtypes, and for shapes that do not broadcast.
+ * @example
+ * ```ts
+ * import { input, maximum, minimum, model } from "@weft/weft";
+ *
+ * // [1, NaN, 3] and 2: [2, NaN, 3].
+ * model({ x: input([3], "f32") }, ({ x }) => ({ least: maximum(x, 2), most: minimum(x, 2) }));
+ * ```
+ */
 export function maximum<
   A extends Shape = readonly [],
   D extends DType = never,
@@ -61,7 +72,11 @@ export function maximum<
   return binary(maximumOp, a, b) as Tensor<Both<A, B>, D | E>;
 }
 
-/** The smaller of both, with broadcasting; NaN if either is. One side may be a number. */
+/**
+ * The smaller of both, with broadcasting; NaN if either is. One side may be a number.
+ *
+ * @throws ShapeError for bool, for two dtypes, and for shapes that do not broadcast.
+ */
 export function minimum<
   A extends Shape = readonly [],
   D extends DType = never,

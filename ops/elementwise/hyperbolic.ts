@@ -81,32 +81,62 @@ export const atanhOp = elementwise({
   ulp: 6,
 });
 
-/** sinh x. */
+/**
+ * sinh x.
+ *
+ * @throws ShapeError for dtypes other than f32 and f16.
+ */
 export function sinh<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
   return unary(sinhOp, x);
 }
 
-/** cosh x. */
+/**
+ * cosh x.
+ *
+ * @throws ShapeError for dtypes other than f32 and f16.
+ */
 export function cosh<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
   return unary(coshOp, x);
 }
 
-/** tanh x, also near 0 and for large |x|. */
+/**
+ * tanh x, also near 0 and for large |x|.
+ *
+ * @throws ShapeError for dtypes other than f32 and f16.
+ * @example
+ * ```ts
+ * import { atanh, input, model, tanh } from "@weft/weft";
+ *
+ * model({ x: input([4], "f32") }, ({ x }) => ({ bounded: tanh(x), again: atanh(tanh(x)) }));
+ * ```
+ */
 export function tanh<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
   return unary(tanhOp, x);
 }
 
-/** The inverse of sinh. */
+/**
+ * The inverse of sinh.
+ *
+ * @throws ShapeError for dtypes other than f32 and f16.
+ */
 export function asinh<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
   return unary(asinhOp, x);
 }
 
-/** The inverse of cosh on [1, ∞); NaN below 1. */
+/**
+ * The inverse of cosh on [1, ∞); NaN below 1.
+ *
+ * @throws ShapeError for dtypes other than f32 and f16.
+ */
 export function acosh<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
   return unary(acoshOp, x);
 }
 
-/** The inverse of tanh on (−1, 1); ±∞ at ±1, NaN beyond. */
+/**
+ * The inverse of tanh on (−1, 1); ±∞ at ±1, NaN beyond.
+ *
+ * @throws ShapeError for dtypes other than f32 and f16.
+ */
 export function atanh<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
   return unary(atanhOp, x);
 }

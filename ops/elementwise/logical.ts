@@ -48,7 +48,20 @@ export const notOp = elementwise({
   domain: [bool],
 });
 
-/** a and b, on bool, with broadcasting. */
+/**
+ * a and b, on bool, with broadcasting.
+ *
+ * @throws ShapeError for dtypes other than bool, and for shapes that do not broadcast.
+ * @example
+ * ```ts
+ * import { and, greater, input, less, model, not } from "@weft/weft";
+ *
+ * model({ x: input([4], "f32") }, ({ x }) => {
+ *   const inside = and(greater(x, -1), less(x, 1));
+ *   return { inside, outside: not(inside) };
+ * });
+ * ```
+ */
 export function and<A extends Shape, B extends Shape = readonly []>(
   a: Tensor<A, "bool">,
   b: Second<"and", A, "bool", B, "bool">,
@@ -56,7 +69,11 @@ export function and<A extends Shape, B extends Shape = readonly []>(
   return binary(andOp, a, b) as Tensor<Both<A, B>, "bool">;
 }
 
-/** a or b, on bool, with broadcasting. */
+/**
+ * a or b, on bool, with broadcasting.
+ *
+ * @throws ShapeError for dtypes other than bool, and for shapes that do not broadcast.
+ */
 export function or<A extends Shape, B extends Shape = readonly []>(
   a: Tensor<A, "bool">,
   b: Second<"or", A, "bool", B, "bool">,
@@ -64,7 +81,11 @@ export function or<A extends Shape, B extends Shape = readonly []>(
   return binary(orOp, a, b) as Tensor<Both<A, B>, "bool">;
 }
 
-/** Exactly one of a, b, on bool, with broadcasting. */
+/**
+ * Exactly one of a, b, on bool, with broadcasting.
+ *
+ * @throws ShapeError for dtypes other than bool, and for shapes that do not broadcast.
+ */
 export function xor<A extends Shape, B extends Shape = readonly []>(
   a: Tensor<A, "bool">,
   b: Second<"xor", A, "bool", B, "bool">,
@@ -72,7 +93,11 @@ export function xor<A extends Shape, B extends Shape = readonly []>(
   return binary(xorOp, a, b) as Tensor<Both<A, B>, "bool">;
 }
 
-/** Not a, on bool. */
+/**
+ * Not a, on bool.
+ *
+ * @throws ShapeError for dtypes other than bool.
+ */
 export function not<S extends Shape>(a: Tensor<S, "bool">): Tensor<S, "bool"> {
   return unary(notOp, a);
 }

@@ -35,12 +35,26 @@ export const normalDensityOp = elementwise({
   ulp: 3,
 });
 
-/** P(X ≤ x) for a standard normal X, also for x far below 0. */
+/**
+ * P(X ≤ x) for a standard normal X, also for x far below 0.
+ *
+ * @throws ShapeError for dtypes other than f32 and f16.
+ * @example
+ * ```ts
+ * import { input, model, normalCdf, normalDensity } from "@weft/weft";
+ *
+ * model({ x: input([4], "f32") }, ({ x }) => ({ share: normalCdf(x), density: normalDensity(x) }));
+ * ```
+ */
 export function normalCdf<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
   return unary(normalCdfOp, x);
 }
 
-/** exp(−x²/2) / √(2π). */
+/**
+ * exp(−x²/2) / √(2π).
+ *
+ * @throws ShapeError for dtypes other than f32 and f16.
+ */
 export function normalDensity<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
   return unary(normalDensityOp, x);
 }

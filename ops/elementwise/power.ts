@@ -69,6 +69,12 @@ export const powOp = elementwise({
  * For integers y must be a number ≥ 0, and the result wraps.
  *
  * @throws ShapeError for integers with a negative or unknown exponent.
+ * @example
+ * ```ts
+ * import { input, model, pow } from "@weft/weft";
+ *
+ * model({ x: input([3], "f32") }, ({ x }) => ({ cube: pow(x, 3), powers: pow(2, x) }));
+ * ```
  */
 export function pow<
   A extends Shape = readonly [],

@@ -43,17 +43,36 @@ export const isfiniteOp = elementwise({
   special: [[0], [3e38], [-3e38], [Infinity], [-Infinity], [NaN]],
 });
 
-/** Whether x is NaN. */
+/**
+ * Whether x is NaN.
+ *
+ * @throws ShapeError for dtypes other than f32 and f16.
+ * @example
+ * ```ts
+ * import { input, isfinite, isnan, model, where } from "@weft/weft";
+ *
+ * // Missing numbers become 0.
+ * model({ x: input([4], "f32") }, ({ x }) => ({ y: where(isnan(x), 0, x), fine: isfinite(x) }));
+ * ```
+ */
 export function isnan<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, "bool"> {
   return unary(isnanOp, x) as Tensor<Shape> as Tensor<S, "bool">;
 }
 
-/** Whether x is +∞ or −∞. */
+/**
+ * Whether x is +∞ or −∞.
+ *
+ * @throws ShapeError for dtypes other than f32 and f16.
+ */
 export function isinf<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, "bool"> {
   return unary(isinfOp, x) as Tensor<Shape> as Tensor<S, "bool">;
 }
 
-/** Whether x is neither infinite nor NaN. */
+/**
+ * Whether x is neither infinite nor NaN.
+ *
+ * @throws ShapeError for dtypes other than f32 and f16.
+ */
 export function isfinite<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, "bool"> {
   return unary(isfiniteOp, x) as Tensor<Shape> as Tensor<S, "bool">;
 }

@@ -75,7 +75,11 @@ export const floorDivOp = elementwise({
   jumps: true,
 });
 
-/** a − b·trunc(a / b), with broadcasting: the sign of a. By 0: 0 for integers, NaN for floats. One side may be a number. */
+/**
+ * a − b·trunc(a / b), with broadcasting: the sign of a. By 0: 0 for integers, NaN for floats. One side may be a number.
+ *
+ * @throws ShapeError for bool, for two dtypes, and for shapes that do not broadcast.
+ */
 export function rem<
   A extends Shape = readonly [],
   D extends DType = never,
@@ -88,7 +92,20 @@ export function rem<
   return binary(remOp, a, b) as Tensor<Both<A, B>, D | E>;
 }
 
-/** a − b·floor(a / b), with broadcasting: the sign of b. By 0: 0 for integers, NaN for floats. One side may be a number. */
+/**
+ * a − b·floor(a / b), with broadcasting: the sign of b. By 0: 0 for integers, NaN for floats. One side may be a number.
+ *
+ * @throws ShapeError for bool, for two dtypes, and for shapes that do not broadcast.
+ * @example
+ * ```ts
+ * import { floorDiv, floorMod, input, model, rem } from "@weft/weft";
+ *
+ * // -7 and 2: the remainders are -1 and 1, and the quotient of the latter is -4.
+ * model({ n: input([4], "i32") }, ({ n }) => {
+ *   return { truncated: rem(n, 2), floored: floorMod(n, 2), quotient: floorDiv(n, 2) };
+ * });
+ * ```
+ */
 export function floorMod<
   A extends Shape = readonly [],
   D extends DType = never,
@@ -101,7 +118,11 @@ export function floorMod<
   return binary(floorModOp, a, b) as Tensor<Both<A, B>, D | E>;
 }
 
-/** floor(a / b), with broadcasting; x / 0 = x for integers. One side may be a number. */
+/**
+ * floor(a / b), with broadcasting; x / 0 = x for integers. One side may be a number.
+ *
+ * @throws ShapeError for bool, for two dtypes, and for shapes that do not broadcast.
+ */
 export function floorDiv<
   A extends Shape = readonly [],
   D extends DType = never,

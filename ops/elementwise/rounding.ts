@@ -69,22 +69,45 @@ export const truncOp = elementwise({
   jumps: true,
 });
 
-/** The largest integral number ≤ x. */
+/**
+ * The largest integral number ≤ x.
+ *
+ * @throws ShapeError for dtypes other than f32 and f16.
+ */
 export function floor<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
   return unary(floorOp, x);
 }
 
-/** The smallest integral number ≥ x. */
+/**
+ * The smallest integral number ≥ x.
+ *
+ * @throws ShapeError for dtypes other than f32 and f16.
+ */
 export function ceil<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
   return unary(ceilOp, x);
 }
 
-/** The nearest integral number; halves go to the even one. */
+/**
+ * The nearest integral number; halves go to the even one.
+ *
+ * @throws ShapeError for dtypes other than f32 and f16.
+ * @example
+ * ```ts
+ * import { ceil, floor, input, model, round } from "@weft/weft";
+ *
+ * // 2.5 becomes 2, and 3.5 becomes 4.
+ * model({ x: input([4], "f32") }, ({ x }) => ({ near: round(x), below: floor(x), above: ceil(x) }));
+ * ```
+ */
 export function round<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
   return unary(roundOp, x);
 }
 
-/** x without its fraction. */
+/**
+ * x without its fraction.
+ *
+ * @throws ShapeError for dtypes other than f32 and f16.
+ */
 export function trunc<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
   return unary(truncOp, x);
 }

@@ -80,6 +80,12 @@ const zeros = (like: Tensor): Tensor => full(like.shape, 0, like.dtype);
  * that zero: give it a harmless operand, as in `where(c, log(where(c, x, 1)), 0)`.
  *
  * @throws ShapeError when the condition is not bool or a and b differ in dtype.
+ * @example
+ * ```ts
+ * import { greater, input, model, where } from "@weft/weft";
+ *
+ * model({ x: input([4], "f32") }, ({ x }) => ({ y: where(greater(x, 0), x, 0) }));
+ * ```
  */
 export function where<
   C extends Shape,
@@ -97,6 +103,14 @@ export function where<
 
 /**
  * min(max(x, lo), hi), with broadcasting; the bounds may be numbers. NaN stays NaN. The gradient passes at the bounds.
+ *
+ * @throws ShapeError for bool, for two dtypes, and for shapes that do not broadcast.
+ * @example
+ * ```ts
+ * import { clamp, input, model } from "@weft/weft";
+ *
+ * model({ x: input([4], "f32"), top: input([4], "f32") }, ({ x, top }) => ({ y: clamp(x, -1, 1), z: clamp(x, 0, top) }));
+ * ```
  */
 export function clamp<
   S extends Shape,

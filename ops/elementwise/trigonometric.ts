@@ -111,37 +111,76 @@ export const atan2Op = elementwise({
   ulp: 5,
 });
 
-/** sin x, right to 3 ULP for |x| ≤ 12,867; NaN at ±∞. */
+/**
+ * sin x, right to 3 ULP for |x| ≤ 12,867; NaN at ±∞.
+ *
+ * @throws ShapeError for dtypes other than f32 and f16.
+ * @example
+ * ```ts
+ * import { cos, input, model, sin } from "@weft/weft";
+ *
+ * model({ angle: input([4], "f32") }, ({ angle }) => ({ x: cos(angle), y: sin(angle) })); // in radians
+ * ```
+ */
 export function sin<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
   return unary(sinOp, x);
 }
 
-/** cos x, right to 3 ULP for |x| ≤ 12,867; NaN at ±∞. */
+/**
+ * cos x, right to 3 ULP for |x| ≤ 12,867; NaN at ±∞.
+ *
+ * @throws ShapeError for dtypes other than f32 and f16.
+ */
 export function cos<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
   return unary(cosOp, x);
 }
 
-/** tan x, right to 5 ULP for |x| ≤ 12,867; NaN at ±∞. */
+/**
+ * tan x, right to 5 ULP for |x| ≤ 12,867; NaN at ±∞.
+ *
+ * @throws ShapeError for dtypes other than f32 and f16.
+ */
 export function tan<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
   return unary(tanOp, x);
 }
 
-/** The angle in [−π/2, π/2] whose sine is x; NaN outside [−1, 1]. */
+/**
+ * The angle in [−π/2, π/2] whose sine is x; NaN outside [−1, 1].
+ *
+ * @throws ShapeError for dtypes other than f32 and f16.
+ */
 export function asin<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
   return unary(asinOp, x);
 }
 
-/** The angle in [0, π] whose cosine is x; NaN outside [−1, 1]. */
+/**
+ * The angle in [0, π] whose cosine is x; NaN outside [−1, 1].
+ *
+ * @throws ShapeError for dtypes other than f32 and f16.
+ */
 export function acos<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
   return unary(acosOp, x);
 }
 
-/** The angle in [−π/2, π/2] whose tangent is x. */
+/**
+ * The angle in [−π/2, π/2] whose tangent is x.
+ *
+ * @throws ShapeError for dtypes other than f32 and f16.
+ */
 export function atan<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
   return unary(atanOp, x);
 }
 
-/** The angle of the point (x, y) in [−π, π], with broadcasting; 0 at the origin. One side may be a number. */
+/**
+ * The angle of the point (x, y) in [−π, π], with broadcasting; 0 at the origin. One side may be a number.
+ *
+ * @example
+ * ```ts
+ * import { atan2, input, model } from "@weft/weft";
+ *
+ * model({ x: input([4], "f32"), y: input([4], "f32") }, ({ x, y }) => ({ angle: atan2(y, x) }));
+ * ```
+ */
 export function atan2<
   A extends Shape = readonly [],
   D extends DType = never,

@@ -117,6 +117,13 @@ export function checkBatch(op: string, x: TensorType, indices: TensorType, batch
  * Elements of an axis picked by a tensor of indices, whose axes take the place of that axis.
  *
  * @param indices i32. Negative indices do not wrap: what is out of range reads NaN (0 for integers and bool).
+ * @example
+ * ```ts
+ * import { constant, gather, input, model } from "@weft/weft";
+ *
+ * // Rows 2 and 0 of a table: [2, 8].
+ * model({ table: input([5, 8], "f32") }, ({ table }) => ({ rows: gather(table, constant([2, 0], [2], "i32")) }));
+ * ```
  */
 export function gather<D extends DType>(
   x: Tensor<Shape, D>,
@@ -131,6 +138,15 @@ export function gather<D extends DType>(
  * Along one axis, the elements named by indices of the same rank: `out[i][j] = x[i][indices[i][j]]` for axis 1.
  *
  * @param indices i32; equal to `x` in every other axis. Out of range reads NaN (0 for integers and bool).
+ * @example
+ * ```ts
+ * import { expandDims, input, model, squeeze, takeAlongAxis } from "@weft/weft";
+ *
+ * // The logit of each row's label.
+ * model({ x: input([4, 10], "f32"), label: input([4], "i32") }, ({ x, label }) => {
+ *   return { picked: squeeze(takeAlongAxis(x, expandDims(label, 1), 1), 1) };
+ * });
+ * ```
  */
 export function takeAlongAxis<D extends DType>(
   x: Tensor<Shape, D>,
@@ -160,7 +176,18 @@ export function checkAlong(op: string, x: Tensor, indices: Tensor, axis: number)
   );
 }
 
-/** The rows of a table [rows, …] named by ids of any shape: a token embedding. */
+/**
+ * The rows of a table [rows, …] named by ids of any shape: a token embedding.
+ *
+ * @example
+ * ```ts
+ * import { embedding, input, model } from "@weft/weft";
+ *
+ * model({ table: input([100, 16], "f32"), ids: input(["batch", "seq"], "i32") }, ({ table, ids }) => {
+ *   return { vectors: embedding(table, ids) }; // [batch, seq, 16]
+ * });
+ * ```
+ */
 export function embedding<T extends Shape, D extends DType, I extends Shape>(
   table: Tensor<T, D>,
   ids: Tensor<I, "i32">,

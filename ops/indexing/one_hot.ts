@@ -43,6 +43,12 @@ export const oneHotOp = defineOp<{ depth: Dim; dtype: DType }>({
  *
  * @param depth Size of the new axis.
  * @param options `dtype` of the result (default f32); `axis` of the result where it goes (default: last).
+ * @example
+ * ```ts
+ * import { input, model, oneHot } from "@weft/weft";
+ *
+ * model({ label: input([4], "i32") }, ({ label }) => ({ rows: oneHot(label, 10) })); // [4, 10]
+ * ```
  */
 export function oneHot<D extends DType = "f32">(
   ids: Tensor<Shape, "i32">,

@@ -113,6 +113,15 @@ export const scatterAddOp: Op<ScatterAdd> = defineOp<ScatterAdd>({
  *
  * @param updates Its axes from `axis` on are those of `indices`; they are replaced by one of `size`.
  * @param indices i32.
+ * @example
+ * ```ts
+ * import { input, model, scatterAdd } from "@weft/weft";
+ *
+ * // Sums of rows by class: [10, 3].
+ * model({ x: input(["batch", 3], "f32"), label: input(["batch"], "i32") }, ({ x, label }) => {
+ *   return { sums: scatterAdd(x, label, { size: 10 }) };
+ * });
+ * ```
  */
 export function scatterAdd<D extends DType>(
   updates: Tensor<Shape, D>,
@@ -123,7 +132,18 @@ export function scatterAdd<D extends DType>(
   return apply(scatterAddOp, [updates, indices], { axis: at, batch: 0, size }) as Tensor<Shape, D>;
 }
 
-/** The reverse of `takeAlongAxis`: along `axis`, updates are added up at indices of the same shape. */
+/**
+ * The reverse of `takeAlongAxis`: along `axis`, updates are added up at indices of the same shape.
+ *
+ * @example
+ * ```ts
+ * import { input, model, scatterAddAlongAxis } from "@weft/weft";
+ *
+ * model({ x: input([4, 3], "f32"), place: input([4, 3], "i32") }, ({ x, place }) => {
+ *   return { y: scatterAddAlongAxis(x, place, { axis: 1, size: 8 }) }; // [4, 8]
+ * });
+ * ```
+ */
 export function scatterAddAlongAxis<D extends DType>(
   updates: Tensor<Shape, D>,
   indices: Tensor<Shape, "i32">,

@@ -86,6 +86,7 @@ function before(a: number, b: number, descending: boolean): number {
   return descending ? -order : order;
 }
 
+/** Options of `sort` and `argsort`. */
 export interface SortOptions {
   /** Default: the last. */
   readonly axis?: number;
@@ -93,7 +94,17 @@ export interface SortOptions {
   readonly descending?: boolean;
 }
 
-/** Elements in order along an axis; NaN last. */
+/**
+ * Elements in order along an axis; NaN last.
+ *
+ * @example
+ * ```ts
+ * import { input, model, sort } from "@weft/weft";
+ *
+ * // [3, NaN, 1] becomes [1, 3, NaN], and falling [3, 1, NaN].
+ * model({ x: input([3], "f32") }, ({ x }) => ({ up: sort(x), down: sort(x, { descending: true }) }));
+ * ```
+ */
 export function sort<S extends Shape, D extends DType>(
   x: Tensor<S, D>,
   { axis = -1, descending = false }: SortOptions = {},
@@ -101,7 +112,17 @@ export function sort<S extends Shape, D extends DType>(
   return ordered("sort", x, axis, descending).elements as Tensor as Tensor<S, D>;
 }
 
-/** The indices that sort an axis: equal elements keep their order. */
+/**
+ * The indices that sort an axis: equal elements keep their order.
+ *
+ * @example
+ * ```ts
+ * import { argsort, gather, input, model } from "@weft/weft";
+ *
+ * // x in the order of its keys.
+ * model({ x: input([9], "f32"), key: input([9], "i32") }, ({ x, key }) => ({ y: gather(x, argsort(key)) }));
+ * ```
+ */
 export function argsort<S extends Shape>(
   x: Tensor<S>,
   { axis = -1, descending = false }: SortOptions = {},
@@ -114,6 +135,15 @@ export function argsort<S extends Shape>(
  *
  * @param options `smallest`: the k smallest, in rising order.
  * @throws ShapeError when the axis has fewer than k elements.
+ * @example
+ * ```ts
+ * import { input, model, topK } from "@weft/weft";
+ *
+ * model({ scores: input(["batch", 100], "f32") }, ({ scores }) => {
+ *   const { values, indices } = topK(scores, 5); // [batch, 5] each
+ *   return { values, indices };
+ * });
+ * ```
  */
 export function topK<D extends DType>(
   x: Tensor<Shape, D>,

@@ -76,7 +76,17 @@ export const softplusOp = elementwise({
   ulp: 5,
 });
 
-/** max(x, 0); NaN stays NaN, and the derivative at 0 is 0. */
+/**
+ * max(x, 0); NaN stays NaN, and the derivative at 0 is 0.
+ *
+ * @example
+ * ```ts
+ * import { input, leakyRelu, model, relu, softplus } from "@weft/weft";
+ *
+ * // [-1, 0, NaN, 2] becomes [0, 0, NaN, 2]; the derivative at 0 is 0.
+ * model({ x: input([4], "f32") }, ({ x }) => ({ y: relu(x), leaky: leakyRelu(x, 0.2), soft: softplus(x) }));
+ * ```
+ */
 export function relu<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
   return unary(reluOp, x);
 }
@@ -86,7 +96,16 @@ export function sigmoid<S extends Shape, D extends DType>(x: Tensor<S, D>): Tens
   return unary(sigmoidOp, x);
 }
 
-/** x · sigmoid(x), also known as swish. */
+/**
+ * x · sigmoid(x), also known as swish.
+ *
+ * @example
+ * ```ts
+ * import { input, model, mul, sigmoid, silu } from "@weft/weft";
+ *
+ * model({ x: input([4], "f32"), gate: input([4], "f32") }, ({ x, gate }) => ({ y: mul(silu(gate), x), p: sigmoid(x) }));
+ * ```
+ */
 export function silu<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
   return unary(siluOp, x);
 }

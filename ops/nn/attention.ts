@@ -72,6 +72,13 @@ export const attentionOp = defineOp<AttentionAttrs>({
  * @param v [batch, heads / n, keys, E]
  * @returns [batch, heads, queries, E]
  * @throws ShapeError when shapes or dtypes do not fit.
+ * @example
+ * ```ts
+ * import { attention, input, model } from "@weft/weft";
+ *
+ * const heads = input(["batch", 4, "seq", 32], "f32");
+ * model({ q: heads, k: heads, v: heads }, ({ q, k, v }) => ({ out: attention(q, k, v, { causal: true }) }));
+ * ```
  */
 export function attention<Q extends Shape, D extends DType, V extends Shape>(
   q: Tensor<Q, D>,

@@ -34,6 +34,16 @@ type Rows = Tensor<Shape, "f32">;
  * The running variance is the unbiased one, as elsewhere; the batch itself is normalized by the biased one.
  *
  * Source: Ioffe, Szegedy: Batch Normalization, 2015.
+ *
+ * @example
+ * ```ts
+ * import { input, model, nn, relu } from "@weft/weft";
+ *
+ * model({ x: input(["batch", 3, 32, 32], "f32") }, ({ x }) => {
+ *   const conv = nn.conv(3, 16, [3, 3], { padding: 1 }), norm = nn.batchNorm(16);
+ *   return { y: relu(norm(conv(x))) };
+ * });
+ * ```
  */
 export function batchNorm(channels: number, options: BatchNormOptions = {}): BatchNorm {
   checkSize("batchNorm", "channels", channels);

@@ -8,6 +8,7 @@ import { rsqrt } from "../elementwise/exponential.ts";
 import { mean } from "../reduce/mean.ts";
 import { channelwise, type NormOptions } from "./normalize.ts";
 
+/** Mean and variance of each channel. */
 export interface ChannelStatistics<D extends DType = DType> {
   /** [C] */
   readonly mean: Tensor<Shape, D>;

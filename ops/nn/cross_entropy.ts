@@ -22,6 +22,7 @@ import { expandDims } from "../views/squeeze.ts";
 import { checkLabels, meanOfRows, withLabels } from "./labels.ts";
 import { shiftedByMax } from "./softmax.ts";
 
+/** Options of `crossEntropy`. */
 export interface CrossEntropyOptions {
   /** Rows with this label count neither in the sum nor in the mean. Default: none. */
   readonly ignoreIndex?: number;

@@ -11,6 +11,12 @@ import { inLayer, type LayerOptions, layerScope } from "./layer.ts";
  * Each use draws numbers of its own; a layer that is called twice drops differently.
  *
  * @param rate Part that is dropped, from 0 up to below 1.
+ * @example
+ * ```ts
+ * import { input, model, nn } from "@weft/weft";
+ *
+ * model({ x: input(["batch", 16], "f32") }, ({ x }) => ({ y: nn.dropout(0.1)(x) }));
+ * ```
  */
 export function dropout(
   rate: number,

@@ -59,6 +59,12 @@ export const geluTanhOp = elementwise({
  *
  * @param approximate "tanh" for the form of GPT-2, 0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))): cheaper, and different in
  * the fourth digit.
+ * @example
+ * ```ts
+ * import { gelu, input, model } from "@weft/weft";
+ *
+ * model({ x: input([4], "f32") }, ({ x }) => ({ exact: gelu(x), cheap: gelu(x, "tanh") }));
+ * ```
  */
 export function gelu<S extends Shape, D extends DType>(
   x: Tensor<S, D>,

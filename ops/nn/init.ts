@@ -43,7 +43,18 @@ export const uniform = (lo: number, hi: number): Initializer => (site) => {
   return fill(site, (i) => lo + (hi - lo) * unit(words[i]!));
 };
 
-/** Normal with a standard deviation and a mean, by Box and Muller. */
+/**
+ * Normal with a standard deviation and a mean, by Box and Muller.
+ *
+ * @example
+ * ```ts
+ * import { init, input, linear, model } from "@weft/weft";
+ *
+ * model({ x: input(["batch", 4], "f32") }, ({ x }) => {
+ *   return { y: linear(4, 3, { weightInit: init.normal(0.02), biasInit: init.zeros() })(x) };
+ * });
+ * ```
+ */
 export const normal = (deviation: number, mean = 0): Initializer => (site) => {
   const count = elementsOf(site.shape) as number;
   const words = randomWords(count + count % 2, site.seed, site.path);

@@ -48,6 +48,13 @@ export function mae<S extends Shape, D extends DType, T extends Shape>(
  * The mean of d²/2 where |d| ≤ delta, of delta·(|d| − delta/2) beyond: outliers pull with a constant force.
  *
  * Source: Huber: Robust Estimation of a Location Parameter, 1964.
+ *
+ * @example
+ * ```ts
+ * import { huber, input, mae, model } from "@weft/weft";
+ *
+ * model({ x: input([4], "f32"), y: input([4], "f32") }, ({ x, y }) => ({ loss: huber(x, y, 0.5), mean: mae(x, y) }));
+ * ```
  */
 export function huber<S extends Shape, D extends DType, T extends Shape>(
   prediction: Tensor<S, D>,
@@ -65,6 +72,15 @@ export function huber<S extends Shape, D extends DType, T extends Shape>(
 /**
  * The mean binary cross-entropy of logits against probabilities: max(x, 0) − x·t + log(1 + exp(−|x|)), which neither
  * overflows nor loses the small losses of sure and right answers.
+ *
+ * @example
+ * ```ts
+ * import { bceWithLogits, input, linear, model } from "@weft/weft";
+ *
+ * model({ x: input(["batch", 4], "f32"), y: input(["batch", 1], "f32") }, ({ x, y }) => {
+ *   return { loss: bceWithLogits(linear(4, 1)(x), y) };
+ * });
+ * ```
  */
 export function bceWithLogits<S extends Shape, D extends DType, T extends Shape>(
   logits: Tensor<S, D>,
@@ -80,6 +96,14 @@ export function bceWithLogits<S extends Shape, D extends DType, T extends Shape>
  *
  * @param logp Logarithms of probabilities, as `logSoftmax` gives.
  * @param target Probabilities.
+ * @example
+ * ```ts
+ * import { input, klDivergence, logSoftmax, model } from "@weft/weft";
+ *
+ * model({ x: input(["batch", 4], "f32"), p: input(["batch", 4], "f32") }, ({ x, p }) => {
+ *   return { loss: klDivergence(logSoftmax(x), p) };
+ * });
+ * ```
  */
 export function klDivergence<S extends Shape, D extends DType, T extends Shape>(
   logp: Tensor<S, D>,

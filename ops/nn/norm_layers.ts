@@ -72,7 +72,16 @@ export interface ChannelNorm {
   readonly shift: Tensor<readonly [number], "f32">;
 }
 
-/** Group normalization of [N, C, …], with parameters `scale` and `shift` per channel. */
+/**
+ * Group normalization of [N, C, …], with parameters `scale` and `shift` per channel.
+ *
+ * @example
+ * ```ts
+ * import { input, model, nn } from "@weft/weft";
+ *
+ * model({ x: input(["batch", 32, 8, 8], "f32") }, ({ x }) => ({ y: nn.groupNorm(4, 32)(x) }));
+ * ```
+ */
 export function groupNorm(groups: number, channels: number, options: NormLayerOptions = {}): ChannelNorm {
   checkSize("groupNorm", "groups", groups);
   checkSize("groupNorm", "channels", channels);

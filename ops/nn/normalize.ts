@@ -10,6 +10,7 @@ import { rsqrt } from "../elementwise/exponential.ts";
 import { mean } from "../reduce/mean.ts";
 import { reshape } from "../views/reshape.ts";
 
+/** Options of the normalizations, whose tensors have x's dtype. */
 export interface NormOptions<D extends DType = DType> {
   /** Multiplies the normalized features. */
   readonly scale?: Tensor<Shape, D> | undefined;
@@ -36,6 +37,15 @@ function affine(x: Tensor, scale: Tensor | undefined, shift: Tensor | undefined)
  * Layer normalization over the last axis.
  *
  * Source: Ba, Kiros, Hinton: Layer Normalization, 2016.
+ *
+ * @example
+ * ```ts
+ * import { input, layerNorm, model, rmsNorm } from "@weft/weft";
+ *
+ * model({ x: input(["batch", 16], "f32"), scale: input([16], "f32") }, ({ x, scale }) => {
+ *   return { y: layerNorm(x, { scale }), z: rmsNorm(x, { scale }) };
+ * });
+ * ```
  */
 export function layerNorm<S extends Shape, D extends DType>(
   x: Tensor<S, D>,
@@ -64,6 +74,13 @@ export function rmsNorm<S extends Shape, D extends DType>(
  * whole sample, `groups` C an instance norm.
  *
  * Source: Wu, He: Group Normalization, 2018.
+ *
+ * @example
+ * ```ts
+ * import { groupNorm, input, model } from "@weft/weft";
+ *
+ * model({ x: input(["batch", 32, 8, 8], "f32") }, ({ x }) => ({ y: groupNorm(x, 4), each: groupNorm(x, 32) }));
+ * ```
  */
 export function groupNorm<S extends Shape, D extends DType>(
   x: Tensor<S, D>,

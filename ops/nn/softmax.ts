@@ -53,6 +53,13 @@ export function logSoftmax<S extends Shape, D extends DType>(x: Tensor<S, D>, ax
 
 /**
  * log Σ exp(x) along an axis, which is then gone. −∞ where all of x is, ∞ where some of it is.
+ *
+ * @example
+ * ```ts
+ * import { input, logSoftmax, logSumExp, model } from "@weft/weft";
+ *
+ * model({ x: input(["batch", 10], "f32") }, ({ x }) => ({ total: logSumExp(x), logp: logSoftmax(x) }));
+ * ```
  */
 export function logSumExp<D extends DType>(x: Tensor<Shape, D>, axis = -1): Tensor<Shape, D> {
   return composite("logSumExp", () => {

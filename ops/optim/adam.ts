@@ -4,6 +4,7 @@ import { expm1, rsqrt, sqrt } from "../elementwise/exponential.ts";
 import { checkClip, checkPositive, checkRange, checkRate } from "./check.ts";
 import { gradientsOf, type Optimizer, type OptimizerOptions, rateAt, type Scalar } from "./optimizer.ts";
 
+/** Options of `adam`. */
 export interface AdamOptions extends OptimizerOptions {
   /** Decay of the running means of g and g². Default [0.9, 0.999]. */
   readonly betas?: readonly [number, number];
@@ -11,6 +12,7 @@ export interface AdamOptions extends OptimizerOptions {
   readonly epsilon?: number;
 }
 
+/** Options of `adamW`. */
 export interface AdamWOptions extends AdamOptions {
   /** Part of a parameter that is taken away per step, times the rate. Default 0.01. */
   readonly decay?: number;
@@ -41,6 +43,16 @@ export function adam(options: AdamOptions): Optimizer {
  * Adam with decoupled weight decay.
  *
  * Source: Loshchilov, Hutter: Decoupled Weight Decay Regularization, 2019.
+ *
+ * @example
+ * ```ts
+ * import { adamW, warmupCosine } from "@weft/weft";
+ *
+ * const schedule = warmupCosine({ peak: 3e-4, warmup: 100, steps: 5000 });
+ * // Weights decay; biases and scales, which have one axis, do not.
+ * const optimizer = adamW({ rate: schedule, decay: 0.1, clip: 1, decays: (_path, { shape }) => shape.length >= 2 });
+ * console.log(optimizer.name);
+ * ```
  */
 export function adamW(options: AdamWOptions): Optimizer {
   checkRate("adamW", options);

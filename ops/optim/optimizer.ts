@@ -38,6 +38,7 @@ export interface UpdateSite {
   slots(name: string): { readonly values: readonly Tensor[]; advance(values: readonly Tensor[]): void };
 }
 
+/** A rule from parameters and gradients to new parameters; `adam`, `adamW` and `sgd` make them. */
 export interface Optimizer {
   /** First element of its states' paths. */
   readonly name: string;
@@ -45,6 +46,7 @@ export interface Optimizer {
   update(site: UpdateSite): readonly Tensor[];
 }
 
+/** Options that all optimizers have. */
 export interface OptimizerOptions {
   /** The learning rate: a number, or a schedule such as `warmupCosine(…)`. */
   readonly rate: number | Schedule;
@@ -64,6 +66,17 @@ export function globalNorm(tensors: readonly Tensor[]): Scalar {
  * Gradients scaled by one factor so that their global norm is at most `max`. A NaN norm stays NaN: it shows.
  *
  * Source: Pascanu, Mikolov, Bengio: On the difficulty of training recurrent neural networks, 2013.
+ *
+ * @example
+ * ```ts
+ * import { add, clipByGlobalNorm, exp, globalNorm, gradient, input, model, sum } from "@weft/weft";
+ *
+ * model({ x: input([3], "f32"), y: input([4], "f32") }, ({ x, y }) => {
+ *   const slopes = gradient(add(sum(exp(x)), sum(exp(y))), [x, y]);
+ *   const [dx, dy] = clipByGlobalNorm(slopes, 1);
+ *   return { dx: dx!, dy: dy!, norm: globalNorm(slopes) };
+ * });
+ * ```
  */
 export function clipByGlobalNorm(gradients: readonly Tensor[], max: number): readonly Tensor[] {
   const factor = minimum(div(max, add(globalNorm(gradients), 1e-6)), 1);

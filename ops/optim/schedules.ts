@@ -9,6 +9,7 @@ import { cos } from "../elementwise/trigonometric.ts";
 import { checkPositive, checkRange } from "./check.ts";
 import type { Scalar, Schedule } from "./optimizer.ts";
 
+/** Options of `warmupCosine` and `warmupLinear`; steps are runs of the training program. */
 export interface WarmupCosineOptions {
   /** The rate at the end of the warm-up. */
   readonly peak: number;
@@ -24,6 +25,14 @@ export interface WarmupCosineOptions {
  * A straight line up, then half a cosine down.
  *
  * Source: Loshchilov, Hutter: SGDR: Stochastic Gradient Descent with Warm Restarts, 2017.
+ *
+ * @example
+ * ```ts
+ * import { adam, warmupCosine } from "@weft/weft";
+ *
+ * const rate = warmupCosine({ peak: 1e-3, warmup: 100, steps: 2000, floor: 1e-4 });
+ * console.log(adam({ rate }).name);
+ * ```
  */
 export function warmupCosine({ peak, warmup = 0, steps, floor = 0 }: WarmupCosineOptions): Schedule {
   check("warmupCosine", peak, warmup, steps, floor);
@@ -34,7 +43,16 @@ export function warmupCosine({ peak, warmup = 0, steps, floor = 0 }: WarmupCosin
   };
 }
 
-/** A straight line up, then a straight line down to the floor. */
+/**
+ * A straight line up, then a straight line down to the floor.
+ *
+ * @example
+ * ```ts
+ * import { sgd, warmupLinear } from "@weft/weft";
+ *
+ * console.log(sgd({ rate: warmupLinear({ peak: 0.1, warmup: 10, steps: 1000 }) }).name);
+ * ```
+ */
 export function warmupLinear({ peak, warmup = 0, steps, floor = 0 }: WarmupCosineOptions): Schedule {
   check("warmupLinear", peak, warmup, steps, floor);
   return (step) => {

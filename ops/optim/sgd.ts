@@ -4,6 +4,7 @@ import { add, mul, sub } from "../elementwise/arithmetic.ts";
 import { checkClip, checkRange, checkRate } from "./check.ts";
 import { gradientsOf, type Optimizer, type OptimizerOptions, rateAt } from "./optimizer.ts";
 
+/** Options of `sgd`. */
 export interface SgdOptions extends OptimizerOptions {
   /** Part of the last step that is taken again. Default 0: no state. */
   readonly momentum?: number;
@@ -17,6 +18,17 @@ export interface SgdOptions extends OptimizerOptions {
  * Stochastic gradient descent, with momentum if asked for.
  *
  * Source: Sutskever, Martens, Dahl, Hinton: On the importance of initialization and momentum in deep learning, 2013.
+ *
+ * @example
+ * ```ts
+ * import { input, linear, model, mse, sgd, trainStep } from "@weft/weft";
+ *
+ * const net = model({ x: input(["batch", 4], "f32"), y: input(["batch", 1], "f32") }, ({ x, y }) => {
+ *   return { loss: mse(linear(4, 1)(x), y) };
+ * });
+ * const step = trainStep(net, sgd({ rate: 0.1, momentum: 0.9, nesterov: true }));
+ * console.log(step.states.length);
+ * ```
  */
 export function sgd(options: SgdOptions): Optimizer {
   checkRate("sgd", options);

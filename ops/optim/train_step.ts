@@ -18,6 +18,7 @@ import { cast } from "../elementwise/convert.ts";
 import { zeros } from "../nn/init.ts";
 import type { Optimizer, Scalar, Trained } from "./optimizer.ts";
 
+/** Options of `trainStep`. */
 export interface TrainStepOptions {
   /** Which parameters are trained. Default: all that the loss depends on. */
   readonly train?: (path: string) => boolean;
@@ -30,6 +31,17 @@ export interface TrainStepOptions {
  *
  * @param model Has an output `loss`, a scalar.
  * @throws ShapeError when there is no such loss; CompileError when nothing can be trained.
+ * @example
+ * ```ts
+ * import { adam, crossEntropy, input, linear, model, trainStep } from "@weft/weft";
+ *
+ * const net = model({ x: input(["batch", 4], "f32"), y: input(["batch"], "i32") }, ({ x, y }) => {
+ *   const body = linear(4, 8, { name: "body" }), head = linear(8, 3, { name: "head" });
+ *   return { loss: crossEntropy(head(body(x)), y) };
+ * });
+ * const step = trainStep(net, adam({ rate: 1e-3 }), { train: (path) => path.startsWith("head/") });
+ * console.log(step.states.map(({ path }) => path));
+ * ```
  */
 export function trainStep<
   I extends Inputs,

@@ -58,12 +58,23 @@ export const randomBitsOp = defineOp<{ shape: Shape; stream: number }>({
   ],
 });
 
+/** Where random numbers come from. */
 export interface RandomOptions {
   /** (seed, step); default: the graph's own. */
   readonly key?: Tensor<Shape, "u32">;
 }
 
-/** 32 independent random bits per element. Every call is a stream of its own. */
+/**
+ * 32 independent random bits per element. Every call is a stream of its own.
+ *
+ * @example
+ * ```ts
+ * import { model, randomBits, shiftRight } from "@weft/weft";
+ *
+ * // Numbers from 0 to 7, all equally likely.
+ * model({}, () => ({ n: shiftRight(randomBits([16]), 29) }));
+ * ```
+ */
 export function randomBits<const S extends Shape>(
   shape: S,
   { key = randomKey() }: RandomOptions = {},

@@ -9,6 +9,7 @@ import { log } from "../elementwise/exponential.ts";
 import { argmax } from "../reduce/arg_extremum.ts";
 import { randomBits, type RandomOptions } from "./bits.ts";
 
+/** Options of `categorical`. */
 export interface CategoricalOptions extends RandomOptions {
   /** The axis of the categories. Default: the last. */
   readonly axis?: number;
@@ -21,6 +22,14 @@ export interface CategoricalOptions extends RandomOptions {
  * middle of one of 2²³ equal parts of (0, 1): exact in f32, and neither 0 nor 1.
  *
  * @returns Indices (i32); the axis of the categories is gone.
+ * @example
+ * ```ts
+ * import { categorical, div, input, model } from "@weft/weft";
+ *
+ * model({ logits: input(["batch", 65], "f32") }, ({ logits }) => {
+ *   return { token: categorical(logits), colder: categorical(div(logits, 0.8)) }; // i32[batch]
+ * });
+ * ```
  */
 export function categorical(
   logits: Tensor<Shape, "f32">,

@@ -19,6 +19,7 @@ import { randomBits, type RandomOptions } from "./bits.ts";
 const fraction = <S extends Shape>(bits: Tensor<S, "u32">): Tensor<S, "f32"> =>
   mul(cast(shiftRight(bits, 8), "f32"), 2 ** -24);
 
+/** Options of `uniform`. */
 export interface UniformOptions extends RandomOptions {
   /** Default 0. */
   readonly lo?: number;
@@ -26,7 +27,17 @@ export interface UniformOptions extends RandomOptions {
   readonly hi?: number;
 }
 
-/** Uniform in [lo, hi): multiples of 2⁻²⁴ of the width. */
+/**
+ * Uniform in [lo, hi): multiples of 2⁻²⁴ of the width.
+ *
+ * @example
+ * ```ts
+ * import { model, uniform } from "@weft/weft";
+ *
+ * // Other numbers in each run; the same for the same seed.
+ * model({}, () => ({ share: uniform([8]), angle: uniform([8], { lo: 0, hi: 2 * Math.PI }) }));
+ * ```
+ */
 export function uniform<const S extends Shape>(
   shape: S,
   { lo = 0, hi = 1, ...options }: UniformOptions = {},
@@ -37,6 +48,7 @@ export function uniform<const S extends Shape>(
   return lo === 0 ? scaled : add(scaled, lo);
 }
 
+/** Options of `normal`. */
 export interface NormalOptions extends RandomOptions {
   readonly mean?: number;
   readonly deviation?: number;
@@ -48,6 +60,13 @@ export interface NormalOptions extends RandomOptions {
  * Only one number of each pair is made, and for one half a turn has the distribution of a whole one. Written as
  * sin(π(v − ½)), whose argument is exact up to a rounding, it keeps its relative accuracy next to 0. Both words come
  * from one block.
+ *
+ * @example
+ * ```ts
+ * import { add, input, model, normal } from "@weft/weft";
+ *
+ * model({ x: input([8], "f32") }, ({ x }) => ({ noisy: add(x, normal([8], { deviation: 0.1 })) }));
+ * ```
  */
 export function normal<const S extends Shape>(
   shape: S,
@@ -66,6 +85,12 @@ export function normal<const S extends Shape>(
  * True with a probability, to the nearest 2⁻²⁴ above.
  *
  * @param probability A number, with the shape of the result, or a tensor of probabilities.
+ * @example
+ * ```ts
+ * import { bernoulli, input, model } from "@weft/weft";
+ *
+ * model({ p: input([8], "f32") }, ({ p }) => ({ coins: bernoulli(0.5, [8]), each: bernoulli(p) }));
+ * ```
  */
 export function bernoulli(
   probability: number | Tensor<Shape, "f32">,

@@ -15,6 +15,12 @@ import { bernoulli } from "./distributions.ts";
  * stored. Leave the call out where nothing is trained.
  *
  * @param rate From 0 (nothing is dropped: x itself) up to, and without, 1.
+ * @example
+ * ```ts
+ * import { dropout, input, model } from "@weft/weft";
+ *
+ * model({ x: input(["batch", 16], "f32") }, ({ x }) => ({ y: dropout(x, 0.1) })); // drops in every program
+ * ```
  */
 export function dropout<S extends Shape, D extends DType>(
   x: Tensor<S, D>,

@@ -53,6 +53,12 @@ export const allOp = quantifier("all");
  *
  * @param axes One axis, several, or (by default) all; negative from the end.
  * @param options `keepDims`: reduced axes stay with size 1.
+ * @example
+ * ```ts
+ * import { all, any, greater, input, isnan, model } from "@weft/weft";
+ *
+ * model({ x: input(["batch", 8], "f32") }, ({ x }) => ({ bad: any(isnan(x)), positive: all(greater(x, 0), 1) }));
+ * ```
  */
 export function any<
   S extends Shape,

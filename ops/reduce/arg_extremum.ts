@@ -74,6 +74,14 @@ export const argminOp = argExtremum("argmin");
  * @param axis Default: the last.
  * @param options `keepDims`: the axis stays with size 1.
  * @throws ShapeError where the axis is empty.
+ * @example
+ * ```ts
+ * import { argmax, cast, equal, input, mean, model } from "@weft/weft";
+ *
+ * model({ logits: input(["batch", 10], "f32"), label: input(["batch"], "i32") }, ({ logits, label }) => {
+ *   return { accuracy: mean(cast(equal(argmax(logits), label), "f32")) };
+ * });
+ * ```
  */
 export function argmax<
   S extends Shape,

@@ -12,6 +12,7 @@ import { axisOf } from "../views/axis.ts";
 import { stridesOf } from "../views/walk.ts";
 import { gradientOfMax, gradientOfProduct } from "./cumulative_gradients.ts";
 
+/** Options of the running sums, products and maxima. */
 export interface CumulativeOptions {
   /** From the end of the axis. */
   readonly reverse?: boolean;
@@ -173,7 +174,22 @@ function along<S extends Shape, D extends DType>(
   return apply(op, [x], { axis: axisOf(op.name, axis, x.shape), reverse, exclusive }) as Tensor<S, D>;
 }
 
-/** The sum of the elements up to each, along an axis (default: the last). */
+/**
+ * The sum of the elements up to each, along an axis (default: the last).
+ *
+ * @example
+ * ```ts
+ * import { cummax, cumsum, input, model } from "@weft/weft";
+ *
+ * // Of [1, 2, 3]: [1, 3, 6], from the end [6, 5, 3], and without the element itself [0, 1, 3].
+ * model({ x: input([3], "f32") }, ({ x }) => ({
+ *   sums: cumsum(x),
+ *   back: cumsum(x, -1, { reverse: true }),
+ *   before: cumsum(x, -1, { exclusive: true }),
+ *   peak: cummax(x),
+ * }));
+ * ```
+ */
 export function cumsum<S extends Shape, D extends DType>(
   x: Tensor<S, D>,
   axis = -1,

@@ -97,6 +97,12 @@ export const minOp = extremum("min", ["min", "minFast"]);
  *
  * @param axes One axis, several, or (by default) all; negative from the end.
  * @param options `keepDims`: reduced axes stay with size 1.
+ * @example
+ * ```ts
+ * import { input, max, min, model } from "@weft/weft";
+ *
+ * model({ x: input(["batch", 8], "f32") }, ({ x }) => ({ row: max(x, 1), least: min(x), kept: max(x, 1, { keepDims: true }) }));
+ * ```
  */
 export function max<
   S extends Shape,

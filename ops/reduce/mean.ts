@@ -15,6 +15,12 @@ import { sum } from "./sum.ts";
  * @param axes One axis, several, or (by default) all; negative from the end.
  * @param options `keepDims`: reduced axes stay with size 1.
  * @throws ShapeError for integers and bool.
+ * @example
+ * ```ts
+ * import { input, mean, model } from "@weft/weft";
+ *
+ * model({ x: input(["batch", 3, 8, 8], "f32") }, ({ x }) => ({ perChannel: mean(x, [0, 2, 3]), all: mean(x) }));
+ * ```
  */
 export function mean<
   S extends Shape,

@@ -17,6 +17,7 @@ import { reducedShape, type ReduceOptions } from "./axes.ts";
 import { max, maxFast } from "./extremum.ts";
 import { sum } from "./sum.ts";
 
+/** Options of `norm`. */
 export interface LengthOptions<Keep extends boolean | undefined = boolean | undefined>
   extends ReduceOptions<Keep> {
   /** 1: Σ|x|; 2 (default): √Σx²; Infinity: max |x|. */
@@ -29,6 +30,12 @@ export interface LengthOptions<Keep extends boolean | undefined = boolean | unde
  *
  * @param axes One axis, several, or (by default) all; negative from the end.
  * @throws ShapeError for integers and bool, and for other orders.
+ * @example
+ * ```ts
+ * import { div, input, model, norm } from "@weft/weft";
+ *
+ * model({ x: input(["batch", 8], "f32") }, ({ x }) => ({ unit: div(x, norm(x, 1, { keepDims: true })) }));
+ * ```
  */
 export function norm<
   S extends Shape,

@@ -71,6 +71,12 @@ export const prodOp = defineOp<{ axes: readonly number[] }>({
  *
  * @param axes One axis, several, or (by default) all; negative from the end.
  * @param options `keepDims`: reduced axes stay with size 1.
+ * @example
+ * ```ts
+ * import { input, model, prod } from "@weft/weft";
+ *
+ * model({ p: input(["batch", 8], "f32") }, ({ p }) => ({ joint: prod(p, 1) }));
+ * ```
  */
 export function prod<
   S extends Shape,

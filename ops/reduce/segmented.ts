@@ -101,6 +101,14 @@ export const segmentedCumsumOp = defineOp<Attrs>({
 /**
  * The sum of the elements up to each along an axis (default: the last), begun anew at each element where `restart` holds:
  * what came before it is forgotten, even NaN.
+ *
+ * @example
+ * ```ts
+ * import { input, model, segmentedCumsum } from "@weft/weft";
+ *
+ * // [1, 2, 3, 4], begun anew at the third: [1, 3, 3, 7].
+ * model({ x: input([4], "f32"), begins: input([4], "bool") }, ({ x, begins }) => ({ y: segmentedCumsum(x, begins) }));
+ * ```
  */
 export function segmentedCumsum<S extends Shape, D extends DType>(
   x: Tensor<S, D>,

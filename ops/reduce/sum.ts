@@ -49,6 +49,12 @@ export const sumOp = defineOp<{ axes: readonly number[] }>({
  *
  * @param axes One axis, several, or (by default) all; negative from the end.
  * @param options `keepDims`: reduced axes stay with size 1.
+ * @example
+ * ```ts
+ * import { input, model, sum } from "@weft/weft";
+ *
+ * model({ x: input(["batch", 8], "f32") }, ({ x }) => ({ rows: sum(x, 1), total: sum(x), kept: sum(x, 0, { keepDims: true }) }));
+ * ```
  */
 export function sum<
   S extends Shape,

@@ -11,6 +11,7 @@ import type { ReduceOptions } from "./axes.ts";
 import { mean } from "./mean.ts";
 import { sum } from "./sum.ts";
 
+/** Options of `variance`. */
 export interface VarianceOptions<Keep extends boolean | undefined = boolean | undefined>
   extends ReduceOptions<Keep> {
   /** The sum of squares is divided by n − correction. Default 0; 1 for the unbiased estimate. */
@@ -23,6 +24,12 @@ export interface VarianceOptions<Keep extends boolean | undefined = boolean | un
  *
  * @param axes One axis, several, or (by default) all; negative from the end.
  * @throws ShapeError for integers and bool.
+ * @example
+ * ```ts
+ * import { input, model, variance } from "@weft/weft";
+ *
+ * model({ x: input(["batch", 8], "f32") }, ({ x }) => ({ all: variance(x, 1), estimate: variance(x, 1, { correction: 1 }) }));
+ * ```
  */
 export function variance<
   S extends Shape,

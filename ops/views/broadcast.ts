@@ -56,6 +56,12 @@ export const broadcastToOp = defineOp<{ shape: Shape }>({
  * Repeats a tensor along axes of size 1 (or missing leading ones) up to a shape. Costs nothing: a view.
  *
  * @throws ShapeError when a size is neither equal nor 1.
+ * @example
+ * ```ts
+ * import { broadcastTo, input, model } from "@weft/weft";
+ *
+ * model({ row: input([3], "f32") }, ({ row }) => ({ rows: broadcastTo(row, [4, 3]) }));
+ * ```
  */
 export function broadcastTo<const S extends Shape, D extends DType>(
   x: Tensor<Shape, D>,

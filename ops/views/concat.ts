@@ -91,6 +91,12 @@ export const concatOp = defineOp<{ axis: number }>({
  * Tensors one after the other along an axis.
  *
  * @throws ShapeError when another axis or the dtype differs.
+ * @example
+ * ```ts
+ * import { concat, input, model } from "@weft/weft";
+ *
+ * model({ a: input([2, 3], "f32"), b: input([2, 5], "f32") }, ({ a, b }) => ({ c: concat([a, b], 1) })); // [2, 8]
+ * ```
  */
 export function concat<const T extends readonly Tensor[], const X extends number = 0>(
   tensors: T,
@@ -103,7 +109,16 @@ export function concat<const T extends readonly Tensor[], const X extends number
   return joined as Tensor<Joined<T, X>, T[number]["dtype"]>;
 }
 
-/** Tensors of one shape side by side along a new axis. */
+/**
+ * Tensors of one shape side by side along a new axis.
+ *
+ * @example
+ * ```ts
+ * import { input, model, stack } from "@weft/weft";
+ *
+ * model({ a: input([3], "f32"), b: input([3], "f32") }, ({ a, b }) => ({ c: stack([a, b]) })); // [2, 3]
+ * ```
+ */
 export function stack<D extends DType>(tensors: readonly Tensor<Shape, D>[], axis = 0): Tensor<Shape, D> {
   const [first] = tensors;
   if (!first) throw new ShapeError("stack: needs at least one tensor");

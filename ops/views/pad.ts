@@ -103,6 +103,7 @@ export const padOp = defineOp<Pad>({
 /** How many elements are added before and after an axis; `null`: none. */
 export type PadWidth = readonly [low: Dim, high: Dim] | null;
 
+/** Options of `pad`. */
 export interface PadOptions {
   /** `constant` (default), `edge`: the outermost element repeated, `reflect`: mirrored at it, without repeating it. */
   readonly mode?: "constant" | "edge" | "reflect";
@@ -117,6 +118,17 @@ export interface PadOptions {
  *
  * @param widths One per axis; axes without one stay as they are.
  * @throws ShapeError for negative widths, or for a reflection wider than the axis.
+ * @example
+ * ```ts
+ * import { input, model, pad } from "@weft/weft";
+ *
+ * // [1, 2, 3] with two more in front: [0, 0, 1, 2, 3], [1, 1, 1, 2, 3] and [3, 2, 1, 2, 3].
+ * model({ x: input([3], "f32") }, ({ x }) => ({
+ *   zeros: pad(x, [[2, 0]]),
+ *   edge: pad(x, [[2, 0]], { mode: "edge" }),
+ *   mirrored: pad(x, [[2, 0]], { mode: "reflect" }),
+ * }));
+ * ```
  */
 export function pad<S extends Shape, D extends DType, const W extends readonly PadWidth[]>(
   x: Tensor<S, D>,

@@ -43,6 +43,12 @@ export const permuteOp = defineOp<{ order: readonly number[] }>({
  * Reorders the axes. Costs nothing: a view.
  *
  * @param order For each axis of the result, the axis of `x` it comes from (negative from the end).
+ * @example
+ * ```ts
+ * import { input, model, permute } from "@weft/weft";
+ *
+ * model({ image: input(["batch", 28, 28, 3], "f32") }, ({ image }) => ({ x: permute(image, [0, 3, 1, 2]) }));
+ * ```
  */
 export function permute<S extends Shape, D extends DType, const O extends readonly number[]>(
   x: Tensor<S, D>,
@@ -55,7 +61,16 @@ export function permute<S extends Shape, D extends DType, const O extends readon
   return apply(permuteOp, [x], { order: axes }) as Tensor<Permuted<S, O>, D>;
 }
 
-/** Swaps the last two axes: the transpose of each matrix. */
+/**
+ * Swaps the last two axes: the transpose of each matrix.
+ *
+ * @example
+ * ```ts
+ * import { input, model, transpose } from "@weft/weft";
+ *
+ * model({ x: input(["batch", 3, 5], "f32") }, ({ x }) => ({ y: transpose(x) })); // [batch, 5, 3]
+ * ```
+ */
 export function transpose<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<Transposed<S>, D> {
   const rank = x.shape.length;
   if (rank < 2) throw new ShapeError(`transpose: ${showShape(x.shape)} has fewer than two axes`);

@@ -100,6 +100,12 @@ export function delinearize(k: Values, position: Value, shape: readonly number[]
  *
  * @param shape The new shape; one size may be -1 and is worked out.
  * @throws ShapeError when the numbers of elements differ.
+ * @example
+ * ```ts
+ * import { input, model, reshape } from "@weft/weft";
+ *
+ * model({ x: input(["batch", 28, 28], "f32") }, ({ x }) => ({ flat: reshape(x, ["batch", 784]), rows: reshape(x, [-1, 28]) }));
+ * ```
  */
 export function reshape<const T extends Shape, D extends DType>(
   x: Tensor<Shape, D>,

@@ -33,7 +33,17 @@ export const rollOp = defineOp<{ axis: number; shift: number }>({
   ],
 });
 
-/** Moves elements along an axis by `shift` places; what leaves one end comes in at the other. A view. */
+/**
+ * Moves elements along an axis by `shift` places; what leaves one end comes in at the other. A view.
+ *
+ * @example
+ * ```ts
+ * import { input, model, roll } from "@weft/weft";
+ *
+ * // [1, 2, 3, 4] by one: [4, 1, 2, 3].
+ * model({ x: input([4], "f32") }, ({ x }) => ({ y: roll(x, 1, 0) }));
+ * ```
+ */
 export function roll<D extends DType>(x: Tensor<Shape, D>, shift: number, axis = -1): Tensor<Shape, D> {
   const at = axisOf("roll", axis, x.shape);
   if (!Number.isInteger(shift)) throw new ShapeError(`roll: the shift ${shift} is not a whole number`);

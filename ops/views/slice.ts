@@ -95,6 +95,17 @@ export type Range = { readonly start?: Dim; readonly stop?: Dim; readonly step?:
  *
  * @param ranges One per axis; axes without one are taken whole.
  * @throws ShapeError when a range reaches beyond its axis.
+ * @example
+ * ```ts
+ * import { input, model, slice } from "@weft/weft";
+ *
+ * model({ x: input([8, 10], "f32") }, ({ x }) => ({
+ *   row: slice(x, [0]), // [10]
+ *   inside: slice(x, [{ start: 1, stop: -1 }, null]), // [6, 10]
+ *   everyOther: slice(x, [null, { step: 2 }]), // [8, 5]
+ *   backwards: slice(x, [null, { step: -1 }]), // [8, 10]
+ * }));
+ * ```
  */
 export function slice<S extends Shape, D extends DType, const R extends readonly Range[]>(
   x: Tensor<S, D>,
@@ -129,7 +140,16 @@ export function sliceAxis<D extends DType>(
   return slice(x, [...x.shape.slice(0, at).map(() => null), range]) as Tensor as Tensor<Shape, D>;
 }
 
-/** Reverses the order along axes (by default along all). A view. */
+/**
+ * Reverses the order along axes (by default along all). A view.
+ *
+ * @example
+ * ```ts
+ * import { flip, input, model } from "@weft/weft";
+ *
+ * model({ image: input(["batch", 3, 28, 28], "f32") }, ({ image }) => ({ mirrored: flip(image, -1) }));
+ * ```
+ */
 export function flip<S extends Shape, D extends DType>(
   x: Tensor<S, D>,
   axes?: number | readonly number[],

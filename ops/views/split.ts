@@ -62,6 +62,16 @@ export const splitOp = defineOp<{ axis: number; sizes: readonly Dim[] }>({
  *
  * @param parts How many equal parts, or the size of each.
  * @throws ShapeError when the parts do not make up the axis.
+ * @example
+ * ```ts
+ * import { input, model, split } from "@weft/weft";
+ *
+ * model({ x: input(["batch", 12], "f32") }, ({ x }) => {
+ *   const [q, k, v] = split(x, 3, 1); // [batch, 4] each
+ *   const [head, rest] = split(x, [2, 10], 1);
+ *   return { q: q!, k: k!, v: v!, head: head!, rest: rest! };
+ * });
+ * ```
  */
 export function split<S extends Shape, D extends DType, const X extends number = -1>(
   x: Tensor<S, D>,

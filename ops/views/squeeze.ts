@@ -12,6 +12,12 @@ import { reshape } from "./reshape.ts";
  * Adds axes of size 1.
  *
  * @param axes Where they are in the result; negative from its end.
+ * @example
+ * ```ts
+ * import { expandDims, input, model } from "@weft/weft";
+ *
+ * model({ x: input(["batch", 8], "f32") }, ({ x }) => ({ column: expandDims(x, -1), both: expandDims(x, [0, 2]) }));
+ * ```
  */
 export function expandDims<S extends Shape, D extends DType, const X extends number | readonly number[]>(
   x: Tensor<S, D>,
@@ -39,6 +45,12 @@ export function expandDims<S extends Shape, D extends DType, const X extends num
  *
  * @param axes Which; by default all of size 1.
  * @throws ShapeError when a named axis has another size.
+ * @example
+ * ```ts
+ * import { input, model, squeeze } from "@weft/weft";
+ *
+ * model({ x: input(["batch", 1, 8], "f32") }, ({ x }) => ({ y: squeeze(x, 1) })); // [batch, 8]
+ * ```
  */
 export function squeeze<D extends DType>(
   x: Tensor<Shape, D>,

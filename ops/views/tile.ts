@@ -12,6 +12,12 @@ import { reshape } from "./reshape.ts";
  * The whole tensor several times along each axis: `tile([1, 2], [2])` is [1, 2, 1, 2].
  *
  * @param times One number per axis, aligned at the last axes; a longer list adds leading axes.
+ * @example
+ * ```ts
+ * import { input, model, repeat, tile } from "@weft/weft";
+ *
+ * model({ x: input([2, 3], "f32") }, ({ x }) => ({ wide: tile(x, [1, 4]), twice: repeat(x, 2, 0) })); // [2, 12], [4, 3]
+ * ```
  */
 export function tile<D extends DType>(x: Tensor<Shape, D>, times: readonly number[]): Tensor<Shape, D> {
   const rank = Math.max(x.shape.length, times.length);

@@ -53,7 +53,16 @@ function triangle(name: "tril" | "triu"): Op<Triangle> {
 export const trilOp = triangle("tril");
 export const triuOp = triangle("triu");
 
-/** Each matrix up to a diagonal (0: the main one, 1: the one above it); 0 above. */
+/**
+ * Each matrix up to a diagonal (0: the main one, 1: the one above it); 0 above.
+ *
+ * @example
+ * ```ts
+ * import { input, model, tril, triu } from "@weft/weft";
+ *
+ * model({ x: input([4, 4], "f32") }, ({ x }) => ({ lower: tril(x), strictlyUpper: triu(x, 1) }));
+ * ```
+ */
 export function tril<D extends DType>(x: Tensor<Shape, D>, diagonal = 0): Tensor<Shape, D> {
   return apply(trilOp, [x], { diagonal }) as Tensor<Shape, D>;
 }

@@ -3,14 +3,14 @@
  * @module
  */
 
-import { RunError } from "../compiler/errors.ts";
+import { RunError, ShapeError } from "../compiler/errors.ts";
 import { type Compiled, compileGraph, policies } from "../compiler/compile.ts";
 import type { FusionPolicy } from "../compiler/fuse/policy.ts";
 import type { CostModel } from "../compiler/fuse/worthwhile.ts";
 import { sizeNames } from "../compiler/graph/bind.ts";
 import type { Sizes } from "../compiler/graph/dim.ts";
 import type { Inputs, SizesOf } from "../compiler/model/input.ts";
-import type { Model, Outputs } from "../compiler/model/model.ts";
+import { Model, type Outputs } from "../compiler/model/model.ts";
 import type { Trace } from "../compiler/trace.ts";
 import type { Device } from "./device.ts";
 import { type Executable, load } from "./executable.ts";
@@ -117,6 +117,9 @@ export async function compile<I extends Inputs, O extends Outputs>(
   model: Model<I, O>,
   options: CompileModelOptions & { readonly sizes?: Sizes },
 ): Promise<ModelExecutable<I, O> | OpenExecutable<I, O>> {
+  if (!(model instanceof Model)) {
+    throw new ShapeError("compile(): takes a model, as model(…) and trainStep(…) make it");
+  }
   checkDevice(options?.device);
   const { state } = options;
   const compileFor = (sizes: Sizes, home: Home) => compileAt(model, options, sizes, home);

@@ -51,6 +51,10 @@ export function trainStep<
   optimizer: Optimizer,
   { train = () => true }: TrainStepOptions = {},
 ): Model<I, O> {
+  if (!(model instanceof Model)) throw new ShapeError("trainStep: takes a model, as model(…) makes it");
+  if (typeof optimizer?.update !== "function") {
+    throw new ShapeError("trainStep: takes an optimizer, such as trainStep(model, adam({ rate: 1e-3 }))");
+  }
   const graph = resolvePhase(model.traced, "training");
   const loss = graph.outputs["loss"];
   if (!loss) {

@@ -8,6 +8,7 @@ import {
   add,
   compile,
   concat,
+  type Device,
   init,
   input,
   model,
@@ -21,7 +22,7 @@ import { openAdapter } from "../../runtime/adapter.ts";
 import { load } from "../../runtime/executable.ts";
 import { quirksOf } from "../../runtime/quirks.ts";
 import { compileCase, complaintOf } from "../support/compile_samples.ts";
-import { oddHalves } from "../support/half_cases.ts";
+import { halvesToTrainOn, oddHalves, trainedHalves } from "../support/half_cases.ts";
 import { openTint } from "../support/tint.ts";
 
 const opened = await openAdapter();
@@ -72,5 +73,20 @@ for (const [kind, profile] of Object.entries(kinds)) {
     // SEMANTICS §6: "f32→f16 … overflow → ∞".
     const inf = Infinity;
     assert.deepEqual([...await large.read()], [60000, inf, -inf, NaN, inf, inf, inf]);
+  });
+
+  Deno.test(`halves ${kind}: parameters of f16 are trained as on the CPU`, async () => {
+    const losses = async (device: Device): Promise<number[]> => {
+      using run = await compile(trainedHalves(), { device, sizes: { batch: 3 } });
+      const found: number[] = [];
+      for (let step = 0; step < 5; step++) found.push(await run.run(halvesToTrainOn).loss.item());
+      return found;
+    };
+    using gpu = await openDevice({ device: "webgpu", quirks: profile });
+    using cpu = await openDevice({ device: "cpu" });
+    const [got, want] = [await losses(gpu), await losses(cpu)];
+    // A half is 11 bits; the steps of Adam depend on signs more than on sizes.
+    want.forEach((loss, step) => assert.ok(Math.abs(got[step]! - loss) <= 2e-3 * loss, `${got} and ${want}`));
+    assert.ok(want[4]! < want[0]!);
   });
 }

@@ -10,27 +10,35 @@ import type { Shape } from "../../compiler/graph/dim.ts";
 import { type Node, Tensor } from "../../compiler/graph/node.ts";
 import type { Op, Sample, SampleInput } from "../../compiler/graph/op.ts";
 import {
+  adam,
   add,
   cast,
   concat,
+  crossEntropy,
   cumsum,
   exp,
   flip,
   gather,
+  init,
+  input,
   layerNorm,
   matmul,
   max,
   maximum,
+  model,
   mul,
   pad,
+  parameter,
+  relu,
   roll,
   scatterAdd,
   slice,
   softmax,
   sort,
   sum,
+  trainStep,
   transpose,
-} from "../../ops/mod.ts";
+} from "../../mod.ts";
 import { inputOp } from "../../ops/leaves.ts";
 import { caseOf, type SampleCase, tableOps } from "./compile_samples.ts";
 import { draw, graphOf } from "./op_samples.ts";
@@ -106,3 +114,19 @@ export function oddHalves(): SampleCase {
     feeds,
   });
 }
+
+/** A training step whose weights and input are halves, and whose loss and moments are f32. */
+export const trainedHalves = () => {
+  const net = model({ x: input(["batch", 5], "f16"), y: input(["batch"], "i32") }, ({ x, y }) => {
+    const w = parameter("w", [5, 7], init.normal(0.5), "f16");
+    const b = parameter("b", [7], init.zeros(), "f16");
+    const v = parameter("v", [7, 3], init.normal(0.5));
+    return { loss: crossEntropy(matmul(cast(relu(add(matmul(x, w), b)), "f32"), v), y) };
+  });
+  return trainStep(net, adam({ rate: 0.05 }));
+};
+
+export const halvesToTrainOn = {
+  x: Float32Array.from({ length: 15 }, (_, k) => Math.f16round(Math.sin(k))),
+  y: Int32Array.from([0, 1, 2]),
+};

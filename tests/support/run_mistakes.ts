@@ -65,6 +65,7 @@ export const runMistakes: Readonly<Record<string, () => unknown>> = {
   "a device that is none": () => openDevice({ device: "gpu" as never }),
   "a device not awaited": () => compile(net(), { device: openDevice({ device: "cpu" }) as never }),
   "compiling without a device": () => compile(net(), undefined as never),
+  "compiling what is no model": () => onDevice((device) => compile(net as never, { device })),
   "a device that was disposed": async () => {
     const device = await openDevice({ device: "cpu" });
     device.dispose();

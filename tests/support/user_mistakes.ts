@@ -295,6 +295,9 @@ export const mistakes: Readonly<Record<string, () => unknown>> = {
     compiling({ declarations: "var<workgroup> rows: array<vec4f, 4 * n>;" }),
 
   "training without a loss": () => trainStep(net().only("logits") as never, adam({ rate: 1e-3 })),
+  "training without an optimizer": () => trainStep(net().only("loss") as never, undefined as never),
+  "an optimizer that is not made": () => trainStep(net().only("loss") as never, adam as never),
+  "training what is no model": () => trainStep({ loss: 1 } as never, adam({ rate: 1e-3 })),
   "training on a loss per row": () => {
     trainStep(
       model({ x: input(["batch", 4], "f32") }, ({ x }) => ({ loss: linear(4, 1)(x) as never })),

@@ -9,7 +9,13 @@ import { add, concat, mul, slice } from "../../../mod.ts";
 import { opTable } from "../../../ops/define_op.ts";
 import { CaseChecker, type Way, ways } from "../../support/check_cases.ts";
 import { compileCase } from "../../support/compile_samples.ts";
-import { halfSampleCases, oddHalves, withoutHalves } from "../../support/half_cases.ts";
+import {
+  halfSampleCases,
+  halvesToTrainOn,
+  oddHalves,
+  trainedHalves,
+  withoutHalves,
+} from "../../support/half_cases.ts";
 import { graphOf } from "../../support/op_samples.ts";
 
 const inPairs: Way = { target: testTarget, policy: policies.greedy };
@@ -70,4 +76,16 @@ Deno.test("a state of f16 with an odd number of elements is updated in place and
   const { joined } = run.run({ x });
   assert.deepEqual([...await joined.read()], [1.5, 3, 4.5, 1, 2, 3, 4, 5, 6, 7]);
   assert.deepEqual([...await run.state.read("average")], [1.5, 3, 4.5, 6, 7.5, 9, 10.5]);
+});
+
+Deno.test("parameters of f16 are trained, with moments in f32", async () => {
+  using device = await openDevice({ device: "cpu" });
+  using run = await compile(trainedHalves(), { device, sizes: { batch: 3 } });
+  assert.equal(run.state.names.filter((name) => name.startsWith("adam/m/")).length, 3);
+  const first = await run.run(halvesToTrainOn).loss.item();
+  for (let step = 0; step < 28; step++) run.run(halvesToTrainOn);
+  const last = await run.run(halvesToTrainOn).loss.item();
+  assert.ok(first > 1 && last < 0.02, `from ${first} to ${last}`);
+  const b = await run.state.read("b");
+  assert.deepEqual([...b], [...b].map(Math.f16round));
 });

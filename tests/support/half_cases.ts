@@ -25,6 +25,7 @@ import {
   matmul,
   max,
   maximum,
+  type Model,
   model,
   mul,
   pad,
@@ -115,9 +116,11 @@ export function oddHalves(): SampleCase {
   });
 }
 
+const halfInputs = { x: input(["batch", 5], "f16"), y: input(["batch"], "i32") };
+
 /** A training step whose weights and input are halves, and whose loss and moments are f32. */
-export const trainedHalves = () => {
-  const net = model({ x: input(["batch", 5], "f16"), y: input(["batch"], "i32") }, ({ x, y }) => {
+export const trainedHalves = (): Model<typeof halfInputs, { readonly loss: Tensor<readonly [], "f32"> }> => {
+  const net = model(halfInputs, ({ x, y }) => {
     const w = parameter("w", [5, 7], init.normal(0.5), "f16");
     const b = parameter("b", [7], init.zeros(), "f16");
     const v = parameter("v", [7, 3], init.normal(0.5));

@@ -135,6 +135,12 @@ export function globalAveragePool<S extends Shape, D extends DType>(x: Tensor<S,
  * Means over as many bins as asked for, whatever the size: bin i of o covers ⌊i·n/o⌋ up to ⌈(i + 1)·n/o⌉.
  *
  * @param bins Per axis behind batch and channels.
+ * @example
+ * ```ts
+ * import { adaptiveAveragePool, input, model } from "@weft/weft";
+ *
+ * model({ x: input(["batch", 3, 17, 23], "f32") }, ({ x }) => ({ y: adaptiveAveragePool(x, 4) })); // [batch, 3, 4, 4]
+ * ```
  */
 export function adaptiveAveragePool<D extends DType>(x: Tensor<Shape, D>, bins: PerAxis): Tensor<Shape, D> {
   const counts = perAxis("adaptiveAveragePool", "bins", bins, x.shape.length - 2);

@@ -216,6 +216,12 @@ export function neg<S extends Shape, D extends DType>(a: Tensor<S, D>): Tensor<S
  * 1 / a, for floats.
  *
  * @throws ShapeError for dtypes other than f32 and f16.
+ * @example
+ * ```ts
+ * import { input, model, reciprocal } from "@weft/weft";
+ *
+ * model({ x: input([3], "f32") }, ({ x }) => ({ y: reciprocal(x) })); // of [2, 0, -4]: [0.5, Infinity, -0.25]
+ * ```
  */
 export function reciprocal<S extends Shape, D extends DType>(a: Tensor<S, D>): Tensor<S, D> {
   return unary(reciprocalOp, a);

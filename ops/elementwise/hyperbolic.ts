@@ -118,6 +118,12 @@ export function tanh<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<
  * The inverse of sinh.
  *
  * @throws ShapeError for dtypes other than f32 and f16.
+ * @example
+ * ```ts
+ * import { acosh, asinh, cosh, input, model, sinh } from "@weft/weft";
+ *
+ * model({ x: input([4], "f32") }, ({ x }) => ({ chain: cosh(x), back: asinh(sinh(x)), also: acosh(cosh(x)) }));
+ * ```
  */
 export function asinh<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
   return unary(asinhOp, x);

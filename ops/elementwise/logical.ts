@@ -73,6 +73,12 @@ export function and<A extends Shape, B extends Shape = readonly []>(
  * a or b, on bool, with broadcasting.
  *
  * @throws ShapeError for dtypes other than bool, and for shapes that do not broadcast.
+ * @example
+ * ```ts
+ * import { input, model, or, xor } from "@weft/weft";
+ *
+ * model({ a: input([4], "bool"), b: input([4], "bool") }, ({ a, b }) => ({ some: or(a, b), one: xor(a, b) }));
+ * ```
  */
 export function or<A extends Shape, B extends Shape = readonly []>(
   a: Tensor<A, "bool">,

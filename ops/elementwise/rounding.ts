@@ -107,6 +107,12 @@ export function round<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor
  * x without its fraction.
  *
  * @throws ShapeError for dtypes other than f32 and f16.
+ * @example
+ * ```ts
+ * import { input, model, trunc } from "@weft/weft";
+ *
+ * model({ x: input([2], "f32") }, ({ x }) => ({ y: trunc(x) })); // of [1.7, -1.7]: [1, -1]
+ * ```
  */
 export function trunc<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
   return unary(truncOp, x);

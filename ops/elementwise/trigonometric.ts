@@ -166,6 +166,12 @@ export function acos<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<
  * The angle in [−π/2, π/2] whose tangent is x.
  *
  * @throws ShapeError for dtypes other than f32 and f16.
+ * @example
+ * ```ts
+ * import { acos, add, asin, atan, input, model, tan } from "@weft/weft";
+ *
+ * model({ x: input([4], "f32") }, ({ x }) => ({ angle: atan(x), slope: tan(atan(x)), quarter: add(asin(x), acos(x)) }));
+ * ```
  */
 export function atan<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
   return unary(atanOp, x);

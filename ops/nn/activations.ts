@@ -120,7 +120,16 @@ export function leakyRelu<S extends Shape, D extends DType>(x: Tensor<S, D>, slo
   return where(greater(x, 0), x, mul(x, slope)) as Tensor<S, D>;
 }
 
-/** x above 0, alpha · (eˣ − 1) below. */
+/**
+ * x above 0, alpha · (eˣ − 1) below.
+ *
+ * @example
+ * ```ts
+ * import { elu, input, mish, model, selu } from "@weft/weft";
+ *
+ * model({ x: input([4], "f32") }, ({ x }) => ({ elu: elu(x), selu: selu(x), mish: mish(x) }));
+ * ```
+ */
 export function elu<S extends Shape, D extends DType>(x: Tensor<S, D>, alpha = 1): Tensor<S, D> {
   const positive = greater(x, 0);
   // The exponential of a large x would be ∞, and ∞ times the zero that `where` sends it is NaN.
@@ -142,7 +151,16 @@ export function hardSigmoid<S extends Shape, D extends DType>(x: Tensor<S, D>): 
   return div(clamp(add(x, 3), 0, 6), 6);
 }
 
-/** x · hardSigmoid(x). */
+/**
+ * x · hardSigmoid(x).
+ *
+ * @example
+ * ```ts
+ * import { hardSigmoid, hardSwish, input, model } from "@weft/weft";
+ *
+ * model({ x: input([4], "f32") }, ({ x }) => ({ gate: hardSigmoid(x), y: hardSwish(x) }));
+ * ```
+ */
 export function hardSwish<S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
   return mul(x, hardSigmoid(x)) as Tensor<S, D>;
 }

@@ -20,6 +20,15 @@ export interface ChannelStatistics<D extends DType = DType> {
  * Mean and variance [C] of each channel of x [N, C, …], over all samples and positions.
  *
  * @throws ShapeError where x has no axis 1.
+ * @example
+ * ```ts
+ * import { channelStatistics, input, model } from "@weft/weft";
+ *
+ * model({ x: input(["batch", 3, 8, 8], "f32") }, ({ x }) => {
+ *   const { mean, variance } = channelStatistics(x); // [3] each
+ *   return { mean, variance };
+ * });
+ * ```
  */
 export function channelStatistics<D extends DType>(x: Tensor<Shape, D>): ChannelStatistics<D> {
   const axes = axesOfChannel("channelStatistics", x);

@@ -62,7 +62,19 @@ export function crossEntropy<S extends Shape, D extends DType, L extends Shape>(
   >;
 }
 
-/** The loss of each row: [...]. Ignored rows are 0. */
+/**
+ * The loss of each row: [...]. Ignored rows are 0.
+ *
+ * @example
+ * ```ts
+ * import { argmax, crossEntropyRows, input, model } from "@weft/weft";
+ *
+ * // The hardest row of a batch.
+ * model({ x: input(["batch", 10], "f32"), y: input(["batch"], "i32") }, ({ x, y }) => {
+ *   return { worst: argmax(crossEntropyRows(x, y)) };
+ * });
+ * ```
+ */
 export function crossEntropyRows<S extends Shape, D extends DType, L extends Shape>(
   logits: Tensor<S, D>,
   labels: Tensor<L, "i32"> & LabelsFit<"crossEntropy", S, L>,

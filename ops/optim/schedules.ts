@@ -61,7 +61,16 @@ export function warmupLinear({ peak, warmup = 0, steps, floor = 0 }: WarmupCosin
   };
 }
 
-/** A straight line up, then the peak for good. */
+/**
+ * A straight line up, then the peak for good.
+ *
+ * @example
+ * ```ts
+ * import { adam, warmupConstant } from "@weft/weft";
+ *
+ * console.log(adam({ rate: warmupConstant({ peak: 1e-3, warmup: 100 }) }).name);
+ * ```
+ */
 export function warmupConstant(
   { peak, warmup }: { readonly peak: number; readonly warmup: number },
 ): Schedule {

@@ -13,7 +13,20 @@ import { constant, stateOp } from "../leaves.ts";
 /** Path of the state, in checkpoints and reports. */
 export const randomKeyPath = "random/key";
 
-/** The graph's (seed, step). Equal nodes are one node, so there is one per graph however often it is asked for. */
+/**
+ * The graph's (seed, step). Equal nodes are one node, so there is one per graph however often it is asked for.
+ *
+ * @example
+ * ```ts
+ * import { model, randomKey, uniform } from "@weft/weft";
+ *
+ * // Two draws that share a key and differ in their streams.
+ * model({}, () => {
+ *   const key = randomKey();
+ *   return { a: uniform([4], { key }), b: uniform([4], { key }) };
+ * });
+ * ```
+ */
 export function randomKey(): Tensor<readonly [2], "u32"> {
   const attrs = { path: randomKeyPath, shape: [2], dtype: "u32", role: "state" } as const;
   return apply(stateOp, [], attrs) as Tensor<readonly [2], "u32">;

@@ -101,6 +101,12 @@ export function argmax<
  * @param axis Default: the last.
  * @param options `keepDims`: the axis stays with size 1.
  * @throws ShapeError where the axis is empty.
+ * @example
+ * ```ts
+ * import { argmin, input, model } from "@weft/weft";
+ *
+ * model({ x: input(["batch", 8], "f32") }, ({ x }) => ({ nearest: argmin(x, 1) })); // i32[batch]
+ * ```
  */
 export function argmin<
   S extends Shape,

@@ -198,7 +198,16 @@ export function cumsum<S extends Shape, D extends DType>(
   return along(cumsumOp, x, axis, options);
 }
 
-/** The product of the elements up to each, along an axis (default: the last). Its gradient is right at zeros too. */
+/**
+ * The product of the elements up to each, along an axis (default: the last). Its gradient is right at zeros too.
+ *
+ * @example
+ * ```ts
+ * import { cumprod, input, model } from "@weft/weft";
+ *
+ * model({ x: input([3], "f32") }, ({ x }) => ({ y: cumprod(x) })); // of [2, 3, 4]: [2, 6, 24]
+ * ```
+ */
 export function cumprod<S extends Shape, D extends DType>(
   x: Tensor<S, D>,
   axis = -1,

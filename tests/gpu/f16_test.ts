@@ -22,7 +22,7 @@ import { openAdapter } from "../../runtime/adapter.ts";
 import { load } from "../../runtime/executable.ts";
 import { quirksOf } from "../../runtime/quirks.ts";
 import { compileCase, complaintOf } from "../support/compile_samples.ts";
-import { halvesToTrainOn, oddHalves, trainedHalves } from "../support/half_cases.ts";
+import { halfSampleCases, halvesToTrainOn, oddHalves, trainedHalves } from "../support/half_cases.ts";
 import { openTint } from "../support/tint.ts";
 
 const opened = await openAdapter();
@@ -90,3 +90,18 @@ for (const [kind, profile] of Object.entries(kinds)) {
     assert.ok(want[4]! < want[0]!);
   });
 }
+
+Deno.test("Tint accepts the kernels of every op with halves in pairs", async () => {
+  const seen = new Set<string>();
+  for (const sample of halfSampleCases()) {
+    for (
+      const kernel of compileCase(sample, { target: testTarget, policy: policies.greedy }).program.kernels
+    ) {
+      const wgsl = emitWgsl(kernel, testTarget);
+      if (seen.has(wgsl)) continue;
+      seen.add(wgsl);
+      assert.equal(await tint.complaint(wgsl), undefined, `${sample.text}\n${wgsl}`);
+    }
+  }
+  assert.ok(seen.size > 300, `${seen.size} kernels`);
+});

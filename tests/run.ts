@@ -1,7 +1,7 @@
 /**
  * Runs the project's tests, doing all set-up that they need, and ends with one line: `N passed, N failed`.
  *
- *     deno task test                 formatting, lint, types, then the suites unit, graphs, gpu and doc
+ *     deno task test                 formatting, lint, types, then the suites unit, whole, gpu and doc
  *     deno task test --long          the same and the suite long
  *     deno task test --only unit     one suite and nothing else
  *     deno task test --no-gpu        without the suites that need a WebGPU adapter
@@ -21,7 +21,7 @@ import { findSuites, type Suite } from "./support/suites.ts";
 const STATIC_CHECKS = [["fmt", "--check"], ["lint"], ["check", "--doc", ".", "README.md"]];
 
 /** A shader that never ends blocks its process for good; nothing that isn't stuck takes this long. */
-const PROCESS_MINUTES = { unit: 10, graphs: 20, gpu: 20, doc: 10, long: 60 };
+const PROCESS_MINUTES = { unit: 10, whole: 20, gpu: 20, doc: 10, long: 60 };
 
 interface Options {
   readonly only?: Suite["name"];

@@ -6,7 +6,7 @@
 import { existsSync, globSync } from "node:fs";
 
 export interface Suite {
-  readonly name: "unit" | "graphs" | "gpu" | "doc" | "long";
+  readonly name: "unit" | "whole" | "gpu" | "doc" | "long";
   readonly needsAdapter: boolean;
   /** The arguments of `deno test`, one list per process. */
   readonly processes: readonly (readonly string[])[];
@@ -21,8 +21,8 @@ export function findSuites(): Suite[] {
   return [
     // No test here can abort a process, so they share one, and the machine's cores.
     { name: "unit", needsAdapter: false, processes: [["--parallel", "tests/unit"]] },
-    // A thousand random graphs take longer than all of those, so the quick suite has only a few.
-    { name: "graphs", needsAdapter: false, processes: [["--parallel", "tests/graphs"]] },
+    // Examples as programs, the type checker, a thousand random graphs: a quick answer does without.
+    { name: "whole", needsAdapter: false, processes: [["--parallel", "tests/whole"]] },
     processPerFile("gpu"),
     {
       name: "doc",

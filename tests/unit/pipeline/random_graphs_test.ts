@@ -1,4 +1,4 @@
-/** A few random graphs, for a quick answer; `tests/graphs` has a thousand. */
+/** A few random graphs, for a quick answer; `tests/whole` has a thousand. */
 
 import { checkRandomGraphs } from "../../support/random_property.ts";
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { stripVTControlCharacters } from "node:util";
 
-const root = new URL("../../../", import.meta.url);
+const root = new URL("../../", import.meta.url);
 
 interface Mistake {
   readonly line: number;

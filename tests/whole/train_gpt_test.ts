@@ -2,16 +2,16 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { openCheckpoint, resumedOptions } from "../../../examples/train_gpt/checkpoint.ts";
-import { lossCurve } from "../../../examples/train_gpt/curve.ts";
-import { Batches, makeCorpus, readCorpus } from "../../../examples/train_gpt/data.ts";
-import { helpText, parseCommandLine, UsageError, withDefaults } from "../../../examples/train_gpt/options.ts";
-import { showTime } from "../../../examples/train_gpt/progress.ts";
-import { train } from "../../../examples/train_gpt/train.ts";
-import { covering, spread } from "../../../examples/train_gpt/validate.ts";
-import { never, runFolder, stopAfter, tinyOptions } from "../../support/examples.ts";
+import { openCheckpoint, resumedOptions } from "../../examples/train_gpt/checkpoint.ts";
+import { lossCurve } from "../../examples/train_gpt/curve.ts";
+import { Batches, makeCorpus, readCorpus } from "../../examples/train_gpt/data.ts";
+import { helpText, parseCommandLine, UsageError, withDefaults } from "../../examples/train_gpt/options.ts";
+import { showTime } from "../../examples/train_gpt/progress.ts";
+import { train } from "../../examples/train_gpt/train.ts";
+import { covering, spread } from "../../examples/train_gpt/validate.ts";
+import { never, runFolder, stopAfter, tinyOptions } from "../support/examples.ts";
 
-const program = new URL("../../../examples/train_gpt.ts", import.meta.url).pathname;
+const program = new URL("../../examples/train_gpt.ts", import.meta.url).pathname;
 const command = (...args: string[]) =>
   new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--no-check", program, ...args],

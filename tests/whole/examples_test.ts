@@ -3,12 +3,12 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { trainDigits } from "../../../examples/mnist_mlp.ts";
-import { part, readMnist } from "../../../examples/mnist.ts";
-import { drawBlock } from "../../../examples/picture.ts";
-import { fitQuantiles } from "../../../examples/quantiles.ts";
-import { trainXor } from "../../../examples/xor.ts";
-import { openDevice } from "../../../mod.ts";
+import { trainDigits } from "../../examples/mnist_mlp.ts";
+import { part, readMnist } from "../../examples/mnist.ts";
+import { drawBlock } from "../../examples/picture.ts";
+import { fitQuantiles } from "../../examples/quantiles.ts";
+import { trainXor } from "../../examples/xor.ts";
+import { openDevice } from "../../mod.ts";
 
 Deno.test("picture.ts draws a block with fewer kernels than ops", () => {
   const picture = drawBlock();
@@ -49,7 +49,7 @@ Deno.test("readMnist() reads plain and gzipped files", async () => {
   await Deno.remove(folder, { recursive: true });
 });
 
-const mnist = new URL("../../../../shared/data/mnist", import.meta.url).pathname;
+const mnist = new URL("../../../shared/data/mnist", import.meta.url).pathname;
 
 Deno.test({
   name: existsSync(mnist)

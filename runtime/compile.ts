@@ -173,5 +173,5 @@ async function compileAt<I extends Inputs, O extends Outputs>(
     const unfused = compileGraph(graph, { ...settings, policy: policies.none, keep: true });
     return compareRuns(device, fused, unfused, data);
   };
-  return new ModelProgram(compiled, executable, device.name, verify ? compare : undefined);
+  return new ModelProgram(compiled, executable, device.name, model.rewrites, verify ? compare : undefined);
 }

@@ -28,6 +28,7 @@ export class ModelProgram<I extends Inputs, O extends Outputs> implements ModelE
     readonly compiled: Compiled,
     executable: Executable<I, O>,
     deviceName: string,
+    readonly rewrites: readonly string[],
     compare?: (data: RunData) => Promise<void>,
   ) {
     this.#executable = executable;
@@ -65,7 +66,7 @@ export class ModelProgram<I extends Inputs, O extends Outputs> implements ModelE
   }
 
   report(): string {
-    return reportText(this.#deviceName, this.compiled);
+    return reportText(this.#deviceName, this.compiled, this.rewrites);
   }
 
   dispose(): void {

@@ -6,8 +6,16 @@
 import type { Compiled } from "../compiler/compile.ts";
 import type { Arena } from "../compiler/program/program.ts";
 
-/** One line per dispatch, with totals. */
-export function reportText(name: string, { program, kernels, placement }: Compiled): string {
+/**
+ * One line per dispatch, with totals.
+ *
+ * @param rewrites What became of the model before it was compiled, one sentence each.
+ */
+export function reportText(
+  name: string,
+  { program, kernels, placement }: Compiled,
+  rewrites: readonly string[] = [],
+): string {
   const dispatches = program.steps.flatMap((step) => step.kind === "dispatch" ? [step.dispatch] : []);
   const split = dispatches.filter((dispatch) => dispatch.split).length;
   const lines = [
@@ -24,6 +32,7 @@ export function reportText(name: string, { program, kernels, placement }: Compil
     label,
   ]);
   lines.push(...table([["#", "kernel", "schedule", "groups", "what"], ...rows]));
+  lines.push(...rewrites);
   for (const { to, because } of placement.copies) lines.push(`copied at the end: ${to}, since ${because}`);
   for (const role of ["state", "input", "output", "constant"] as const) {
     lines.push(`${role}: ${showBytes(bytesOf(program.arenas, role))}`);

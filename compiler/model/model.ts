@@ -13,6 +13,7 @@ import { dtypes } from "../graph/dtype.ts";
 import { type Graph, inputName, makeGraph, type StateDecl, type StateWrite } from "../graph/graph.ts";
 import { Tensor } from "../graph/node.ts";
 import { inputOp } from "../../ops/leaves.ts";
+import { recognizeAttention } from "../../ops/nn/attention_rule.ts";
 import { eraseMarkers, type Phase, resolvePhase } from "./erase_markers.ts";
 import type { Handles, Inputs, InputSpec } from "./input.ts";
 import { withRandomState } from "./random_state.ts";
@@ -37,13 +38,24 @@ export type RenamedOutputs<O extends Outputs, N extends SizeNames> = {
 /** A traced model: its inputs, outputs and states. Made by `model`, and never changed. */
 export class Model<I extends Inputs = Inputs, O extends Outputs = Outputs> {
   #graph: Graph | undefined;
+  #rewrites: readonly string[] | undefined;
+  readonly #given: readonly string[] | undefined;
 
   /**
    * @param inputs What a run is given.
    * @param traced The graph as traced, with its markers.
    * @param phase What its programs are for; `trainStep` makes models for training.
+   * @param rewrites What recognizing attention decided, where that is done: `trainStep` does it before the gradient.
    */
-  constructor(readonly inputs: I, readonly traced: Graph, readonly phase: Phase = "inference") {}
+  constructor(
+    readonly inputs: I,
+    readonly traced: Graph,
+    readonly phase: Phase = "inference",
+    rewrites?: readonly string[],
+  ) {
+    this.#given = rewrites;
+    this.#rewrites = rewrites;
+  }
 
   /** The tensors returned, by name. */
   get outputs(): O {
@@ -60,7 +72,20 @@ export class Model<I extends Inputs = Inputs, O extends Outputs = Outputs> {
 
   /** The graph that is compiled: without markers, for this model's phase. */
   get graph(): Graph {
-    return this.#graph ??= withRandomState(eraseMarkers(resolvePhase(this.traced, this.phase)));
+    if (this.#graph) return this.#graph;
+    let graph = resolvePhase(this.traced, this.phase);
+    if (!this.#rewrites) {
+      const recognized = recognizeAttention(graph);
+      graph = recognized.graph;
+      this.#rewrites = recognized.decisions.map(({ text }) => text);
+    }
+    return this.#graph = withRandomState(eraseMarkers(graph));
+  }
+
+  /** Which plain ops became a composite in `graph`, and which only nearly did, with the reasons: for reports. */
+  get rewrites(): readonly string[] {
+    void this.graph;
+    return this.#rewrites!;
   }
 
   /** This model with some of its outputs. State writes stay: they are not outputs. */
@@ -73,7 +98,12 @@ export class Model<I extends Inputs = Inputs, O extends Outputs = Outputs> {
       }
       outputs[key] = output;
     }
-    return new Model<I, Pick<O, K>>(this.inputs, makeGraph({ ...this.traced, outputs }), this.phase);
+    return new Model<I, Pick<O, K>>(
+      this.inputs,
+      makeGraph({ ...this.traced, outputs }),
+      this.phase,
+      this.#given,
+    );
   }
 
   /** This model without inputs that its outputs (after `only`) do not need, such as labels. */
@@ -93,7 +123,7 @@ export class Model<I extends Inputs = Inputs, O extends Outputs = Outputs> {
     const inputs = Object.fromEntries(
       Object.entries(this.inputs).filter(([name]) => !names.includes(name as K)),
     );
-    return new Model<Omit<I, K>, O>(inputs as Omit<I, K>, graph, this.phase);
+    return new Model<Omit<I, K>, O>(inputs as Omit<I, K>, graph, this.phase, this.#given);
   }
 
   /** This model with other names (or numbers) for its sizes: `rename({ seq: "source" })`. */
@@ -107,7 +137,12 @@ export class Model<I extends Inputs = Inputs, O extends Outputs = Outputs> {
     for (const [name, { shape, dtype }] of Object.entries(this.inputs)) {
       inputs[name] = { shape: shape.map((d) => bindDim(d, names)), dtype };
     }
-    return new Model(inputs as RenamedInputs<I, N>, substituteSizes(this.traced, names), this.phase);
+    return new Model(
+      inputs as RenamedInputs<I, N>,
+      substituteSizes(this.traced, names),
+      this.phase,
+      this.#given,
+    );
   }
 
   /** This model as a program for training sees it: dropout drops, batch normalization uses the batch. */

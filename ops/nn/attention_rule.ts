@@ -8,6 +8,7 @@
  * 0 in the op; a value of v that is infinite or NaN, under a mask, makes the plain form NaN and is left out by the op.
  */
 
+import { showOrigin } from "../../compiler/errors.ts";
 import { applyAll } from "../../compiler/graph/build.ts";
 import type { Graph } from "../../compiler/graph/graph.ts";
 import type { Node } from "../../compiler/graph/node.ts";
@@ -21,6 +22,8 @@ export interface AttentionDecision {
   readonly node: Node;
   readonly fuse: boolean;
   readonly because: string;
+  /** As a sentence that outlives the graph: where it stands, what became of it and why. */
+  readonly text: string;
 }
 
 export interface RecognizedAttention {
@@ -42,11 +45,7 @@ export function recognizeAttention(graph: Graph): RecognizedAttention {
     if (!match) continue;
     const because = isNearMiss(match) ? match.near : usedElsewhere(node, match, users, demanded);
     if (because === undefined) found.add(node);
-    decisions.push({
-      node,
-      fuse: because === undefined,
-      because: because ?? `its weights ${node.inputs[0]} are never stored`,
-    });
+    decisions.push(decisionOf(graph, node, because));
   }
   if (found.size === 0) return { graph, decisions };
   const rewritten = rewriteGraph(graph, (node, [weights, v]) => {
@@ -58,6 +57,21 @@ export function recognizeAttention(graph: Graph): RecognizedAttention {
     return [applyAll(attentionOp, inputs, { causal, scale: match.scale })[0]!];
   });
   return { graph: rewritten, decisions };
+}
+
+function decisionOf(graph: Graph, node: Node, against: string | undefined): AttentionDecision {
+  const { shape } = node.inputs[0]!;
+  const because = against ?? `its weights of ${shape.join(" × ")} are never stored`;
+  const scope = graph.builder.scopes.get(node);
+  const origin = graph.builder.origins.get(node)?.[0];
+  const place = [scope, origin && showOrigin(origin)].filter((part) => part).join(", ");
+  const what = against === undefined ? "became attention" : "stayed plain";
+  return {
+    node,
+    fuse: against === undefined,
+    because,
+    text: `softmax(q·kᵀ)·v ${place === "" ? "" : `(${place}) `}${what}: ${because}`,
+  };
 }
 
 /** Why the steps in between would have to be computed all the same, if so. */

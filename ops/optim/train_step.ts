@@ -15,6 +15,7 @@ import { Model, type Outputs } from "../../compiler/model/model.ts";
 import { declarationsOf, declareAt, setState } from "../../compiler/model/states.ts";
 import { add } from "../elementwise/arithmetic.ts";
 import { cast } from "../elementwise/convert.ts";
+import { recognizeAttention } from "../nn/attention_rule.ts";
 import { zeros } from "../nn/init.ts";
 import type { Optimizer, Scalar, Trained } from "./optimizer.ts";
 
@@ -55,7 +56,8 @@ export function trainStep<
   if (typeof optimizer?.update !== "function") {
     throw new ShapeError("trainStep: takes an optimizer, such as trainStep(model, adam({ rate: 1e-3 }))");
   }
-  const graph = resolvePhase(model.traced, "training");
+  // Before the gradient, which would read the weights of plain attention and so keep them in memory.
+  const { graph, decisions } = recognizeAttention(resolvePhase(model.traced, "training"));
   const loss = graph.outputs["loss"];
   if (!loss) {
     const names = Object.keys(graph.outputs).map((name) => `"${name}"`).join(", ");
@@ -86,6 +88,7 @@ export function trainStep<
     model.inputs,
     makeGraph({ ...graph, states: [...states.values()], writes: [...writes.values()] }),
     "training",
+    decisions.map(({ text }) => text),
   );
 }
 

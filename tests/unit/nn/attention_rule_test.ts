@@ -45,7 +45,7 @@ interface Operands {
   readonly mask: F;
 }
 
-const traced = (f: (x: Operands) => Outputs) => model(types, (x) => f(x as Operands)).graph;
+const traced = (f: (x: Operands) => Outputs) => model(types, (x) => f(x as Operands)).traced;
 
 /** Asserts that the plain form becomes one op that gives the same, and gives the op's attributes. */
 function recognized(f: (x: Operands) => Tensor): { causal: boolean; scale: number; inputs: number } {

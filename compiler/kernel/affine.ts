@@ -77,23 +77,38 @@ export const tighten = (form: Affine, context: Context): Affine => tightenBy(for
 export const tightenBy = (form: Affine, g: number): Affine =>
   g > 1 ? { terms: form.terms, constant: -g * Math.floor(-form.constant / g) } : form;
 
-/** Steps of inference that one question may take. */
-const patience = 3000;
+/** How long to look for a proof. */
+export interface Effort {
+  /** Steps of inference that one question may take. */
+  readonly steps: number;
+  /** Facts used in a row. */
+  readonly depth: number;
+}
+
+/** For the many questions on the way, of which most are answered by no. */
+const brief: Effort = { steps: 3000, depth: 3 };
+/** For the question that a compile hangs on. */
+export const thorough: Effort = { steps: 30_000, depth: 5 };
 
 /** An upper bound of a form; stops early once it is ≤ `enough`. */
-export function upperBound(form: Affine, context: Context, enough = -Infinity): number {
+export function upperBound(
+  form: Affine,
+  context: Context,
+  enough = -Infinity,
+  { steps, depth: longest }: Effort = brief,
+): number {
   const plain = plainBound(form, context);
   if (plain <= enough || isConstant(form)) return plain;
   let best = plain;
-  const budget = { steps: patience };
-  for (let depth = 1; depth <= 3 && best > enough && budget.steps > 0; depth++) {
-    best = Math.min(best, infer(form, context, [], depth, enough, budget));
+  const budget = { steps };
+  for (let depth = 1; depth <= longest && best > enough && budget.steps > 0; depth++) {
+    best = Math.min(best, infer(form, context, [], depth, enough, budget, new Map()));
   }
   return best;
 }
 
-export const lowerBound = (form: Affine, context: Context, enough = Infinity): number =>
-  0 - upperBound(scale(form, -1), context, -enough);
+export const lowerBound = (form: Affine, context: Context, enough = Infinity, effort = brief): number =>
+  0 - upperBound(scale(form, -1), context, -enough, effort);
 
 /** What the atoms' ranges alone say, rounded down to the next value the form can take. */
 function plainBound(form: Affine, context: Context): number {
@@ -109,6 +124,7 @@ function plainBound(form: Affine, context: Context): number {
 const attained = (bound: number, { constant }: Affine, g: number): number =>
   g <= 1 || !Number.isFinite(bound) ? bound : constant + Math.floor((bound - constant) / g) * g;
 
+/** @param seen Forms met in this search, with the facts that were left to use: the same facts in another order. */
 function infer(
   form: Affine,
   context: Context,
@@ -116,26 +132,41 @@ function infer(
   depth: number,
   enough: number,
   budget: { steps: number },
+  seen: Map<string, number>,
 ): number {
   let best = plainBound(form, context);
-  if (depth === 0) return best;
+  if (depth === 0 || best <= enough) return best;
   const step = stride(form, context);
+  const next: { readonly rest: Affine; readonly fact: Affine; readonly x: number; readonly bound: number }[] =
+    [];
   for (const [name, c] of form.terms) {
     for (const facts of [context.facts, ...[...form.terms.keys()].map((atom) => context.atom(atom).facts)]) {
       for (const fact of facts) {
         const d = fact.terms.get(name);
-        if (best <= enough || budget.steps <= 0) return best;
         // Only a fact that bounds this atom from the side that matters cancels it.
         if (d === undefined || d * c < 0 || used.includes(fact)) continue;
-        budget.steps--;
+        if (--budget.steps <= 0) return best;
         const g = gcd(c, d);
         const [x, y] = [Math.abs(d) / g, Math.abs(c) / g];
         // x·form ≤ x·form − y·fact, in which the atom is gone.
         const rest = combine(x, form, -y, fact);
-        const bound = Math.floor(infer(rest, context, [...used, fact], depth - 1, enough * x, budget) / x);
+        const key = `${x}/${keyOf(rest)}`;
+        if ((seen.get(key) ?? 0) >= depth) continue;
+        seen.set(key, depth);
+        const bound = Math.floor(plainBound(rest, context) / x);
         best = Math.min(best, attained(bound, form, step));
+        if (best <= enough) return best;
+        next.push({ rest, fact, x, bound });
       }
     }
+  }
+  if (depth === 1) return best;
+  // What looks best first: the facts that a proof needs rarely make things worse.
+  next.sort((p, q) => p.bound - q.bound);
+  for (const { rest, fact, x } of next) {
+    if (best <= enough || budget.steps <= 0) return best;
+    const found = infer(rest, context, [...used, fact], depth - 1, enough * x, budget, seen);
+    best = Math.min(best, attained(Math.floor(found / x), form, step));
   }
   return best;
 }

@@ -16,6 +16,7 @@ import {
   combine,
   constant,
   type Context,
+  type Effort,
   gcd,
   isConstant,
   keyOf,
@@ -24,6 +25,7 @@ import {
   scale,
   stride,
   subtract,
+  thorough,
   tighten,
   tightenBy,
   upperBound,
@@ -32,6 +34,7 @@ import {
 import { type Component, inequalitiesOf, isInteger } from "./inequalities.ts";
 import { domainOf, type Interval, intervalOf, isPowerOfTwo, type Lattice } from "./interval.ts";
 import { type Quotient, quotientCuts, quotientFacts, rootOf } from "./quotient.ts";
+import { StructureRanges } from "./structure_ranges.ts";
 import type { BinaryInstr, Instr, Kernel, Loop, LoopVar, ParamDecl } from "./ir.ts";
 
 export type LoopBounds = Pick<Loop, "variable" | "from" | "to" | "step">;
@@ -59,6 +62,7 @@ export class Ranges {
   readonly #definitions = new Map<string, Definition>();
   readonly #numbers = new Map<Instr, number>();
   readonly #loops = new Map<LoopVar, LoopBounds>();
+  readonly #structure: StructureRanges;
   /** Atoms that are being found out about, and how many there were before each. */
   readonly #open = new Map<string, number>();
   /** The first of them that somebody has asked for meanwhile. */
@@ -69,6 +73,7 @@ export class Ranges {
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
+    this.#structure = new StructureRanges(kernel, this.#loops);
     this.#params = new Map(kernel.params.map((param) => [param.name, param]));
     this.#scope = this.#newScope([]);
   }
@@ -82,8 +87,13 @@ export class Ranges {
 
   /** Is lo ≤ value ≤ hi certain? */
   within(instr: Instr, lo: number, hi: number): boolean {
+    const rough = this.#structure.of(instr, 0);
+    if (rough.lo >= lo && rough.hi <= hi) return true;
     const form = this.#exact(instr, 0);
-    return upperBound(form, this.#scope, hi) <= hi && lowerBound(form, this.#scope, lo) >= lo;
+    const isInside = (effort?: Effort) =>
+      upperBound(form, this.#scope, hi, effort) <= hi && lowerBound(form, this.#scope, lo, effort) >= lo;
+    // What is never reached is inside as well, and a contradiction is often near.
+    return isInside() || (!this.isUnreachable() && isInside(thorough));
   }
 
   /** The largest number that the value is known to be a multiple of; 0 if it is 0. */

@@ -85,7 +85,6 @@ Deno.test("a report says where plain attention became the op, in a training step
   using device = await openDevice({ device: "cpu" });
   using step = await compile(trainStep(projected(plain), sgd({ rate: 0.1 })), { device });
   assert.match(step.report(), /became attention: its weights of 2 × 127 × 127 are never stored/);
-  assert.equal(step.report().match(/attention:/g)!.length > 0, true);
 });
 
 Deno.test("a near miss stays plain, and the report says why", async () => {

@@ -117,14 +117,26 @@ export function assemble({ graph, placement, slabs, kernels, target, layout, kee
   };
   const distinct = new Map<string, number>();
   const list: AnyKernel[] = [];
+  /** By kernel and how its buffers are bound: equal groups share kernels, and printing one takes as long as making it. */
+  const numbers = new Map<AnyKernel, Map<string, number>>();
+  const numberOf = (made: AnyKernel, bindings: readonly Binding[]): number => {
+    const kernel = withArenaAccess(made, bindings);
+    const access = kernel.buffers.map((b) => b.access).join();
+    let known = numbers.get(made);
+    if (!known) numbers.set(made, known = new Map());
+    let number = known.get(access);
+    if (number === undefined) {
+      const text = printKernel(kernel);
+      number = distinct.get(text);
+      if (number === undefined) distinct.set(text, number = list.push(kernel) - 1);
+      known.set(access, number);
+    }
+    return number;
+  };
   const steps: Step[] = kernels.map((scheduled) => {
     const bindings = scheduled.buffers.map((ref) => bind(ref.name));
-    const kernel = withArenaAccess(scheduled.kernel, bindings);
-    const text = printKernel(kernel);
-    let index = distinct.get(text);
-    if (index === undefined) distinct.set(text, index = list.push(kernel) - 1);
     const dispatch: Dispatch = {
-      kernel: index,
+      kernel: numberOf(scheduled.kernel, bindings),
       groups: scheduled.groups,
       bindings,
       params: scheduled.params,

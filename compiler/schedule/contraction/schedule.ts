@@ -12,7 +12,8 @@
  *     product.ts    what combines the sides, and what becomes of the sums
  *     register.ts   the loop nest with the sums in registers
  *     staged.ts     the same with both sides in shared memory
- *     panel.ts      the loop nest with B in private memory, and the sums where sums.ts says
+ *     panel.ts      the loop nest with B in private memory, and the sums where sums.ts says; where that is a buffer too
+ *                   many, the sums stay in registers
  */
 
 import type { Target } from "../../target.ts";
@@ -43,7 +44,11 @@ export function scheduleContraction(group: LoweredGroup, target: Target): Schedu
   const steps = extentOf(c.reduce.vars);
   const wanted = Math.min(Math.floor(target.parallel / nest.groups), Math.floor(steps / shortestPart));
   const split = target.contraction.splitK && wanted > 1 ? splitSum(c, wanted, group.label) : undefined;
-  if (!split) return [nest.build(group.label)];
+  const whole = (): ScheduledKernel[] => {
+    const kernels = [nest.build(group.label)];
+    return fits(kernels, target) ? kernels : [registerNest(c, target).build(group.label)];
+  };
+  if (!split) return whole();
   const combined = split.combined.map((results) => scheduleMap(results, target));
   const first = nestOf(split.parts, target).build(`${group.label}: parts`);
   const kernels: ScheduledKernel[] = [{
@@ -52,14 +57,16 @@ export function scheduleContraction(group: LoweredGroup, target: Target): Schedu
     scratch: [...first.scratch, ...split.scratch],
   }];
   for (const results of combined) {
-    if (isRefusal(results)) return [nest.build(group.label)];
+    if (isRefusal(results)) return whole();
     for (const kernel of results) kernels.push({ ...kernel, split: true, schedule: "contraction" });
   }
-  return fits(kernels, target) ? kernels : [nest.build(group.label)];
+  return fits(kernels, target) ? kernels : whole();
 }
 
 const productsOf = (c: Contraction): number =>
   extentOf([...c.batch, ...c.rows, ...c.columns, ...c.reduce.vars]);
+
+const finish = { split: false, schedule: "contraction" };
 
 interface Nest {
   readonly groups: number;
@@ -68,7 +75,6 @@ interface Nest {
 
 /** The loop nest that the target wants for a contraction. */
 function nestOf(given: Contraction, target: Target): Nest {
-  const finish = { split: false, schedule: "contraction" };
   if (target.contraction.shape === "panel") {
     const c = flattenSummed(given);
     const tiling = panelTiling(c, target);
@@ -77,6 +83,11 @@ function nestOf(given: Contraction, target: Target): Nest {
       return { groups, build: (label) => ({ ...panelKernel(c, tiling), ...finish, groups, label }) };
     }
   }
+  return registerNest(given, target);
+}
+
+/** The loop nest that binds what the group does and nothing besides. */
+function registerNest(given: Contraction, target: Target): Nest {
   const c = target.contraction.staged ? flattenSummed(given) : given;
   const tiling = registerTiling(c, target);
   const groups = groupsOf(c, tiling);

@@ -284,6 +284,16 @@ Deno.test("scheduleContraction() doesn't split a sum where its parts would be a 
   assert.deepEqual([kernels(4), kernels(3)], [2, 1]);
 });
 
+Deno.test("scheduleContraction() keeps sums in registers where scratch for them would be a buffer too many", () => {
+  const within = (storageBuffers: number): Target => ({
+    ...softwareTarget,
+    limits: { ...softwareTarget.limits, storageBuffers },
+  });
+  // No lane has whole vectors of 48 columns alone, so the panel cannot keep its sums in the result.
+  const kernel = (storageBuffers: number) => matmul([48, 48, 48]).check(within(storageBuffers))[0]!;
+  assert.deepEqual([kernel(4), kernel(3)].map(({ scratch }) => scratch.length), [1, 0]);
+});
+
 Deno.test("partLength() leaves over as little as it can", () => {
   assert.equal(partLength(1024, 64), 64);
   assert.equal(partLength(1023, 15), 11);

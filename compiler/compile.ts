@@ -22,7 +22,7 @@ import { lowerGroup } from "./fuse/lower_group.ts";
 import { type FusionOptions, type FusionPolicy, unfused } from "./fuse/policy.ts";
 import { type CostModel, costModelOf } from "./fuse/worthwhile.ts";
 import type { AnyScheduled } from "./kernel/raw.ts";
-import { verifyMemory } from "./memory/verify.ts";
+import { verifyMemory, verifyOrder } from "./memory/verify.ts";
 import { isPacked, packGroups } from "./memory/pack.ts";
 import { printPacking, printPlacement } from "./memory/print.ts";
 import { overfull, type Placement, placeTensors } from "./memory/placement.ts";
@@ -102,7 +102,11 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
   const packing = trace.stage(
     "pack",
     () => packGroups(placement, target.limits.bindingBytes, layout),
-    { print: printPacking },
+    {
+      verify: ({ order }) =>
+        verifyOrder(graph, placement, order.map((unit) => isPacked(unit) ? unit.members : [unit])),
+      print: printPacking,
+    },
   );
   const memory = new ScheduleMemory(placement.storage);
   const kernels = trace.stage("schedule", () =>

@@ -5,6 +5,7 @@
 
 import type { Group } from "../fuse/group.ts";
 import { loadsOf } from "../fuse/group.ts";
+import type { Tensor } from "../graph/node.ts";
 import type { Join } from "./join.ts";
 
 /** For each group, the groups that must run before it. */
@@ -39,6 +40,61 @@ export function precedes(a: Group, b: Group, edges: Edges): boolean {
     }
   }
   return false;
+}
+
+/**
+ * For groups in an order in which they can run, those that must stay before each: what one of two stores, the other loads
+ * or stores too, in the same buffer.
+ */
+export function conflicts(order: readonly Group[], bufferOf: (tensor: Tensor) => string): Edges {
+  const writers = new Map<string, Group[]>();
+  const readers = new Map<string, Group[]>();
+  const edges = new Map<Group, ReadonlySet<Group>>();
+  const note = (map: Map<string, Group[]>, name: string, group: Group) => {
+    const list = map.get(name);
+    if (list) list.push(group);
+    else map.set(name, [group]);
+  };
+  for (const group of order) {
+    const [loads, stores] = [loadsOf(group), group.roots].map((list) => new Set(list.map(bufferOf)));
+    edges.set(
+      group,
+      new Set([
+        ...[...loads!, ...stores!].flatMap((name) => writers.get(name) ?? []),
+        ...[...stores!].flatMap((name) => readers.get(name) ?? []),
+      ]),
+    );
+    for (const name of loads!) note(readers, name, group);
+    for (const name of stores!) note(writers, name, group);
+  }
+  return edges;
+}
+
+/**
+ * An order of units, each of one group or of several that run as one, in which all that must come before a unit does;
+ * otherwise as they are listed. Undefined where some would have to run before themselves.
+ */
+export function orderUnits(
+  units: readonly (readonly Group[])[],
+  edges: Edges,
+): readonly (readonly Group[])[] | undefined {
+  const home = new Map(units.flatMap((unit) => unit.map((g) => [g, unit])));
+  const state = new Map<readonly Group[], "begun" | "done">();
+  const out: (readonly Group[])[] = [];
+  const visit = (unit: readonly Group[]): boolean => {
+    if (state.has(unit)) return state.get(unit) === "done";
+    state.set(unit, "begun");
+    for (const g of unit) {
+      for (const before of edges.get(g)!) {
+        const other = home.get(before)!;
+        if (other === unit || !visit(other)) return false;
+      }
+    }
+    state.set(unit, "done");
+    out.push(unit);
+    return true;
+  };
+  return units.every(visit) ? out : undefined;
 }
 
 /**

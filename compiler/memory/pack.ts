@@ -8,6 +8,9 @@
  * Numbers in which isomorphic groups differ (a weight decay that only matrices have) are chosen by position: members
  * are sorted so that equal ones are neighbors, and a few comparisons with a boundary tell them apart.
  *
+ * One kernel for several groups runs later than some of them would have; where that would be too late, since what they
+ * read is overwritten in between, they are left out.
+ *
  * What a slab holds between its members belongs to nobody: it is computed along and never read for itself.
  */
 
@@ -20,6 +23,7 @@ import { mergeAxes } from "../schedule/axes.ts";
 import { laidOut, liesAs, type StateLayout } from "../program/state_layout.ts";
 import type { LoweredGroup } from "../schedule/group.ts";
 import type { BufferInfo, Placement } from "./placement.ts";
+import { conflicts, type Edges, orderUnits } from "./order.ts";
 import { alignment } from "./plan.ts";
 
 /** Buffers laid side by side, so that one kernel can bind them as one. */
@@ -57,23 +61,63 @@ export function packGroups(placement: Placement, bindingBytes: number, layout?: 
   }
   const slabs: Slab[] = [];
   const packed = new Map<Group, PackedGroup>();
+  const units = new Units(placement);
   for (const family of families.values()) {
     for (const chunk of chunks(family, bindingBytes, layout)) {
-      for (const usable of laidSideBySide(exclusive(chunk, slabs), layout)) {
+      const together = units.together(exclusive(chunk, slabs));
+      for (const usable of laidSideBySide(together, layout)) {
         if (usable.length < 2) continue;
         const made = pack(usable, slabs.length, placement);
         slabs.push(...made.slabs);
         for (const c of usable) packed.set(c.group, made.group);
+        units.join(made.group.members);
       }
     }
   }
-  const last = new Map<PackedGroup, Group>();
-  for (const g of placement.order) if (packed.has(g)) last.set(packed.get(g)!, g);
-  const order = placement.order.flatMap((g): (Group | PackedGroup)[] => {
-    const home = packed.get(g);
-    return home ? (last.get(home) === g ? [home] : []) : [g];
-  });
+  const order = units.order().map((unit) => packed.get(unit[0]!) ?? unit[0]!);
   return { order, slabs };
+}
+
+/** Groups that run as one kernel. */
+type Unit = readonly Group[];
+
+/**
+ * What runs as one, so far. A unit runs where the last of its members would have, if it can: what it reads may have been
+ * overwritten by then, as a state is by its new contents.
+ */
+class Units {
+  readonly #placement: Placement;
+  readonly #edges: Edges;
+  readonly #homes: Map<Group, Unit>;
+
+  constructor(placement: Placement) {
+    this.#placement = placement;
+    this.#edges = conflicts(placement.order, (t) => placement.storage(t).buffer.name);
+    this.#homes = new Map(placement.order.map((g) => [g, [g]]));
+  }
+
+  /** Those of the candidates that can run as one. */
+  together(candidates: readonly Candidate[]): readonly Candidate[] {
+    const fits = (some: readonly Candidate[]) => this.#ordered(some.map((c) => c.group)) !== undefined;
+    if (fits(candidates)) return candidates;
+    return candidates.reduce<readonly Candidate[]>((some, c) => fits([...some, c]) ? [...some, c] : some, []);
+  }
+
+  join(unit: Unit): void {
+    for (const g of unit) this.#homes.set(g, unit);
+  }
+
+  order(): readonly Unit[] {
+    return this.#ordered([])!;
+  }
+
+  #ordered(unit: Unit): readonly Unit[] | undefined {
+    const members = new Set(unit);
+    const homeOf = (g: Group): Unit => members.has(g) ? unit : this.#homes.get(g)!;
+    const last = new Map(this.#placement.order.map((g) => [homeOf(g), g]));
+    const units = this.#placement.order.filter((g) => last.get(homeOf(g)) === g).map(homeOf);
+    return orderUnits(units, this.#edges);
+  }
 }
 
 /** A group that could be packed: a map over flat tensors whose results nobody reads any more in this run. */

@@ -8,6 +8,10 @@
  */
 
 import { InternalError } from "../errors.ts";
+import { type Group, isLeaf, labelOf, loadsOf } from "../fuse/group.ts";
+import { type Graph, resultsOf } from "../graph/graph.ts";
+import type { Tensor } from "../graph/node.ts";
+import type { Placement } from "./placement.ts";
 import type { Binding, Program } from "../program/program.ts";
 import type { TargetLimits } from "../target.ts";
 
@@ -56,6 +60,39 @@ export function verifyMemory(program: Program, accesses: readonly NamedAccess[],
     }
     for (const { name, binding } of access.writes) fill(binding, name);
   }
+}
+
+/**
+ * Checks an order of groups, before any has a kernel: when a group runs, the buffer of each tensor that it reads holds that
+ * tensor, and not what has taken its place; and in the end the buffers of what the graph gives hold that.
+ *
+ * @param units Each of one group, or of several that run as one.
+ */
+export function verifyOrder(
+  graph: Graph,
+  { storage }: Pick<Placement, "storage">,
+  units: readonly (readonly Group[])[],
+): void {
+  // A joined tensor is stored by nobody: its parts are.
+  const stored = new Map(units.flat().flatMap((g) => g.roots.map((t) => [t.key, t])));
+  const holds = new Map<string, string>();
+  const bufferOf = (tensor: Tensor) => storage(tensor).buffer.name;
+  for (const leaf of graph.nodes.filter(isLeaf).flatMap(resultsOf)) {
+    stored.set(leaf.key, leaf);
+    holds.set(bufferOf(leaf), leaf.key);
+  }
+  const check = (tensor: Tensor, who: string) => {
+    const key = holds.get(bufferOf(tensor));
+    if (!stored.has(tensor.key) || key === tensor.key) return;
+    const found = key === undefined ? "nothing yet" : `${stored.get(key)}`;
+    throw new InternalError("memory", `${who} ${tensor} where "${bufferOf(tensor)}" holds ${found}`);
+  };
+  for (const unit of units) {
+    for (const g of unit) for (const t of loadsOf(g)) check(t, `"${labelOf(graph, g)}" reads`);
+    for (const g of unit) for (const t of g.roots) holds.set(bufferOf(t), t.key);
+  }
+  for (const t of Object.values(graph.outputs)) check(t, "an output is");
+  for (const { value } of graph.writes) check(value, "a state becomes");
 }
 
 function verifyBindings(

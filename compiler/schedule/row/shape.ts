@@ -11,10 +11,11 @@
  * Where both leave the machine idle, rows are cut into chunks (split.ts).
  */
 
-import type { Value, Var } from "../../kernel/value.ts";
+import type { Var } from "../../kernel/value.ts";
 import { walk } from "../../kernel/value.ts";
 import { isContiguous } from "../../kernel/lower.ts";
 import type { Target } from "../../target.ts";
+import { strideOf } from "../stride.ts";
 import { rowCount, rowLength, type RowSpace } from "./space.ts";
 
 export interface RowShape {
@@ -85,19 +86,6 @@ function memoryDirection(space: RowSpace): "rows" | "columns" {
     if (strideOf(value.index, outer) === 1) columns++;
   });
   return columns > rows ? "columns" : "rows";
-}
-
-/** The distance in memory of neighbors along a variable; undefined where it is not one number. */
-function strideOf(index: Value, along: Var): number | undefined {
-  if (index === along) return 1;
-  if (!index.free.has(along)) return 0;
-  if (index.kind !== "linear") return undefined;
-  let stride = 0;
-  for (const { atom, coefficient } of index.terms) {
-    if (atom === along) stride = coefficient;
-    else if (atom.free.has(along)) return undefined;
-  }
-  return stride;
 }
 
 /** 4 where some load and every store are vectors along the axis. */

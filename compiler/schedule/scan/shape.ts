@@ -13,6 +13,8 @@
 import { isContiguous } from "../../kernel/lower.ts";
 import { type Value, type Var, walk } from "../../kernel/value.ts";
 import type { Target } from "../../target.ts";
+import { powerOfTwo } from "../row/shape.ts";
+import { strideOf } from "../stride.ts";
 import type { Scan } from "./problem.ts";
 
 export interface ScanShape {
@@ -33,8 +35,6 @@ export interface ScanShape {
   readonly chunk: number;
   readonly groups: number;
 }
-
-const powerOfTwo = (atLeast: number): number => 2 ** Math.ceil(Math.log2(Math.max(1, atLeast)));
 
 /** What rows are cut into chunks for. */
 export type Cut = "fill the machine" | "as a driver needs";
@@ -93,18 +93,6 @@ function directionOf({ axis, outer, roots, body }: Scan): "rows" | "columns" {
   });
   for (const root of roots) count(root.index);
   return columns > rows ? "columns" : "rows";
-}
-
-/** The distance in memory of neighbors along a variable, if that is one number. */
-function strideOf(index: Value, along: Var): number | undefined {
-  if (index === along) return 1;
-  if (index.kind !== "linear") return undefined;
-  let stride = 0;
-  for (const { atom, coefficient } of index.terms) {
-    if (atom === along) stride = coefficient;
-    else if (atom.free.has(along)) return undefined;
-  }
-  return stride;
 }
 
 /** 4 where every store is a vector along the axis. */

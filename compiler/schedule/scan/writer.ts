@@ -9,9 +9,8 @@
  */
 
 import { IrBuilder } from "../../kernel/build.ts";
-import type { Instr } from "../../kernel/ir.ts";
+import type { CombineOp, Instr } from "../../kernel/ir.ts";
 import { Evaluator } from "../../kernel/lower.ts";
-import type { CombineOp } from "../../kernel/ir.ts";
 import { decode } from "../row/place.ts";
 import type { Scan } from "./problem.ts";
 import type { ScanShape } from "./shape.ts";

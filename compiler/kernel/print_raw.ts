@@ -1,6 +1,6 @@
 /**
- * The text form of a raw kernel: what it declares, and the user's text as it stands. Where two kernels have one text
- * they do the same on a device, so it serves as a key, like that of other kernels.
+ * The text form of a raw kernel: what it declares, and the user's text as it stands. Two kernels of one text do the same
+ * on a device. A reference is a function and has no text: who runs references must look at it as well.
  *
  *     raw kernel scale, workgroups 4 1 1 of 64 1 1
  *     size n = 256
@@ -14,14 +14,10 @@
  *     }
  */
 
-import type { RawKernel, RawReference } from "./raw.ts";
-
-/** Functions have no content to print: the first one met is 1. */
-const numbers = new WeakMap<RawReference, number>();
-let met = 0;
+import type { RawKernel } from "./raw.ts";
 
 export function printRaw(kernel: RawKernel): string {
-  const { name, workgroups, workgroupSize, sizes, params, buffers, forms, reference } = kernel;
+  const { name, workgroups, workgroupSize, sizes, params, buffers, forms } = kernel;
   const lines = [
     `raw kernel ${name}, workgroups ${workgroups.join(" ")} of ${workgroupSize.join(" ")}`,
     ...Object.entries(sizes).map(([size, value]) => `size ${size} = ${value}`),
@@ -31,12 +27,5 @@ export function printRaw(kernel: RawKernel): string {
       return `buffer ${name}: ${dtype}[${size}] ${access}${form}`;
     }),
   ];
-  if (reference) lines.push(`reference ${numberOf(reference)}`);
   return [...lines, "declarations {", kernel.declarations, "}", "body {", kernel.body, "}", ""].join("\n");
-}
-
-function numberOf(reference: RawReference): number {
-  let number = numbers.get(reference);
-  if (number === undefined) numbers.set(reference, number = ++met);
-  return number;
 }

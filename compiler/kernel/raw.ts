@@ -18,6 +18,8 @@ import type { ScheduledKernel } from "./scheduled.ts";
 /** Three sizes, along x, y and z. */
 export type Extent = readonly [number, number, number];
 
+export const volume = ([x, y, z]: Extent): number => x * y * z;
+
 /** How the text sees the elements of a buffer. */
 export type ElementForm = "scalar" | "vec2" | "vec4" | "atomic";
 

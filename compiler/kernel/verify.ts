@@ -40,7 +40,7 @@ import {
 } from "./ir.ts";
 import { kernelLines, showType } from "./print.ts";
 import { Ranges } from "./ranges.ts";
-import { type AnyKernel, isRaw, type RawKernel } from "./raw.ts";
+import { type AnyKernel, isRaw, type RawKernel, volume } from "./raw.ts";
 import { valueType } from "./value.ts";
 
 /**
@@ -71,7 +71,6 @@ export function verifyKernel(
 /** A raw kernel's text is its user's and its compiler's affair; what it declares has to fit together all the same. */
 function rawProblem(kernel: RawKernel, limits: TargetLimits): string | undefined {
   const { lanes, groups, buffers, forms, inputs, workgroupSize, workgroups } = kernel;
-  const volume = (extent: readonly number[]) => extent.reduce((n, d) => n * d, 1);
   if (volume(workgroupSize) !== lanes) return `workgroups of ${workgroupSize} are not ${lanes} lanes`;
   if (volume(workgroups) !== groups) return `a grid of ${workgroups} is not ${groups} groups`;
   if (forms.length !== buffers.length) {

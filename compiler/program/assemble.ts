@@ -12,7 +12,7 @@ import { inputName, resultsOf } from "../graph/graph.ts";
 import type { Tensor } from "../graph/node.ts";
 import { concrete } from "../fuse/lower_group.ts";
 import { isLargeConstant } from "../fuse/group.ts";
-import type { AnyKernel, AnyScheduled } from "../kernel/raw.ts";
+import { type AnyKernel, type AnyScheduled, isRaw, type RawReference } from "../kernel/raw.ts";
 import { printKernel } from "../kernel/print.ts";
 import { type Addresses, aligned, assignAddresses, type Cluster, type Lifetime } from "../memory/plan.ts";
 import { type BufferInfo, bytesOf, type Placement } from "../memory/placement.ts";
@@ -115,7 +115,8 @@ export function assemble({ graph, placement, slabs, kernels, target, layout, kee
     if (!at || !info) throw new InternalError("assemble", `buffer "${name}" has no address`);
     return { ...at, bytes: aligned(bytesOf(info)) };
   };
-  const distinct = new Map<string, number>();
+  /** By their reference, which no text shows, and by their text. */
+  const distinct = new Map<RawReference | undefined, Map<string, number>>();
   const list: AnyKernel[] = [];
   /** By kernel and how its buffers are bound: equal groups share kernels, and printing one takes as long as making it. */
   const numbers = new Map<AnyKernel, Map<string, number>>();
@@ -126,9 +127,12 @@ export function assemble({ graph, placement, slabs, kernels, target, layout, kee
     if (!known) numbers.set(made, known = new Map());
     let number = known.get(access);
     if (number === undefined) {
+      const reference = isRaw(kernel) ? kernel.reference : undefined;
+      const byText = distinct.get(reference) ?? new Map<string, number>();
+      distinct.set(reference, byText);
       const text = printKernel(kernel);
-      number = distinct.get(text);
-      if (number === undefined) distinct.set(text, number = list.push(kernel) - 1);
+      number = byText.get(text);
+      if (number === undefined) byText.set(text, number = list.push(kernel) - 1);
       known.set(access, number);
     }
     return number;

@@ -13,13 +13,13 @@ import { InternalError, type Origin } from "../errors.ts";
 import type { DType } from "../graph/dtype.ts";
 import type { BufferDecl } from "../kernel/ir.ts";
 import type { ProgramSite, Writer } from "../kernel/program_op.ts";
-import type { AnyScheduled, ElementForm, RawKernel } from "../kernel/raw.ts";
+import { type AnyScheduled, type ElementForm, type RawKernel, volume } from "../kernel/raw.ts";
 import type { ScheduledKernel } from "../kernel/scheduled.ts";
 import type { BufferRef, ConcreteType, Reader, Value, Values } from "../kernel/value.ts";
 import { valueType } from "../kernel/value.ts";
 import { isRefusal } from "./group.ts";
 import { scheduleMap } from "./map.ts";
-import { checkRawLimits, sizeOf, volume } from "./raw_limits.ts";
+import { checkRawLimits, sizeOf } from "./raw_limits.ts";
 
 /** What the user said of a kernel, for given sizes. */
 export interface RawSpec extends

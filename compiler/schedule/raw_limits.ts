@@ -4,7 +4,7 @@ import { CompileError } from "../errors.ts";
 import { deviceBytes } from "../graph/dtype.ts";
 import { showType } from "../graph/node.ts";
 import type { ProgramSite } from "../kernel/program_op.ts";
-import type { Extent } from "../kernel/raw.ts";
+import { volume } from "../kernel/raw.ts";
 import type { ConcreteType } from "../kernel/value.ts";
 import type { TargetLimits } from "../target.ts";
 import type { RawSpec } from "./raw.ts";
@@ -12,13 +12,11 @@ import type { RawSpec } from "./raw.ts";
 /** Along z a workgroup ends here, by WebGPU's default limits; along x and y it may be as large as it may be at all. */
 const lanesAlongZ = 64;
 
-export const volume = ([x, y, z]: Extent): number => x * y * z;
-
 export const sizeOf = ({ shape }: ConcreteType): number => shape.reduce((n, d) => n * d, 1);
 
 type Fail = (message: string) => never;
 
-/** What WebGPU would refuse, or do wrong, is refused here in the user's terms. */
+/** @throws CompileError that names the kernel, what is too much and what is allowed. */
 export function checkRawLimits(
   { inputs, outputs, target }: Pick<ProgramSite<unknown>, "inputs" | "outputs" | "target">,
   spec: RawSpec,

@@ -202,6 +202,22 @@ Deno.test("layers that call one kernel share it, and so do definitions of one te
   for (const kernel of compiled.program.kernels) verifyKernel(kernel, testTarget.limits);
 });
 
+Deno.test("kernels of one text compute by their own references on the device cpu", async () => {
+  const times = (factor: number) =>
+    customKernel({
+      name: "scale",
+      inputs: { x: { shape: [2], dtype: "f32" } },
+      outputs: { y: { shape: [2], dtype: "f32" } },
+      wgsl: "y[0] = x[0];",
+      reference: ({ x, y }) => x.forEach((v, i) => y[i] = factor * v),
+    });
+  const net = model({ x: input([2], "f32") }, ({ x }) => ({ a: times(2)({ x }).y, b: times(3)({ x }).y }));
+  using device = await openDevice({ device: "cpu" });
+  using run = await compile(net, { device });
+  const { a, b } = run.run({ x: new Float32Array([1, 2]) });
+  assert.deepEqual([[...await a.read()], [...await b.read()]], [[2, 4], [3, 6]]);
+});
+
 Deno.test("outputs that the kernel may leave out are cleared before it, and only those", () => {
   const net = inModel([4], (x) => add(sparse({ x: add(x, 1) }).y, 1));
   const { kernels } = compileGraph(net.graph, { target: testTarget });

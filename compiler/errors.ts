@@ -53,22 +53,42 @@ const root = new URL("../", import.meta.url).href;
 /** Folders of the library itself; tests and examples beside them count as the user's code. */
 const own = ["compiler/", "runtime/", "ops/", "mod.ts"].map((part) => root + part);
 
+/** How far up the stack the user's call is looked for. */
+const deepest = 60;
+
 /** The first stack frame outside Weft, or undefined where there is none. */
-export function callerOrigin(): Origin | undefined {
-  // A frame costs tens of microseconds to describe, and most users' calls are near: look deeper only if need be.
-  for (const depth of [5, 12, 60]) {
-    const holder: { stack?: string } = {};
+export const callerOrigin = (): Origin | undefined => new CapturedOrigin().origin;
+
+/**
+ * The first stack frame outside Weft, found when somebody asks for it: capturing a stack is cheap, and describing its
+ * frames (through source maps) is not. Most are never asked for.
+ */
+export class CapturedOrigin {
+  #holder: { stack?: string } | undefined = {};
+  #origin: Origin | undefined;
+
+  constructor() {
     const limit = Error.stackTraceLimit;
-    Error.stackTraceLimit = depth;
-    Error.captureStackTrace(holder, callerOrigin);
+    Error.stackTraceLimit = deepest;
+    Error.captureStackTrace(this.#holder!, CapturedOrigin);
     Error.stackTraceLimit = limit;
-    const lines = holder.stack?.split("\n").slice(1) ?? [];
-    for (const line of lines) {
-      const match = /((?:file|https?|data):[^\s()]*?):(\d+):(\d+)\)?$/.exec(line);
-      if (!match || own.some((prefix) => match[1]!.startsWith(prefix))) continue;
-      return { file: match[1]!, line: Number(match[2]), column: Number(match[3]) };
+  }
+
+  get origin(): Origin | undefined {
+    if (this.#holder) {
+      this.#origin = outside(this.#holder.stack ?? "");
+      this.#holder = undefined;
     }
-    if (lines.length < depth) return undefined;
+    return this.#origin;
+  }
+}
+
+/** The first frame of a stack's text that is in none of the library's own folders. */
+function outside(stack: string): Origin | undefined {
+  for (const line of stack.split("\n").slice(1)) {
+    const match = /((?:file|https?|data):[^\s()]*?):(\d+):(\d+)\)?$/.exec(line);
+    if (!match || own.some((prefix) => match[1]!.startsWith(prefix))) continue;
+    return { file: match[1]!, line: Number(match[2]), column: Number(match[3]) };
   }
   return undefined;
 }

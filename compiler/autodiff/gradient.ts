@@ -98,7 +98,7 @@ function walk(
       const rule = node.op.gradient;
       if ("notDifferentiable" in rule) {
         throw new CompileError(`gradient: ${node.op.name} has no gradient: ${rule.notDifferentiable}`, {
-          origin: builder.origins.get(node)?.[0],
+          origin: builder.originsOf(node)[0],
         });
       }
       const inputs = node.inputs.map((t) => recompute.seenFrom(node, t));

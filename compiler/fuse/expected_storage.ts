@@ -18,7 +18,13 @@ export function expectedStorage(graph: Graph, apart: ReadonlySet<string> = new S
   const states = new Map(
     graph.writes.filter((w) => !apart.has(w.state.node.attrs.path)).map((w) => [w.value.key, w.state]),
   );
-  return (tensor) => denseStorage(states.get(tensor.key) ?? tensor);
+  const known = new Map<string, Storage>();
+  return (tensor) => {
+    const { key } = tensor;
+    let storage = known.get(key);
+    if (!storage) known.set(key, storage = denseStorage(states.get(key) ?? tensor));
+    return storage;
+  };
 }
 
 /** How many buffers a kernel binds that reads and stores these tensors. */

@@ -10,6 +10,7 @@ import { resultsOf } from "../graph/graph.ts";
 import type { Node } from "../graph/node.ts";
 import { type Value, walk } from "../kernel/value.ts";
 import { lowerGroup } from "./lower_group.ts";
+import { signatureOf } from "./signature.ts";
 import { flopsOf } from "./worthwhile.ts";
 
 export interface OwnWork {
@@ -22,10 +23,16 @@ export interface OwnWork {
 
 export class OwnWorks {
   readonly #known = new Map<Node, OwnWork>();
+  /** Equal layers do equal work. */
+  readonly #byText = new Map<string, OwnWork>();
 
   of(node: Node): OwnWork {
     let work = this.#known.get(node);
-    if (!work) this.#known.set(node, work = ownWork(node));
+    if (work) return work;
+    const { text } = signatureOf({ roots: resultsOf(node), nodes: new Set([node]) });
+    work = this.#byText.get(text);
+    if (!work) this.#byText.set(text, work = ownWork(node));
+    this.#known.set(node, work);
     return work;
   }
 }

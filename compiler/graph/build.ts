@@ -5,7 +5,7 @@
  * current for the length of one synchronous call (tracing a model, growing a gradient); there is no other global.
  */
 
-import { callerOrigin, type Origin, ShapeError } from "../errors.ts";
+import { callerOrigin, CapturedOrigin, type Origin, ShapeError } from "../errors.ts";
 import { type Shape, showShape } from "./dim.ts";
 import type { Node, TensorType } from "./node.ts";
 import { Tensor } from "./node.ts";
@@ -23,8 +23,8 @@ const maxOrigins = 4;
 
 export class GraphBuilder {
   readonly nodes: Node[] = [];
-  /** Where in the user's source a node was asked for. */
-  readonly origins = new Map<Node, Origin[]>();
+  /** Where in the user's source a node was asked for; most are never looked at. */
+  readonly #origins = new Map<Node, CapturedOrigin[]>();
   /** The scope path a node was first made in. */
   readonly scopes = new Map<Node, string>();
   readonly #table = new Map<string, Node>();
@@ -40,7 +40,7 @@ export class GraphBuilder {
   readonly fusions = new Map<Node, Fusion>();
   #fusion: Fusion | undefined;
   /** Where new nodes come from while a pass makes them for an older node; undefined: look at the caller. */
-  #onBehalf: readonly Origin[] | undefined;
+  #onBehalf: readonly CapturedOrigin[] | undefined;
 
   /** Makes this builder current while `f` runs. */
   use<T>(f: () => T): T {
@@ -86,7 +86,7 @@ export class GraphBuilder {
   /** Runs `f`, whose nodes serve `node` (of builder `from`): its source lines and its scope are theirs. */
   onBehalfOf<T>(node: Node, f: () => T, from: GraphBuilder = this): T {
     const before = this.#onBehalf;
-    this.#onBehalf = from.origins.get(node) ?? [];
+    this.#onBehalf = from.#origins.get(node) ?? [];
     try {
       return this.at(from.scopes.get(node) ?? "", f);
     } finally {
@@ -97,8 +97,7 @@ export class GraphBuilder {
   /** Runs `f`, whose nodes all come from the line that is calling: one look at the stack serves them all. */
   fromHere<T>(f: () => T): T {
     if (this.#onBehalf) return f();
-    const origin = callerOrigin();
-    this.#onBehalf = origin ? [origin] : [];
+    this.#onBehalf = [new CapturedOrigin()];
     try {
       return f();
     } finally {
@@ -197,19 +196,24 @@ export class GraphBuilder {
       if (this.#checkpoint !== "") this.checkpoints.set(node, this.#checkpoint);
     }
     if (this.#fusion && !this.fusions.has(node)) this.fusions.set(node, this.#fusion);
-    if (this.#onBehalf) { for (const origin of this.#onBehalf) this.#remember(node, origin); }
-    else this.#remember(node, callerOrigin());
+    this.#remember(node);
     return node;
   }
 
-  #remember(node: Node, origin: Origin | undefined): void {
-    if (!origin) return;
-    const known = this.origins.get(node);
-    if (!known) this.origins.set(node, [origin]);
-    else if (
-      known.length < maxOrigins && !known.some((o) => o.file === origin.file && o.line === origin.line)
-    ) {
-      known.push(origin);
+  /** Where in the user's source a node was asked for: several places where equal nodes were. */
+  originsOf(node: Node): readonly Origin[] {
+    const found: Origin[] = [];
+    for (const { origin } of this.#origins.get(node) ?? []) {
+      if (origin && !found.some((o) => o.file === origin.file && o.line === origin.line)) found.push(origin);
+    }
+    return found;
+  }
+
+  #remember(node: Node): void {
+    let known = this.#origins.get(node);
+    if (!known) this.#origins.set(node, known = []);
+    for (const origin of this.#onBehalf ?? (known.length < maxOrigins ? [new CapturedOrigin()] : [])) {
+      if (known.length < maxOrigins && !known.includes(origin)) known.push(origin);
     }
   }
 }

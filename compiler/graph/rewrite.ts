@@ -47,7 +47,7 @@ function blaming<T>(graph: Graph, node: Node, f: () => T): T {
   try {
     return f();
   } catch (error) {
-    const origin = graph.builder.origins.get(node)?.[0];
+    const origin = graph.builder.originsOf(node)[0];
     if (!(error instanceof WeftError) || !origin) throw error;
     const place = graph.builder.scopes.get(node);
     throw new ShapeError(place ? `${error.what} (in ${place})` : error.what, { origin, cause: error });

@@ -9,6 +9,7 @@ export type Phase = "training" | "inference";
 
 /** Decides every `whenTraining`. Before the gradient: what is not taken must have none. */
 export function resolvePhase(graph: Graph, phase: Phase): Graph {
+  if (!graph.nodes.some((n) => n.op === phaseOp)) return withoutIdleWrites(graph);
   const resolved = rewriteGraph(graph, (node, [training, inference]) => {
     if (node.op !== phaseOp) return undefined;
     return [phase === "training" ? training! : inference!];

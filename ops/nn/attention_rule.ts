@@ -63,7 +63,7 @@ function decisionOf(graph: Graph, node: Node, against: string | undefined): Atte
   const { shape } = node.inputs[0]!;
   const because = against ?? `its weights of ${shape.join(" × ")} are never stored`;
   const scope = graph.builder.scopes.get(node);
-  const origin = graph.builder.origins.get(node)?.[0];
+  const origin = graph.builder.originsOf(node)[0];
   const place = [scope, origin && showOrigin(origin)].filter((part) => part).join(", ");
   const what = against === undefined ? "became attention" : "stayed plain";
   return {

@@ -6,7 +6,8 @@
 import { CompileError, ShapeError } from "../../compiler/errors.ts";
 import { cotangents } from "../../compiler/autodiff/gradient.ts";
 import type { GraphBuilder } from "../../compiler/graph/build.ts";
-import { makeGraph, type StateDecl } from "../../compiler/graph/graph.ts";
+import { type Graph, makeGraph, type StateDecl } from "../../compiler/graph/graph.ts";
+import { rewriteGraph } from "../../compiler/graph/rewrite.ts";
 import type { Tensor } from "../../compiler/graph/node.ts";
 import { showType } from "../../compiler/graph/node.ts";
 import { resolvePhase } from "../../compiler/model/erase_markers.ts";
@@ -57,7 +58,7 @@ export function trainStep<
     throw new ShapeError("trainStep: takes an optimizer, such as trainStep(model, adam({ rate: 1e-3 }))");
   }
   // Before the gradient, which would read the weights of plain attention and so keep them in memory.
-  const { graph, decisions } = recognizeAttention(resolvePhase(model.traced, "training"));
+  const { graph, decisions } = recognizeAttention(ownGraph(model.traced));
   const loss = graph.outputs["loss"];
   if (!loss) {
     const names = Object.keys(graph.outputs).map((name) => `"${name}"`).join(", ");
@@ -122,4 +123,10 @@ function update(builder: GraphBuilder, optimizer: Optimizer, trained: readonly T
   });
   trained.forEach(({ state }, i) => setState(state.tensor, cast(updated[i]!, state.tensor.dtype)));
   setState(step, add(step, 1));
+}
+
+/** The graph for training, with a builder of its own: the model's stays as it is. */
+function ownGraph(traced: Graph): Graph {
+  const resolved = resolvePhase(traced, "training");
+  return resolved.builder === traced.builder ? rewriteGraph(resolved) : resolved;
 }

@@ -103,7 +103,7 @@ Deno.test("bindSizes() replaces names by numbers, and keeps lines, scopes and na
   assert.deepEqual(bound.outputs["y"]!.shape, [6, 4]);
   const node = bound.outputs["y"]!.node;
   assert.equal(bound.builder.scopes.get(node), "inner");
-  assert.match(bound.builder.origins.get(node)![0]!.file, /model_test\.ts$/);
+  assert.match(bound.builder.originsOf(node)[0]!.file, /model_test\.ts$/);
 });
 
 Deno.test("rewriteGraph() without a rewriter gives the same graph again", () => {

@@ -7,7 +7,7 @@
  * state has one declaration and at most one write, of its own type.
  */
 
-import type { Origin } from "../errors.ts";
+import type { CapturedOrigin } from "../errors.ts";
 import type { GraphBuilder } from "./build.ts";
 import type { DType, StoredArray } from "./dtype.ts";
 import { type Node, Tensor } from "./node.ts";
@@ -32,14 +32,14 @@ export interface StateDecl {
   readonly path: string;
   readonly role: StateRole;
   readonly initializer: Initializer;
-  readonly origin: Origin | undefined;
+  readonly origin: CapturedOrigin | undefined;
 }
 
 /** At the end of a run the state holds `value`; every read in that run saw the old contents (SEMANTICS §2). */
 export interface StateWrite {
   readonly state: Tensor;
   readonly value: Tensor;
-  readonly origin: Origin | undefined;
+  readonly origin: CapturedOrigin | undefined;
 }
 
 export interface Graph {

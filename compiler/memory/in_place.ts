@@ -75,16 +75,19 @@ export class InPlace {
    */
   overlays(group: Group, free: (tensor: Tensor) => boolean): readonly Overlay[] {
     if (isProgramNode(group.roots[0]!.node)) return [];
+    const alike = (a: Tensor, b: Tensor) =>
+      a.dtype === b.dtype && denseStorage(a).buffer.size === denseStorage(b).buffer.size;
+    const olds = loadsOf(group).filter(free);
+    const values = group.roots.filter((t) => free(t) && olds.some((old) => alike(old, t)));
+    if (values.length === 0) return [];
     const { verdict } = this.#lower(group);
     if (isRefused(verdict)) return [];
     const most = group.roots.length - (verdict.kind === "contraction" ? 1 : 0);
     const found: Overlay[] = [];
-    const olds = loadsOf(group).filter(free);
-    for (const value of group.roots.filter(free)) {
+    for (const value of values) {
       if (found.length === most) break;
       const old = olds.find((t) =>
-        t.dtype === value.dtype && denseStorage(t).buffer.size === denseStorage(value).buffer.size &&
-        found.every((o) => o.old !== t) && this.refusal(group, value, t) === undefined
+        alike(t, value) && found.every((o) => o.old !== t) && this.refusal(group, value, t) === undefined
       );
       if (old) found.push({ value, old });
     }

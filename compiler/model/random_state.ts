@@ -21,7 +21,7 @@ export function withRandomState(traced: Graph): Graph {
     path: randomKeyPath,
     role: "state",
     initializer: ({ seed }) => Uint32Array.of(seed >>> 0, 0),
-    origin: graph.builder.originsOf(key)[0],
+    origin: undefined,
   };
   const value = graph.builder.use(() => graph.builder.at("random", () => advancedKey(tensor)));
   return makeGraph({

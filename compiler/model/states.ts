@@ -5,7 +5,7 @@
  * numbers come from. A path stands for one state.
  */
 
-import { callerOrigin, type Origin, ShapeError, showOrigin } from "../errors.ts";
+import { CapturedOrigin, type Origin, ShapeError, showOrigin } from "../errors.ts";
 import { apply, GraphBuilder } from "../graph/build.ts";
 import { type Shape, showShape } from "../graph/dim.ts";
 import type { DType } from "../graph/dtype.ts";
@@ -115,12 +115,14 @@ export function declareAt(
   const known = states.get(path);
   if (known) {
     throw new ShapeError(
-      `${role}: "${path}" is declared twice${earlier(known.origin)}. Give one another name (or wrap it in ` +
+      `${role}: "${path}" is declared twice${
+        earlier(known.origin?.origin)
+      }. Give one another name (or wrap it in ` +
         `named("…", …)), or use the first tensor again to share it`,
     );
   }
   const tensor = builder.use(() => apply(stateOp, [], { path, shape, dtype, role }));
-  states.set(path, { tensor, path, role, initializer, origin: callerOrigin() });
+  states.set(path, { tensor, path, role, initializer, origin: new CapturedOrigin() });
   return tensor;
 }
 
@@ -163,12 +165,12 @@ export function setState<S extends Shape, D extends DType>(
   if (known) {
     throw new ShapeError(
       `setState: "${path}" is written twice in one program${
-        earlier(known.origin)
+        earlier(known.origin?.origin)
       }. A state has one new value per ` +
         "run: combine the two values first",
     );
   }
-  writes.set(path, { state, value, origin: callerOrigin() });
+  writes.set(path, { state, value, origin: new CapturedOrigin() });
 }
 
 const earlier = (origin: Origin | undefined): string => origin ? `; first at ${showOrigin(origin)}` : "";

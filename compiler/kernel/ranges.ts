@@ -56,6 +56,13 @@ const literalOf = (instr: Instr): number | undefined =>
 /** Larger coefficients are left alone, so that sums of products stay exact in f64. */
 const tooLarge = 2 ** 40;
 
+/** The same with ends that the atom can take: a multiple of 4 up to 35 goes up to 32. */
+const snapped = (facts: AtomFacts): AtomFacts => {
+  const { lo, hi, multiple } = facts;
+  if (multiple <= 1) return facts;
+  return { ...facts, lo: multiple * Math.ceil(lo / multiple), hi: multiple * Math.floor(hi / multiple) };
+};
+
 export class Ranges {
   readonly #kernel: Kernel;
   readonly #params: ReadonlyMap<string, ParamDecl>;
@@ -304,9 +311,11 @@ export class Ranges {
     const askedBefore = this.#asked;
     this.#asked = Infinity;
     this.#open.set(name, own);
-    const facts = definition.kind === "quotient"
-      ? this.#quotientFacts(variable(name), definition.of, definition.divisor)
-      : this.#valueFacts(variable(name), definition.instr, definition.component);
+    const facts = snapped(
+      definition.kind === "quotient"
+        ? this.#quotientFacts(variable(name), definition.of, definition.divisor)
+        : this.#valueFacts(variable(name), definition.instr, definition.component),
+    );
     this.#open.delete(name);
     known.set(name, facts);
     if (this.#asked < own) this.#provisional.push({ known, name });
@@ -384,13 +393,14 @@ export class Ranges {
     const { lo } = this.#bounds(first);
     const { hi } = this.#bounds(end);
     const length = subtract(end, first);
-    // Where steps fill the loop exactly, the last value is a whole step below the end.
+    const multiple = gcd(this.#multipleOf(first), step);
+    // Where steps fill the loop exactly, the last value is a whole step below the end; else as far as both are multiples.
     const fills = this.#multipleOf(length) % step === 0;
-    const last = fills ? step : 1;
+    const last = fills ? step : Math.max(1, gcd(multiple, this.#multipleOf(end)));
     return {
       lo,
       hi: isConstant(first) ? lo + Math.floor((hi - 1 - lo) / step) * step : hi - last,
-      multiple: gcd(this.#multipleOf(first), step),
+      multiple,
       facts: [subtract(first, self), plus(subtract(self, end), last)],
     };
   }

@@ -247,6 +247,21 @@ Deno.test("Ranges tell that a loop by fours stays four below its end, if its len
   });
 });
 
+Deno.test("Ranges know that a loop over multiples ends at one, though its steps don't fill it", () => {
+  const ranges = new Ranges(kernel);
+  const v = loopVar();
+  // 0, 4, 8 or 12, and every sixteenth from there on.
+  ranges.inLoop({ variable: v, from: mul(lane, int(4)), to: int(36), step: 16 }, () => {
+    assert.deepEqual(ranges.range(v), { lo: 0, hi: 32 });
+    // A column of 36 rows of 36: the group adds what is no multiple of anything.
+    assert(ranges.within(add(group, mul(add(v, int(3)), int(36))), 0, 36 * 36 - 1));
+  });
+  const w = loopVar();
+  ranges.inLoop({ variable: w, from: mul(lane, int(4)), to: n, step: 16 }, () => {
+    assert(ranges.within(sub(n, w), 4, 40));
+  });
+});
+
 Deno.test("Ranges let a select bound what it guards", () => {
   const ranges = new Ranges(kernel);
   const i = add(mul(group, int(100)), lane);

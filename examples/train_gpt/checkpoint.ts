@@ -26,12 +26,22 @@ const SHAPING = ["context", "layers", "heads", "width", "biases", "tied"] as con
 
 export const checkpointPath = (out: string): string => join(out, FILE);
 
+/** Makes the folder that results go to, and sees that it takes files: before the work, and not after it. */
+export async function openFolder(out: string): Promise<void> {
+  try {
+    await Deno.mkdir(out, { recursive: true });
+    await Deno.remove(await Deno.makeTempFile({ dir: out }));
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    throw new UsageError(`--out ${out} can't be written to: ${error.message}.`);
+  }
+}
+
 export async function saveCheckpoint(
   state: State,
   { step, options, symbols }: Omit<Checkpoint, "path">,
   losses: readonly LossPoint[],
 ): Promise<void> {
-  await Deno.mkdir(options.out, { recursive: true });
   const { resume: _resume, report: _report, ...kept } = options;
   const metadata = { step: String(step), options: JSON.stringify(kept), symbols: JSON.stringify(symbols) };
   await state.save(checkpointPath(options.out), metadata);

@@ -12,7 +12,7 @@ import {
   warmupCosine,
 } from "../../mod.ts";
 import { gpt, type GptOptions } from "../gpt.ts";
-import { type Checkpoint, readLosses, saveCheckpoint } from "./checkpoint.ts";
+import { type Checkpoint, openFolder, readLosses, saveCheckpoint } from "./checkpoint.ts";
 import { lossCurve, type LossPoint } from "./curve.ts";
 import { Batches, type Corpus, readCorpus } from "./data.ts";
 import { LateLosses } from "./late_losses.ts";
@@ -38,6 +38,7 @@ export async function train(
 ): Promise<Outcome> {
   const corpus = await readCorpus(options.text);
   checkCorpus(corpus, options, checkpoint);
+  if (!options.report) await openFolder(options.out);
   using device = await openDevice({ device: options.device });
   const shape = shapeOf(options, corpus.symbols.length);
   const { batch, context, seed, steps } = options;

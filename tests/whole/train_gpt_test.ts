@@ -158,6 +158,17 @@ Deno.test("a checkpoint is refused where it doesn't fit, in sentences", async ()
   });
 });
 
+Deno.test("a folder that can't be written to is refused before a step is done", async () => {
+  using folder = runFolder();
+  // A file is in the way.
+  for (const out of [folder.text, join(folder.text, "below")]) {
+    const refused = train(tinyOptions(folder, { device: "cpu", out }), undefined, never);
+    await assert.rejects(refused, (error: Error) => {
+      return error instanceof UsageError && error.message.startsWith(`--out ${out} can't be written to: `);
+    });
+  }
+});
+
 Deno.test("Ctrl-C saves a checkpoint, from which the next run goes on", async () => {
   using folder = runFolder();
   const { out, text } = tinyOptions(folder);

@@ -2,11 +2,11 @@
 
 import assert from "node:assert/strict";
 import { compileGraph, policies } from "../../compiler/compile.ts";
-import type { StoredArray } from "../../compiler/graph/dtype.ts";
 import { type Target, testTarget } from "../../compiler/target.ts";
 import { openDevice } from "../../runtime/device.ts";
 import { load } from "../../runtime/executable.ts";
 import { broken, joinedConventions, outputName } from "../support/convention_cases.ts";
+import { stored } from "../support/stored.ts";
 
 const device = await openDevice({ device: "webgpu" });
 const { limits, features, quirks } = device.target;
@@ -23,9 +23,3 @@ cases.forEach(({ convention }, at) => {
     assert.equal(broken(convention, got), undefined);
   });
 });
-
-function stored(dtype: string, values: ArrayLike<number>): StoredArray {
-  if (dtype === "i32") return Int32Array.from(values);
-  if (dtype === "u32") return Uint32Array.from(values);
-  return dtype === "bool" ? Uint8Array.from(values) : Float32Array.from(values);
-}

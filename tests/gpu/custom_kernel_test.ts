@@ -37,6 +37,7 @@ import {
   transpose,
 } from "../../mod.ts";
 import type { Inputs } from "../../compiler/model/input.ts";
+import { assertClose } from "../support/differentiate.ts";
 import { openTint } from "../support/tint.ts";
 
 const device = await openDevice({ device: "webgpu" });
@@ -69,16 +70,6 @@ async function assertTintAccepts({ program }: Compiled): Promise<void> {
     const complaint = await tint.complaint(wgsl);
     assert.equal(complaint, undefined, `${complaint}\n${wgsl}`);
   }
-}
-
-function assertNear(found: readonly number[], wanted: ArrayLike<number>, tolerance = 1e-5): void {
-  assert.equal(found.length, wanted.length);
-  found.forEach((x, i) =>
-    assert.ok(
-      Math.abs(x - wanted[i]!) <= tolerance * (1 + Math.abs(wanted[i]!)),
-      `${i}: ${x}, not ${wanted[i]}`,
-    )
-  );
 }
 
 /** x · sigmoid(b·x), with a factor b for each column. */
@@ -127,13 +118,13 @@ Deno.test("a custom kernel computes forward and backward among fused kernels as 
   const sizes = { n: 12 };
   const custom = await run(withGradient(true), { x: ramp(96), b: ramp(8) }, sizes);
   const plain = await run(withGradient(false), { x: ramp(96), b: ramp(8) }, sizes);
-  for (const name of ["y", "dx", "db"]) assertNear(custom.outputs[name]!, plain.outputs[name]!);
+  for (const name of ["y", "dx", "db"]) assertClose(custom.outputs[name]!, plain.outputs[name]!, 1e-5);
   const labels = custom.compiled.kernels.map(({ label }) => label);
   assert.equal(labels.filter((label) => label === "customKernel(swish)").length, 1);
   assert.ok(labels.length <= 6, labels.join("; "));
 
   const inNet = await run(net(true), feeds, { batch: 12 });
-  assertNear(inNet.outputs["y"]!, (await run(net(false), feeds, { batch: 12 })).outputs["y"]!);
+  assertClose(inNet.outputs["y"]!, (await run(net(false), feeds, { batch: 12 })).outputs["y"]!, 1e-5);
 });
 
 Deno.test("a training step with a custom kernel learns what the same step in plain ops learns, and verifies", async () => {
@@ -149,7 +140,7 @@ Deno.test("a training step with a custom kernel learns what the same step in pla
     return found;
   };
   const custom = await losses(true);
-  assertNear(custom, await losses(false), 1e-4);
+  assertClose(custom, await losses(false), 1e-4);
   assert.ok(custom.at(-1)! < 0.9 * custom[0]!, custom.join());
 });
 
@@ -180,10 +171,10 @@ Deno.test("inputs may be views, constants and one tensor twice: each is dense wh
   const x = ramp(15);
   const { outputs } = await run(turned, { x });
   const columns = Array.from({ length: 15 }, (_, i) => x[i % 3 * 5 + Math.floor(i / 3)]!);
-  assertNear(outputs["turned"]!, [...columns.map((v) => v + 1), ...columns]);
+  assertClose(outputs["turned"]!, [...columns.map((v) => v + 1), ...columns], 1e-5);
   const twice = [...x.map((v) => v + 2), ...x];
-  assertNear(outputs["twice"]!, twice);
-  assertNear(outputs["joined"]!, [...twice, ...twice]);
+  assertClose(outputs["twice"]!, twice, 1e-5);
+  assertClose(outputs["joined"]!, [...twice, ...twice], 1e-5);
 });
 
 Deno.test("workgroup memory, barriers and grids of two dimensions work as WGSL says", async () => {
@@ -219,7 +210,7 @@ Deno.test("workgroup memory, barriers and grids of two dimensions work as WGSL s
     return { custom: tiled({ a, b }).c, plain: matmul(a, b) };
   });
   const { outputs } = await run(product, { a: ramp(19 * 21), b: ramp(21 * 35) });
-  assertNear(outputs["custom"]!, outputs["plain"]!, 1e-4);
+  assertClose(outputs["custom"]!, outputs["plain"]!, 1e-4);
 });
 
 Deno.test("a grid beyond 65,535 workgroups is folded, and the text sees the one that was asked for", async () => {
@@ -317,7 +308,7 @@ Deno.test("every dtype is bound as documented, and vectors and halves are", asyn
   });
   const x = ramp(12);
   const { outputs } = await run(net, { x, i: Int32Array.from({ length: 12 }, (_, k) => k) });
-  assertNear(outputs["doubled"]!, x.map((v) => 2 * v));
+  assertClose(outputs["doubled"]!, x.map((v) => 2 * v), 1e-5);
   assert.deepEqual(outputs["moved"], [-1, -1, 1, 1, 3, 3, 5, 5, 7, 7, 9, 9]);
   assert.deepEqual(outputs["flipped"], [...x].map((v) => v > 0 ? 0 : 1));
 });
@@ -356,7 +347,7 @@ Deno.test("a tensor without elements is bound as zeros", async () => {
   });
   const net = model({ x: input(["n"], "f32"), more: input(["m"], "f32") }, (given) => both(given));
   const feeds = { x: ramp(3), more: new Float32Array(0) };
-  assertNear((await run(net, feeds, { n: 3, m: 0 })).outputs["y"]!, ramp(3));
+  assertClose((await run(net, feeds, { n: 3, m: 0 })).outputs["y"]!, ramp(3), 1e-5);
   assert.deepEqual((await run(net, { x: feeds.more, more: feeds.x }, { n: 0, m: 3 })).outputs["y"], []);
 });
 

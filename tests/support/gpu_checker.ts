@@ -5,7 +5,7 @@
  */
 
 import { emitWgsl } from "../../compiler/emit/wgsl.ts";
-import type { DType, StoredArray } from "../../compiler/graph/dtype.ts";
+import type { StoredArray } from "../../compiler/graph/dtype.ts";
 import { type Target, testTarget } from "../../compiler/target.ts";
 import { type Device, openDevice } from "../../runtime/device.ts";
 import { type Executable, load } from "../../runtime/executable.ts";
@@ -13,6 +13,7 @@ import { verifyKernels, type Way } from "./check_cases.ts";
 import { compileCase, complaintOf, type SampleCase } from "./compile_samples.ts";
 import { joinPrograms } from "./join_programs.ts";
 import { leavePipelineTimes, type PipelineTime } from "./pipeline_times.ts";
+import { stored } from "./stored.ts";
 import { timedGpu } from "./timed_gpu.ts";
 import { openTint, type Tint } from "./tint.ts";
 
@@ -135,10 +136,4 @@ async function resultsOf(
   });
   await Promise.all([...outputs, ...states]);
   return results;
-}
-
-function stored(dtype: DType, values: ArrayLike<number>): StoredArray {
-  if (dtype === "i32") return Int32Array.from(values);
-  if (dtype === "u32") return Uint32Array.from(values);
-  return dtype === "bool" ? Uint8Array.from(values) : Float32Array.from(values);
 }

@@ -1,9 +1,12 @@
 /** A random number in [0, 1). */
 export type Random = () => number;
 
-/** The same sequence for the same seed (mulberry32, Tommy Ettinger, public domain). */
-export function randomOf(seed: number): Random {
-  let state = Math.imul(seed, 0x9e3779b9) >>> 0;
+/** The same sequence for the same seed, and one far from those of its neighbors. */
+export const randomOf = (seed: number): Random => mulberry32(Math.imul(seed, 0x9e3779b9));
+
+/** Mulberry32 (Tommy Ettinger, public domain) from a state of 32 bits. */
+export function mulberry32(first: number): Random {
+  let state = first >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;
     let t = state;

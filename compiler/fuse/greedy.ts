@@ -12,14 +12,12 @@
  * only nodes before it; the second checks.
  */
 
-import { type Graph, resultsOf } from "../graph/graph.ts";
+import { consumersOf, demanded, type Graph, resultsOf } from "../graph/graph.ts";
 import type { Node } from "../graph/node.ts";
 import type { Tensor } from "../graph/node.ts";
 import {
-  consumersOf,
   type Cover,
   type Decision,
-  demanded,
   type Group,
   isFree,
   isLeaf,

@@ -53,24 +53,6 @@ export const isTrivial = (node: Node): boolean => node.op.view === true || isFre
 
 export const isProgramNode = (node: Node): boolean => !isLeaf(node) && isProgram(node.op.lower);
 
-/** What a graph must have in memory at the end: outputs and the new contents of states. */
-export function demanded(graph: Graph): ReadonlySet<string> {
-  return new Set([...Object.values(graph.outputs), ...graph.writes.map((w) => w.value)].map((t) => t.key));
-}
-
-/** Users of each node, in graph order. */
-export function consumersOf(graph: Graph): ReadonlyMap<Node, readonly Node[]> {
-  const users = new Map<Node, Node[]>();
-  for (const node of graph.nodes) {
-    for (const producer of new Set(node.inputs.map((t) => t.node))) {
-      const list = users.get(producer);
-      if (list) list.push(node);
-      else users.set(producer, [node]);
-    }
-  }
-  return users;
-}
-
 /** Tensors that a group loads: inputs of its nodes that it does not compute. */
 export function loadsOf(group: Pick<Group, "nodes">): Tensor[] {
   const loads = new Map<string, Tensor>();

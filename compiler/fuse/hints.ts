@@ -7,9 +7,9 @@
 
 import { CompileError } from "../errors.ts";
 import type { Fusion } from "../graph/build.ts";
-import { type Graph, resultsOf } from "../graph/graph.ts";
+import { demanded, type Graph, resultsOf } from "../graph/graph.ts";
 import type { Node, Tensor } from "../graph/node.ts";
-import { type Cover, type Decision, demanded, isLeaf, isProgramNode, isTrivial } from "./group.ts";
+import { type Cover, type Decision, isLeaf, isProgramNode, isTrivial } from "./group.ts";
 import type { Judge } from "./judge.ts";
 import { isRefused } from "./legal.ts";
 

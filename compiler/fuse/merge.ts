@@ -6,10 +6,10 @@
  * for the other alone is then no result any more: a row's scalars stay in the kernel that needs them.
  */
 
-import type { Graph } from "../graph/graph.ts";
+import { demanded, type Graph } from "../graph/graph.ts";
 import type { Node, Tensor } from "../graph/node.ts";
 import { deviceBytes } from "../graph/dtype.ts";
-import { type Cover, type Decision, demanded, type Group, isProgramNode, loadsOf } from "./group.ts";
+import { type Cover, type Decision, type Group, isProgramNode, loadsOf } from "./group.ts";
 import { bindingsOf, expectedStorage } from "./expected_storage.ts";
 import { Judge } from "./judge.ts";
 import { isRefused } from "./legal.ts";

@@ -3,17 +3,9 @@
  * policy to the same rules.
  */
 
-import type { Graph } from "../graph/graph.ts";
+import { consumersOf, demanded, type Graph } from "../graph/graph.ts";
 import type { TargetLimits } from "../target.ts";
-import {
-  consumersOf,
-  type Cover,
-  demanded,
-  type Group,
-  isLeaf,
-  isProgramNode,
-  storedResults,
-} from "./group.ts";
+import { type Cover, type Group, isLeaf, isProgramNode, storedResults } from "./group.ts";
 import type { CostModel } from "./worthwhile.ts";
 
 export interface FusionOptions {

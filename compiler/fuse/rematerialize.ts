@@ -9,11 +9,10 @@
  * Copies carry an instance number, so that interning keeps them apart (SEMANTICS §1).
  */
 
-import type { Graph } from "../graph/graph.ts";
-import { resultsOf } from "../graph/graph.ts";
+import { consumersOf, demanded, type Graph, resultsOf } from "../graph/graph.ts";
 import type { Node, Tensor } from "../graph/node.ts";
 import { rewriteGraph } from "../graph/rewrite.ts";
-import { consumersOf, demanded, isLeaf, isProgramNode } from "./group.ts";
+import { isLeaf, isProgramNode } from "./group.ts";
 import type { OwnWorks } from "./own_work.ts";
 import { bytesOfNode, type CostModel } from "./worthwhile.ts";
 

@@ -9,9 +9,9 @@
  */
 
 import { CompileError } from "../errors.ts";
-import type { Graph } from "../graph/graph.ts";
+import { demanded, type Graph } from "../graph/graph.ts";
 import type { Node } from "../graph/node.ts";
-import { type Cover, demanded, type Group, isLeaf, isProgramNode, loadsOf } from "./group.ts";
+import { type Cover, type Group, isLeaf, isProgramNode, loadsOf } from "./group.ts";
 
 export function verifyCover(graph: Graph, cover: Cover, policy: string): void {
   const fail = (message: string): never => {

@@ -76,3 +76,21 @@ export function makeGraph(parts: Omit<Graph, "nodes">): Graph {
 
 /** All results of a node. */
 export const resultsOf = (node: Node): readonly Tensor[] => node.types.map((_, i) => new Tensor(node, i));
+
+/** What a graph must have in memory at the end: outputs and the new contents of states. */
+export function demanded(graph: Graph): ReadonlySet<string> {
+  return new Set([...Object.values(graph.outputs), ...graph.writes.map((w) => w.value)].map((t) => t.key));
+}
+
+/** Users of each node, in graph order. */
+export function consumersOf(graph: Graph): ReadonlyMap<Node, readonly Node[]> {
+  const users = new Map<Node, Node[]>();
+  for (const node of graph.nodes) {
+    for (const producer of new Set(node.inputs.map((t) => t.node))) {
+      const list = users.get(producer);
+      if (list) list.push(node);
+      else users.set(producer, [node]);
+    }
+  }
+  return users;
+}

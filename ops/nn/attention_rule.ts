@@ -10,7 +10,7 @@
 
 import { showOrigin } from "../../compiler/errors.ts";
 import { applyAll } from "../../compiler/graph/build.ts";
-import type { Graph } from "../../compiler/graph/graph.ts";
+import { consumersOf, demanded, type Graph, resultsOf } from "../../compiler/graph/graph.ts";
 import type { Node } from "../../compiler/graph/node.ts";
 import { rewriteGraph } from "../../compiler/graph/rewrite.ts";
 import { attentionOp } from "./attention.ts";
@@ -33,17 +33,15 @@ export interface RecognizedAttention {
 
 /** The graph with `attention` in the place of its plain form; the same graph where there is none. */
 export function recognizeAttention(graph: Graph): RecognizedAttention {
-  const users = usersOf(graph);
-  const demanded = new Set(
-    [...Object.values(graph.outputs), ...graph.writes.map((w) => w.value)].map((t) => t.node),
-  );
+  const users = consumersOf(graph);
+  const wanted = demanded(graph);
   const decisions: AttentionDecision[] = [];
   const found = new Set<Node>();
   for (const node of graph.nodes) {
     if (node.op.name !== "matmul") continue;
     const match = matchAttention(node.inputs[0]!, node.inputs[1]!);
     if (!match) continue;
-    const because = isNearMiss(match) ? match.near : usedElsewhere(node, match, users, demanded);
+    const because = isNearMiss(match) ? match.near : usedElsewhere(node, match, users, wanted);
     if (because === undefined) found.add(node);
     decisions.push(decisionOf(graph, node, because));
   }
@@ -79,26 +77,16 @@ function usedElsewhere(
   end: Node,
   { steps }: AttentionMatch,
   users: ReadonlyMap<Node, readonly Node[]>,
-  demanded: ReadonlySet<Node>,
+  wanted: ReadonlySet<string>,
 ): string | undefined {
   for (const step of steps) {
-    if (demanded.has(step)) return `its ${step.op.name} of ${step.types[0]!.shape.join(" × ")} is an output`;
+    if (resultsOf(step).some((t) => wanted.has(t.key))) {
+      return `its ${step.op.name} of ${step.types[0]!.shape.join(" × ")} is an output`;
+    }
     const other = users.get(step)?.find((user) => user !== end && !steps.has(user));
     if (other) {
       return `its ${step.op.name} of ${step.types[0]!.shape.join(" × ")} also goes into ${other.op.name}`;
     }
   }
   return undefined;
-}
-
-function usersOf(graph: Graph): ReadonlyMap<Node, readonly Node[]> {
-  const users = new Map<Node, Node[]>();
-  for (const node of graph.nodes) {
-    for (const { node: producer } of node.inputs) {
-      const list = users.get(producer);
-      if (list) list.push(node);
-      else users.set(producer, [node]);
-    }
-  }
-  return users;
 }

@@ -8,13 +8,13 @@
 
 import type { Graph } from "../graph/graph.ts";
 import { type Node, showType, type Tensor } from "../graph/node.ts";
+import { numbered } from "../graph/print.ts";
 import type { Cover } from "./group.ts";
 
 export function printCover(graph: Graph, { groups, decisions }: Cover): string {
-  const numbers = new Map(graph.nodes.map((node, i) => [node, i]));
-  const show = (node: Node) => `%${numbers.get(node)} ${node.op.name}`;
-  const result = (t: Tensor) =>
-    `%${numbers.get(t.node)}${t.result === 0 ? "" : `.${t.result}`} ${showType(t)}`;
+  const name = numbered(graph);
+  const show = (node: Node) => `${name({ node, result: 0 })} ${node.op.name}`;
+  const result = (t: Tensor) => `${name(t)} ${showType(t)}`;
   const lines = groups.map(({ id, nodes, roots }) => {
     const computed = [...nodes].sort((a, b) => a.id - b.id).map(show).join(", ");
     return `group ${id}: ${computed} -> ${roots.map(result).join(", ")}`;

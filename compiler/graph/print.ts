@@ -30,10 +30,9 @@ export interface PrintOptions {
  * ```
  */
 export function printGraph(graph: Graph, { scopes = true }: PrintOptions = {}): string {
-  const numbers = new Map(graph.nodes.map((node, i) => [node, i]));
-  const show = (t: Tensor) => `%${numbers.get(t.node)}${t.result === 0 ? "" : `.${t.result}`}`;
-  const lines = graph.nodes.map((node) => {
-    const words = [`%${numbers.get(node)} =`, node.op.name, ...node.inputs.map(show), ...attributes(node)];
+  const show = numbered(graph);
+  const lines = graph.nodes.map((node, i) => {
+    const words = [`%${i} =`, node.op.name, ...node.inputs.map(show), ...attributes(node)];
     if (node.instance !== 0) words.push(`instance=${node.instance}`);
     const scope = scopes && graph.builder.scopes.get(node);
     return `${words.join(" ")} : ${node.types.map(showType).join(", ")}${scope ? `  # ${scope}` : ""}`;
@@ -41,6 +40,12 @@ export function printGraph(graph: Graph, { scopes = true }: PrintOptions = {}): 
   for (const { state, value } of graph.writes) lines.push(`write ${show(state)} <- ${show(value)}`);
   const outputs = Object.entries(graph.outputs).map(([name, t]) => `${name}=${show(t)}`);
   return [...lines, `return ${outputs.join(" ")}`].join("\n") + "\n";
+}
+
+/** What texts call a tensor of the graph: its node's position, and which result of several it is (`%3.1`). */
+export function numbered(graph: Graph): (t: Pick<Tensor, "node" | "result">) => string {
+  const numbers = new Map(graph.nodes.map((node, i) => [node, i]));
+  return ({ node, result }) => `%${numbers.get(node)}${result === 0 ? "" : `.${result}`}`;
 }
 
 /** Attributes as `name=value`; shape and dtype only where the type does not say them. */

@@ -8,16 +8,16 @@
 
 import { labelOf } from "../fuse/group.ts";
 import type { Graph } from "../graph/graph.ts";
+import { numbered } from "../graph/print.ts";
 import type { Placement } from "./placement.ts";
 import type { Packing } from "./pack.ts";
 
 export function printPlacement(graph: Graph, { order, copies, storage }: Placement): string {
-  const numbers = new Map(graph.nodes.map((node, i) => [node, i]));
+  const name = numbered(graph);
   const lines = order.map((group) => {
     const places = group.roots.map((t) => {
       const { buffer, offset } = storage(t);
-      return `%${numbers.get(t.node)}${t.result === 0 ? "" : `.${t.result}`} in "${buffer.name}"` +
-        (offset === 0 ? "" : ` +${offset}`);
+      return `${name(t)} in "${buffer.name}"${offset === 0 ? "" : ` +${offset}`}`;
     });
     return `${labelOf(graph, group)} -> ${places.join(", ")}`;
   });

@@ -8,7 +8,7 @@
 import { ShapeError } from "../compiler/errors.ts";
 import type { DType } from "../compiler/graph/dtype.ts";
 import { type Shape, showShape } from "../compiler/graph/dim.ts";
-import { checkTensor } from "../compiler/graph/build.ts";
+import { checkTensor } from "../compiler/graph/check_tensor.ts";
 import { Tensor } from "../compiler/graph/node.ts";
 import { scalar } from "./leaves.ts";
 import { broadcastTo } from "./views/broadcast.ts";

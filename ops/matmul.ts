@@ -1,7 +1,8 @@
 import { ShapeError } from "../compiler/errors.ts";
 import { type DType, hostArray } from "../compiler/graph/dtype.ts";
 import { sameShape, type Shape, showShape } from "../compiler/graph/dim.ts";
-import { apply, checkTensor } from "../compiler/graph/build.ts";
+import { apply } from "../compiler/graph/build.ts";
+import { checkTensor } from "../compiler/graph/check_tensor.ts";
 import type { Tensor } from "../compiler/graph/node.ts";
 import type { Inner, Product, SameDType } from "../compiler/model/shape_types.ts";
 import { broadcastShapes, sameDType } from "./broadcast.ts";

@@ -6,6 +6,7 @@
  */
 
 import { callerOrigin, CapturedOrigin, type Origin, ShapeError } from "../errors.ts";
+import { checkTensor } from "./check_tensor.ts";
 import { type Shape, showShape } from "./dim.ts";
 import type { Node, TensorType } from "./node.ts";
 import { Tensor } from "./node.ts";
@@ -216,26 +217,6 @@ export class GraphBuilder {
       if (known.length < maxOrigins && !known.includes(origin)) known.push(origin);
     }
   }
-}
-
-/** What users hand over untyped, or cast: said here once for all ops. */
-export function checkTensor(op: string, operand: unknown, position?: number): void {
-  if (operand instanceof Tensor) return;
-  const hint = typeof operand === "function"
-    ? "; a layer is called on a tensor first: layer(x)"
-    : operand instanceof Promise
-    ? "; a model is traced in one go and cannot await"
-    : typeof operand === "number" || Array.isArray(operand) || ArrayBuffer.isView(operand)
-    ? "; use constant(values, shape) or full(shape, value)"
-    : "";
-  const what = operand === null || typeof operand !== "object"
-    ? operand === undefined || operand === null ? String(operand) : `a ${typeof operand}`
-    : Array.isArray(operand)
-    ? "an array"
-    : `an object of class ${operand.constructor?.name ?? "unknown"}`;
-  throw new ShapeError(
-    `${op}: operand${position === undefined ? "" : ` ${position}`} is ${what}, not a tensor${hint}`,
-  );
 }
 
 /** A size that is a number is one of elements; those with names are checked when they are bound. */

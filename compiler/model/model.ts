@@ -8,6 +8,7 @@
 import { callerOrigin, ShapeError } from "../errors.ts";
 import { apply, GraphBuilder } from "../graph/build.ts";
 import { substituteSizes } from "../graph/bind.ts";
+import { noTensor } from "../graph/check_tensor.ts";
 import { bindDim, type Dim, isDimName, type Shape } from "../graph/dim.ts";
 import { dtypes } from "../graph/dtype.ts";
 import { type Graph, inputName, makeGraph, type StateDecl, type StateWrite } from "../graph/graph.ts";
@@ -224,11 +225,7 @@ function checkRecord(outputs: unknown): Outputs {
 function checkOutput(builder: GraphBuilder, name: string, output: unknown): void {
   const origin = callerOrigin();
   if (!(output instanceof Tensor)) {
-    throw new ShapeError(
-      `model: the output "${name}" is a ${typeof output}, not a tensor; the values of ops are outputs, and constant(…) ` +
-        "makes a tensor of numbers",
-      { origin },
-    );
+    throw new ShapeError(`model: the output "${name}" is ${noTensor(output)}`, { origin });
   }
   if (builder.nodes[output.node.id] !== output.node) {
     throw new ShapeError(

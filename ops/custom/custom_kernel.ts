@@ -2,6 +2,7 @@
 
 import { callerOrigin, ShapeError } from "../../compiler/errors.ts";
 import { applyAll, GraphBuilder } from "../../compiler/graph/build.ts";
+import { noTensor } from "../../compiler/graph/check_tensor.ts";
 import { isDimName } from "../../compiler/graph/dim.ts";
 import { Tensor } from "../../compiler/graph/node.ts";
 import type { Extent } from "../../compiler/kernel/raw.ts";
@@ -232,6 +233,6 @@ function operandsOf({ label, inputs }: Definition, given: Readonly<Record<string
   if (unknown !== undefined) fail(`has no input "${unknown}"`);
   return names.map((name) => {
     const tensor = given[name];
-    return tensor instanceof Tensor ? tensor : fail(`the input "${name}" is ${tensor}, not a tensor`);
+    return tensor instanceof Tensor ? tensor : fail(`the input "${name}" is ${noTensor(tensor)}`);
   });
 }

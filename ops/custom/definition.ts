@@ -6,8 +6,9 @@
 
 import { CompileError, type Origin, ShapeError } from "../../compiler/errors.ts";
 import { hostArray } from "../../compiler/graph/dtype.ts";
+import { noTensor } from "../../compiler/graph/check_tensor.ts";
 import { sameShape } from "../../compiler/graph/dim.ts";
-import { showType, type Tensor } from "../../compiler/graph/node.ts";
+import { showType, Tensor } from "../../compiler/graph/node.ts";
 import type { GradientSite, Op } from "../../compiler/graph/op.ts";
 import type { Extent, RawReference } from "../../compiler/kernel/raw.ts";
 import { planRaw } from "../../compiler/schedule/raw.ts";
@@ -114,7 +115,7 @@ function gradientOf(definition: Definition, site: GradientSite<Attrs>): readonly
   const fail = (message: string): never => {
     throw new ShapeError(`${label}: its gradient ${message}`, { origin });
   };
-  if (typeof given !== "object" || given === null || isTensor(given)) {
+  if (typeof given !== "object" || given === null || given instanceof Tensor) {
     fail(`must give a record of tensors by the names of inputs: ${names(inputs)}`);
   }
   const unknown = Object.keys(given).find((name) => !inputs.some((t) => t.name === name));
@@ -123,16 +124,13 @@ function gradientOf(definition: Definition, site: GradientSite<Attrs>): readonly
     const g = given[name] ?? null;
     if (g === null) return null;
     const x = site.inputs[i]!;
-    if (!isTensor(g)) return fail(`gives for "${name}" what is no tensor`);
+    if (!(g instanceof Tensor)) return fail(`gives for "${name}" ${noTensor(g)}`);
     if (g.dtype !== x.dtype || !sameShape(g.shape, x.shape)) {
       fail(`gives ${showType(g)} for "${name}", which is ${showType(x)}; the two must be equal`);
     }
     return g;
   });
 }
-
-const isTensor = (x: unknown): x is Tensor =>
-  typeof x === "object" && x !== null && "node" in x && "result" in x;
 
 const names = (list: readonly { readonly name: string }[]): string => list.map(({ name }) => name).join(", ");
 

@@ -197,7 +197,7 @@ Deno.test("a gradient that does not fit its inputs is refused at the kernel's li
   );
   assert.match(said((g) => ({ z: g })), /gives "z", which is no input; the inputs are x/);
   assert.match(said((g) => g), /must give a record of tensors by the names of inputs: x/);
-  assert.match(said(() => ({ x: 3 })), /gives for "x" what is no tensor/);
+  assert.match(said(() => ({ x: 3 })), /gives for "x" a number, not a tensor/);
 });
 
 Deno.test("verifyKernel() refuses a raw kernel whose declarations contradict each other", () => {

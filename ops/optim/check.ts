@@ -21,12 +21,11 @@ export function checkPositive(op: string, name: string, value: number): void {
 export function checkRate(op: string, options: { readonly rate: unknown }): void {
   const rate: unknown = options?.rate;
   if (typeof rate === "function") return;
-  if (typeof rate === "number") checkRange(op, "rate", rate, 0, Infinity);
-  else {throw new ShapeError(
-      `${op}: rate is ${rate}; it must be a number or a schedule: ${op}({ rate: 1e-3 })`,
-    );}
+  if (typeof rate === "number") return checkRange(op, "rate", rate, 0, Infinity);
+  throw new ShapeError(`${op}: rate is ${rate}; it must be a number or a schedule: ${op}({ rate: 1e-3 })`);
 }
 
+/** The largest norm of gradients is above 0, where one is given. */
 export function checkClip(op: string, { clip }: { readonly clip?: number }): void {
   if (clip !== undefined) checkPositive(op, "clip", clip);
 }

@@ -33,7 +33,7 @@ export function countCalls<T extends object>(
   };
 }
 
-/** The last WebGPU device that is opened until `restore`, for doing what the runtime never would. */
+/** WebGPU devices that are opened until `restore`, the last first, for doing what the runtime never would. */
 export function catchDevices(): { readonly caught: GPUDevice[]; restore(): void } {
   const caught: GPUDevice[] = [];
   const original = GPUAdapter.prototype.requestDevice;

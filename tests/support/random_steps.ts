@@ -32,7 +32,7 @@ interface Others {
   sliceAxis(
     x: Tensor,
     axis: number,
-    range: { readonly start?: number; readonly end?: number; readonly step?: number },
+    range: { readonly start?: number; readonly stop?: number; readonly step?: number },
   ): Tensor;
   pad(x: Tensor, widths: readonly (readonly [number, number])[]): Tensor;
   roll(x: Tensor, shift: number, axis: number): Tensor;
@@ -58,7 +58,7 @@ export type Choice = number;
 const whole = (x: Tensor): Tensor => o.mean(x, shapeOf(x).map((_, axis) => axis), { keepDims: true });
 
 /** y such that it can be broadcast to x. */
-export function fitting(y: Tensor, x: Tensor): Tensor {
+function fitting(y: Tensor, x: Tensor): Tensor {
   const [to, from] = [shapeOf(x), shapeOf(y)];
   const offset = to.length - from.length;
   const fits = offset >= 0 && from.every((d, i) => d === 1 || d === to[i + offset]);

@@ -14,7 +14,9 @@ for (const [i, block] of blocks.entries()) {
     assert(printed.flat().every((x) => typeof x !== "number" || Number.isFinite(x)), String(printed));
     // A comment such as `// near 7 and 9` stands behind what prints that.
     const promised = block.match(/\/\/ near (.*)/)?.[1]?.match(/-?[\d.]+/g)?.map(Number) ?? [];
-    const numbers = printed.flatMap((x) => ArrayBuffer.isView(x) ? [...x as Float32Array] : []);
+    const numbers = printed.flatMap((x) =>
+      typeof x === "number" ? [x] : ArrayBuffer.isView(x) ? [...x as Float32Array] : []
+    );
     promised.forEach((x, k) => assert(Math.abs(numbers[k]! - x) < 0.1, `${numbers[k]} is not near ${x}`));
   });
 }

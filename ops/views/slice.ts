@@ -118,6 +118,7 @@ export function slice<S extends Shape, D extends DType, const R extends readonly
       }; give one per axis, and null for what is taken whole`,
     );
   }
+  for (const range of ranges) checkKeys(range);
   const parts = x.shape.map((d, axis) => resolve(x.shape, axis, d, ranges[axis] ?? null));
   const sizes = parts.map((p) => p.size);
   const whole = sameShape(sizes, x.shape) && parts.every((p) => p.start === 0 && p.step === 1);
@@ -128,6 +129,12 @@ export function slice<S extends Shape, D extends DType, const R extends readonly
   }) as Tensor<Shape, D>;
   const kept = reshape(taken, sizes.filter((_, axis) => typeof (ranges[axis] ?? null) !== "number"));
   return kept as Tensor as Tensor<Sliced<S, R>, D>;
+}
+
+/** The types cannot say it: what they infer a range to be may have more in it, and that would be taken for nothing. */
+function checkKeys(range: Range): void {
+  const odd = Object.keys(range ?? {}).find((key) => !["start", "stop", "step"].includes(key));
+  if (odd !== undefined) throw new ShapeError(`slice: a range has start, stop and step, not ${odd}`);
 }
 
 /** Part of one axis; the others are whole. */

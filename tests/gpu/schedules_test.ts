@@ -42,9 +42,13 @@ const schedules: Readonly<
     forward("map, dense", (a, b) => ops.gelu(ops.add(a, b)), [x(9, 64), x(9, 64)]),
     forward("map, transposed", (a, b) => ops.mul(turned(a), b), [x(20, 12), x(12, 20)]),
     forward("map, broadcast", (a, b) => [ops.mul(a, b), ops.tanh(a)], [x(7, 33), x(33)]),
-    forward("map, of a slice", (a) => ops.exp(ops.slice(a, [{ start: 1, end: 6 }, { start: 3, end: 20 }])), [
-      x(7, 21),
-    ]),
+    forward(
+      "map, of a slice",
+      (a) => ops.exp(ops.slice(a, [{ start: 1, stop: 6 }, { start: 3, stop: 20 }])),
+      [
+        x(7, 21),
+      ],
+    ),
   ]],
   row: [real, [
     forward("row, dense", (a) => ops.softmax(a), [x(12, 96)]),

@@ -177,6 +177,7 @@ export const mistakes: Readonly<Record<string, () => unknown>> = {
   "more than there are": inModel(() => topK(t([4]), 5)),
   "the largest of nothing": inModel(() => argmax(t(["batch", 0]))),
   "a range beyond its axis": inModel(() => slice(t([4]), [{ start: 2, stop: 9 }])),
+  "a range that ends by another name": inModel(() => slice(t([4]), [{ start: 1, end: 3 } as never])),
   "more ranges than axes": inModel(() => slice(t([4]), [{ stop: 2 }, { stop: 2 }])),
   "a shape that is not as expected": inModel(() => expectShape(t(["batch", 6]), ["batch", 8])),
   "a mean of integers": inModel(() => mean(t([4], "i32"))),

@@ -8,6 +8,7 @@ export interface Inspection<T> {
   readonly print?: (result: T) => string;
 }
 
+/** Hears the stages of a compile, each as it runs. */
 export interface Trace {
   /** Runs a stage; `verify` sees its result before anybody else. */
   stage<T>(name: string, run: () => T, inspection?: Inspection<T>): T;

@@ -11,6 +11,7 @@ import { type Node, showType, type Tensor } from "../graph/node.ts";
 import { numbered } from "../graph/print.ts";
 import type { Cover } from "./group.ts";
 
+/** A cover as text: its groups, then the decisions that led to them; see the top of this file. */
 export function printCover(graph: Graph, { groups, decisions }: Cover): string {
   const name = numbered(graph);
   const show = (node: Node) => `${name({ node, result: 0 })} ${node.op.name}`;

@@ -3,9 +3,9 @@
  * buffer, `end` is one past the last. Two buffers may share bytes iff their intervals do not meet.
  *
  * Greedy (Pisarchyk & Lee 2020): one after the other, each at the lowest offset where nothing that lives at the same time
- * is in the way; the largest first, or the longest-lived, or the first to be born, whichever takes the least. Buffers that
- * must lie side by side (a slab) move as one, but each lives for itself: before a gradient is born, its place in the slab
- * serves others.
+ * is in the way; the largest first, or the longest-lived, or the largest of bytes times life, or the first to be born,
+ * whichever takes the least. Buffers that must lie side by side (a slab) move as one, but each lives for itself: before a
+ * gradient is born, its place in the slab serves others.
  *
  * The lower bound for an order is the largest sum of bytes alive at one position; the plan says how close it came.
  */

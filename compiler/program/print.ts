@@ -10,6 +10,7 @@
 import { showType } from "../graph/node.ts";
 import type { Binding, Program, Slot } from "./program.ts";
 
+/** A program as text: its memory, what is fed and given, and its steps; see the top of this file. */
 export function printProgram({ arenas, inputs, state, outputs, steps, memory }: Program): string {
   const place = ({ arena, offset }: Pick<Binding, "arena" | "offset">) => `${arena}+${offset}`;
   const range = (b: Binding) => `${place(b)} ${b.bytes}`;

@@ -40,6 +40,7 @@ type SizeNumbers<I extends Inputs> = { readonly [N in SizesOf<I>]: number };
 /** Along x, y and z; what is left out is 1. */
 type Along = number | readonly [number] | readonly [number, number] | readonly [number, number, number];
 
+/** What `customKernel` is made of. */
 export interface CustomKernelOptions<Name extends string, I extends Inputs, O extends Outputs> {
   /** What it is called in reports, messages and labels. */
   readonly name: Name;

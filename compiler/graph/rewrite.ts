@@ -2,8 +2,8 @@
  * Rewriting a graph: every node is made again in a new builder, in order, and a rewriter may put something else in a
  * node's place. The old graph stays as it was.
  *
- * What changes no meaning comes along: source lines, scopes, checkpoints, what is to be fused. An error on the way (a shape that no longer
- * fits) is shown at the line that asked for the node, not at the line that asked for the rewrite.
+ * What changes no meaning comes along: source lines, scopes, checkpoints, what is to be fused. An error on the way (a
+ * shape that no longer fits) is shown at the line that asked for the node, not at the line that asked for the rewrite.
  */
 
 import { ShapeError, WeftError } from "../errors.ts";

@@ -17,7 +17,6 @@
  */
 
 import type { ArrayDecl, Block, Computed, Instr, IrType, Kernel, Literal, LoopVar, Statement } from "./ir.ts";
-
 import { type AnyKernel, isRaw } from "./raw.ts";
 import { printRaw } from "./print_raw.ts";
 

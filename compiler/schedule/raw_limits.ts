@@ -28,7 +28,7 @@ export function checkRawLimits(
   const bound = inputs.length + outputs.length;
   if (bound > limits.storageBuffers) {
     fail(
-      `${inputs.length} inputs and ${outputs.length} outputs are ${bound} buffers, and this device binds at most ` +
+      `its inputs and outputs are ${bound} buffers, and this device binds at most ` +
         `${limits.storageBuffers} per kernel. Join some with concat or stack, or split the kernel`,
     );
   }

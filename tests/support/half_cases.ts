@@ -59,7 +59,7 @@ export const halfSampleCases = (): SampleCase[] =>
     op.samples.filter(({ inputs }) => inputs.some(isSingle)).map((sample) => halfSampleCase(op, sample))
   );
 
-export function halfSampleCase<Attrs>(op: Op<Attrs>, sample: Sample<Attrs>): SampleCase {
+function halfSampleCase<Attrs>(op: Op<Attrs>, sample: Sample<Attrs>): SampleCase {
   const inputs = sample.inputs.map((input) => isSingle(input) ? { ...input, dtype: "f16" as const } : input);
   const half = { ...sample, inputs };
   return caseOf(op.name, `${op.name} of f16, ${JSON.stringify(half)}`, graphOf(op, half));

@@ -109,7 +109,7 @@ Deno.test("what exceeds the device's limits is refused with the numbers, at the 
   const outputs = Object.fromEntries(
     Array.from({ length: 8 }, (_, i) => [`y${i}`, { shape: ["n"], dtype: "f32" as const }]),
   );
-  refusedAt(/1 inputs and 8 outputs are 9 buffers, and this device binds at most 8/, testTarget, { outputs });
+  refusedAt(/its inputs and outputs are 9 buffers, and this device binds at most 8/, testTarget, { outputs });
   refusedAt(
     /"x", f32\[300\], has 1200 bytes, and this device binds at most 1024/,
     withLimits({ bindingBytes: 1024 }),

@@ -25,7 +25,7 @@ import type { AnyScheduled } from "./kernel/raw.ts";
 import { verifyMemory, verifyOrder } from "./memory/verify.ts";
 import { isPacked, packGroups } from "./memory/pack.ts";
 import { printPacking, printPlacement } from "./memory/print.ts";
-import { overfull, type Placement, placeTensors } from "./memory/placement.ts";
+import { checkBindable, overfull, type Placement, placeTensors } from "./memory/placement.ts";
 import type { Lifetime } from "./memory/plan.ts";
 import { assemble } from "./program/assemble.ts";
 import { printProgram } from "./program/print.ts";
@@ -166,7 +166,9 @@ function fuseAndPlace(
     );
     const known = apart.size;
     for (const state of overfull(placement, options.limits.storageBuffers)) apart.add(state);
-    if (apart.size === known) return { cover, placement };
+    if (apart.size > known) continue;
+    checkBindable(placement, options.limits.bindingBytes);
+    return { cover, placement };
   }
 }
 

@@ -53,11 +53,19 @@ export function productAt(
 ): Instr {
   const { c, ev, columns } = tile;
   const here = new Map<Value, Value>([...at(tile, row, column), ...steps.at(step)]);
+  const along = alongOf(columns);
   const bound: (readonly [Value, Instr])[] = [];
-  a.forEach((instr, i) => bound.push([ev.k.substitute(c.a[i]!, here), instr]));
-  b.forEach((instr, i) => bound.push([ev.k.substitute(c.b[i]!, here), instr]));
+  const bind = (side: Value, instr: Instr) => {
+    const value = ev.k.substitute(side, here);
+    // At this very step a side may be a number (a padding is) or the same for all columns, and is wanted as such.
+    if (value.kind === "const") return;
+    const isWide = instr.type.width === 4 && !(along && ev.varies(value, along));
+    bound.push([value, isWide ? ev.b.component(instr, 0) : instr]);
+  };
+  a.forEach((instr, i) => bind(c.a[i]!, instr));
+  b.forEach((instr, i) => bind(c.b[i]!, instr));
   const body = ev.k.substitute(sum.body, here);
-  const product = ev.with(bound, () => ev.eval(body, columns.width, alongOf(columns)));
+  const product = ev.with(bound, () => ev.eval(body, columns.width, along));
   return ev.b.widen(product, columns.width);
 }
 

@@ -284,6 +284,20 @@ Deno.test("scheduleContraction() doesn't split a sum where its parts would be a 
   assert.deepEqual([kernels(4), kernels(3)], [2, 1]);
 });
 
+Deno.test("scheduleContraction() multiplies with what is a number, or equal in all columns, at some steps", () => {
+  for (const target of targets) {
+    const g = new Group();
+    const { k } = g;
+    const [x, row] = [g.input("x", [40, 40]), g.input("row", [40])];
+    g.output("y", [40, 40], ([m, n]) =>
+      k.reduce("sum", [40], [m!, n!], ([i]) => {
+        const side = k.guard(k.lt(i!, k.int(1)), row.at([n!]), row.at([k.int(3)]));
+        return k.mul(x.at([m!, i!]), k.guard(k.lt(i!, k.int(9)), side, k.const(0)));
+      }));
+    g.check(target);
+  }
+});
+
 Deno.test("scheduleContraction() keeps sums in registers where scratch for them would be a buffer too many", () => {
   const within = (storageBuffers: number): Target => ({
     ...softwareTarget,

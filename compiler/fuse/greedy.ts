@@ -137,7 +137,7 @@ export function greedy(graph: Graph, options: FusionOptions): Cover {
   const grown: Group[] = growing.reverse().map((g, id) => ({ id, roots: g.roots, nodes: g.nodes }));
   const merged = mergeGroups(graph, { groups: grown, decisions }, options);
   // After merging, which frees operands of groups that have too many; what is cut off may find another home.
-  const split = splitToLimit(merged, users, { limit: limits.storageBuffers, storage });
+  const split = splitToLimit(merged, users, { limit: limits.storageBuffers, storage, wanted });
   return split === merged ? merged : mergeGroups(graph, split, options);
 }
 

@@ -11,13 +11,22 @@ import { type Cover, type Decision, type Group, isProgramNode, loadsOf } from ".
 import { bindingsOf, type ExpectedStorage } from "./expected_storage.ts";
 import { classify, isRefused } from "./legal.ts";
 import { lowerGroup } from "./lower_group.ts";
+import { pruned } from "./prune.ts";
 import { elements } from "./worthwhile.ts";
 
-/** The same cover where no group binds too many buffers; a group that cannot be split is left to the schedule's error. */
+/**
+ * The same cover where no group binds too many buffers; a group that cannot be split is left to the schedule's error.
+ *
+ * @param wanted What must be in memory at the end.
+ */
 export function splitToLimit(
   cover: Cover,
   users: ReadonlyMap<Node, readonly Node[]>,
-  { limit, storage }: { readonly limit: number; readonly storage: ExpectedStorage },
+  { limit, storage, wanted }: {
+    readonly limit: number;
+    readonly storage: ExpectedStorage;
+    readonly wanted: ReadonlySet<string>;
+  },
 ): Cover {
   const bindings = (group: Group) => bindingsOf([...loadsOf(group), ...group.roots], storage);
   const fits = (group: Group) => isProgramNode(group.roots[0]!.node) || bindings(group) <= limit;
@@ -45,7 +54,7 @@ export function splitToLimit(
     }
     queue.push({ ...group, nodes: without(group, cut.node, users) });
   }
-  return { groups: out.map((g, id) => ({ ...g, id })), decisions };
+  return { groups: pruned(out, wanted).map((g, id) => ({ ...g, id })), decisions };
 }
 
 interface Wanted {

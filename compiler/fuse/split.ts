@@ -74,7 +74,7 @@ function chooseCut(
 ): { node: Node; below: Set<Node> } | undefined {
   const roots = new Set(group.roots.map((r) => r.node));
   const before = loadsOf(group).length;
-  let best: { node: Node; below: Set<Node>; size: number; loads: number } | undefined;
+  let best: { node: Node; below: Set<Node>; size: number; saved: number } | undefined;
   for (const node of [...group.nodes].sort((a, b) => a.id - b.id)) {
     if (roots.has(node) || node.op.view || node.types.length > 1) continue;
     const below = subtree(node, group);
@@ -86,9 +86,9 @@ function chooseCut(
     const size = elements(node);
     // Enough operands at once if possible, else as many as possible; then the smaller tensor.
     const score = Math.min(saved, excess);
-    const bestScore = best ? Math.min(best.loads, excess) : -Infinity;
+    const bestScore = best ? Math.min(best.saved, excess) : -Infinity;
     if (score > bestScore || (score === bestScore && size < best!.size)) {
-      best = { node, below, size, loads: saved };
+      best = { node, below, size, saved };
     }
   }
   return best;

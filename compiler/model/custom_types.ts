@@ -9,7 +9,7 @@ import type { Tensor } from "../graph/node.ts";
 import type { InputSpec } from "./input.ts";
 import type { Show, Unranked } from "./shape_types.ts";
 
-/** A tensor in a signature. */
+/** The tensors of a signature, by name. */
 export type Signature = Readonly<Record<string, InputSpec>>;
 
 /** What a kernel is called with, before its shapes are looked at. */

@@ -63,7 +63,7 @@ const layers: Readonly<Record<string, Allowed>> = {
     "compiler/program": "values",
     "compiler/target": "types",
   },
-  // Ops are written in graphs and values. An optimizer step differentiates; attention brings kernels of its own.
+  // Ops are written in graphs and values. An optimizer step differentiates; attention and custom kernels bring kernels of their own.
   ops: {
     "compiler/graph": "values",
     "compiler/kernel": "values",

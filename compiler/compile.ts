@@ -120,7 +120,13 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
         return planProgram(group, placement.storage, packing.slabs, target, label);
       }
       return memory.kernels(group, label, () => scheduleOne(group, placement.storage, target, label));
-    }), { verify: (made) => verifyKernels(made, target), print: printKernels });
+    }), {
+    verify(made) {
+      checkBindable(placement, target.limits.bindingBytes);
+      verifyKernels(made, target);
+    },
+    print: printKernels,
+  });
   // Last: addresses need every buffer, scratch of the schedules included.
   const { program, lifetimes, regions } = trace.stage(
     "assemble",
@@ -166,9 +172,7 @@ function fuseAndPlace(
     );
     const known = apart.size;
     for (const state of overfull(placement, options.limits.storageBuffers)) apart.add(state);
-    if (apart.size > known) continue;
-    checkBindable(placement, options.limits.bindingBytes);
-    return { cover, placement };
+    if (apart.size === known) return { cover, placement };
   }
 }
 

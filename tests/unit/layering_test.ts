@@ -77,7 +77,7 @@ const layers: Readonly<Record<string, Allowed>> = {
     "compiler/fuse": "values",
     "compiler/graph": "values",
     "compiler/kernel": "values",
-    "compiler/model": "types",
+    "compiler/model": "values",
     "compiler/program": "types",
     "compiler/target": "values",
     ops: "values",

@@ -1,9 +1,10 @@
 /** What nobody reads any more is not stored, and what was only needed for that is not computed. */
 
 import assert from "node:assert/strict";
-import { demanded, type Group } from "../../../compiler/fuse/group.ts";
+import type { Group } from "../../../compiler/fuse/group.ts";
 import { pruned } from "../../../compiler/fuse/prune.ts";
 import { verifyCover } from "../../../compiler/fuse/verify.ts";
+import { demanded } from "../../../compiler/graph/graph.ts";
 import type { Tensor } from "../../../compiler/graph/node.ts";
 import { exp, input, model, neg, sin, topK } from "../../../mod.ts";
 

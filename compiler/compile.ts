@@ -23,6 +23,7 @@ import { type FusionOptions, type FusionPolicy, unfused } from "./fuse/policy.ts
 import { type CostModel, costModelOf } from "./fuse/worthwhile.ts";
 import type { AnyScheduled } from "./kernel/raw.ts";
 import { verifyMemory, verifyOrder } from "./memory/verify.ts";
+import { checkLimits } from "./memory/limits.ts";
 import { isPacked, packGroups } from "./memory/pack.ts";
 import { printPacking, printPlacement } from "./memory/print.ts";
 import { checkBindable, overfull, type Placement, placeTensors } from "./memory/placement.ts";
@@ -98,6 +99,7 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
     inGraph("rematerialize"),
   );
   const { cover, placement } = fuseAndPlace(graph, policy, { limits: target.limits, cost }, keep, trace);
+  checkLimits(graph, placement, target.limits);
   // After placement: which updates are in place decides which buffers may lie side by side.
   const packing = trace.stage(
     "pack",

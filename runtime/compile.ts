@@ -14,6 +14,7 @@ import { Model, type Outputs } from "../compiler/model/model.ts";
 import type { Trace } from "../compiler/trace.ts";
 import type { Device } from "./device.ts";
 import { type Executable, load } from "./executable.ts";
+import { described } from "./host_form.ts";
 import { ModelProgram } from "./model_program.ts";
 import { OpenModel } from "./open_model.ts";
 import type { Feeds } from "./feeds.ts";
@@ -121,6 +122,7 @@ export async function compile<I extends Inputs, O extends Outputs>(
     throw new ShapeError("compile(): takes a model, as model(…) and trainStep(…) make it");
   }
   checkDevice(options?.device);
+  checkOptions(options);
   const { state } = options;
   const compileFor = (sizes: Sizes, home: Home) => compileAt(model, options, sizes, home);
   if (options.sizes === undefined && sizeNames(model.graph).length > 0) {
@@ -137,6 +139,23 @@ function checkDevice(device: unknown): void {
   throw new RunError(
     "compile(): wants the device to run on: compile(model, { device }) with `using device = await openDevice()`.",
   );
+}
+
+function checkOptions({ seed, policy }: CompileModelOptions): void {
+  if (seed !== undefined && !Number.isSafeInteger(seed)) {
+    throw new RunError(
+      `compile(): the seed is ${
+        typeof seed === "number" ? seed : described(seed)
+      }; it must be a whole number.`,
+    );
+  }
+  if (policy !== undefined && typeof policy?.cover !== "function") {
+    throw new RunError(
+      `compile(): the policy is ${
+        described(policy)
+      }; give policies.greedy, policies.none or one of your own.`,
+    );
+  }
 }
 
 /** Where an executable's states come from; `mine`: from another program of the same executable. */

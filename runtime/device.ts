@@ -10,6 +10,7 @@ import type { Engine } from "./engine.ts";
 import { JavaScriptEngine } from "./engines/javascript.ts";
 import { WebGpuEngine } from "./engines/webgpu.ts";
 import { Health } from "./engines/webgpu/health.ts";
+import { described } from "./host_form.ts";
 import { quirksOf } from "./quirks.ts";
 import type { QuirkProfile } from "./self_test.ts";
 import { brokenChecks } from "./setup/ensure_adapter.ts";
@@ -59,6 +60,9 @@ const WHAT_TO_DO =
  * ```
  */
 export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
+  if (typeof options !== "object" || options === null) {
+    throw new RunError(`openDevice(): takes options, such as { device: "cpu" }, not ${described(options)}.`);
+  }
   const { device = "auto" } = options;
   if (device !== "auto" && device !== "webgpu" && device !== "cpu") {
     throw new RunError(`openDevice(): there is no device "${device}"; there are "auto", "webgpu" and "cpu".`);

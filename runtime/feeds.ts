@@ -10,7 +10,7 @@ import type { DType, StoredArray } from "../compiler/graph/dtype.ts";
 import type { Slot } from "../compiler/program/program.ts";
 import { type DeviceTensor, TensorHandle } from "./device_tensor.ts";
 import { type Engine, type Memory, type Place, type Transfer, wholeWords } from "./engine.ts";
-import { arrayText, described, isStored, toDevice } from "./host_form.ts";
+import { arrayText, assertFeeds, described, isStored, toDevice } from "./host_form.ts";
 
 /** The inputs or outputs of a program, as the type checker sees them. */
 export type Signature = Readonly<Record<string, { readonly shape: Shape; readonly dtype: DType }>>;
@@ -32,9 +32,7 @@ export function checkFeeds(
   feeds: Readonly<Record<string, unknown>>,
   engine: Engine,
 ): readonly CheckedFeed[] {
-  if (typeof feeds !== "object" || feeds === null) {
-    throw new RunError(`run(): takes a record of what each input is fed, and was given ${described(feeds)}.`);
-  }
+  assertFeeds(feeds);
   const checked = inputs.map((slot) => {
     if (Object.hasOwn(feeds, slot.name)) return checkFeed(slot, feeds[slot.name], engine);
     throw new RunError(`run(): the input "${slot.name}" is not fed. It wants ${wanted(slot)}.`);

@@ -7,6 +7,7 @@
  */
 
 import { deviceBytes, type DType, type StoredArray } from "../compiler/graph/dtype.ts";
+import { RunError } from "../compiler/errors.ts";
 import { wholeWords } from "./engine.ts";
 
 const ARRAYS = {
@@ -19,6 +20,12 @@ const ARRAYS = {
 
 /** `a Float32Array of 6 elements`, for messages. */
 export const arrayText = (dtype: DType, elements: number): string => named(ARRAYS[dtype].name, elements);
+
+/** Throws where a run is given no record of feeds. */
+export function assertFeeds(feeds: unknown): void {
+  if (typeof feeds === "object" && feeds !== null) return;
+  throw new RunError(`run(): takes a record of what each input is fed, and was given ${described(feeds)}.`);
+}
 
 /** What something that was given instead is, for the same messages. */
 export function described(value: unknown): string {

@@ -11,6 +11,7 @@ import { fileURLToPath } from "node:url";
 import { RunError } from "../compiler/errors.ts";
 import { showShape } from "../compiler/graph/dim.ts";
 import type { DType, StoredArray } from "../compiler/graph/dtype.ts";
+import { described } from "./host_form.ts";
 import { decodeElements, encodeElements, FILE_TYPES, readableAs } from "./safetensors/convert.ts";
 import { buildHeader, elementBytes, type Header, headerLength, parseHeader } from "./safetensors/header.ts";
 
@@ -130,6 +131,10 @@ export function* encodeSafetensors(
   tensors: readonly HostTensor[],
   metadata?: Readonly<Record<string, string>>,
 ): Generator<Uint8Array<ArrayBufferLike>> {
+  for (const [key, text] of Object.entries(metadata ?? {})) {
+    if (typeof text === "string") continue;
+    throw new RunError(`The metadata of a file are texts, and "${key}" is ${described(text)}.`);
+  }
   const named = new Set<string>();
   for (const { name, shape, dtype, data } of tensors) {
     if (name === "__metadata__" || named.has(name)) {
@@ -170,15 +175,23 @@ export async function writeSafetensors(
     await Deno.rename(temporary, target);
   } catch (error) {
     await Deno.remove(temporary).catch(() => {});
-    throw error;
+    if (error instanceof RunError) throw error;
+    throw new RunError(`${target} can't be written: ${reasonOf(error)}.`, { cause: error });
   }
 }
+
+const unreadable = (path: string | URL, cause: unknown): RunError =>
+  new RunError(`${pathOf(path)} can't be read: ${reasonOf(cause)}.`, { cause });
+
+/** What the system says, without the paths that it names. */
+const reasonOf = (cause: unknown): string =>
+  cause instanceof Error ? cause.message.replace(/: (?:open|rename) '.*$/s, "") : String(cause);
 
 function opened(path: string | URL): Deno.FsFile {
   try {
     return Deno.openSync(path);
   } catch (cause) {
-    if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+    if (!(cause instanceof Deno.errors.NotFound)) throw unreadable(path, cause);
     throw new RunError(`There is no file ${path}; a checkpoint is written by \`state.save(path)\`.`, {
       cause,
     });
@@ -193,7 +206,9 @@ function openFile(path: string | URL): Source {
     // A file has one position, so reads take turns.
     let last: Promise<unknown> = Promise.resolve();
     const read = (at: number, bytes: number) => {
-      const mine = last.then(() => readAt(file, name, at, bytes));
+      const mine = last.then(() => readAt(file, name, at, bytes)).catch((cause) => {
+        throw cause instanceof RunError ? cause : unreadable(path, cause);
+      });
       last = mine.catch(() => {});
       return mine;
     };

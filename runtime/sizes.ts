@@ -6,7 +6,7 @@
 import { RunError } from "../compiler/errors.ts";
 import { type Shape, showShape, type Sizes } from "../compiler/graph/dim.ts";
 import type { Inputs } from "../compiler/model/input.ts";
-import { described } from "./host_form.ts";
+import { assertFeeds, described } from "./host_form.ts";
 
 /**
  * A number for every named size in the inputs.
@@ -19,6 +19,7 @@ export function sizesOfFeeds(
   feeds: Readonly<Record<string, unknown>>,
   known: Sizes = {},
 ): Sizes {
+  assertFeeds(feeds);
   const sizes: Record<string, number> = { ...known };
   const from = new Map<string, string>();
   const bind = (name: string, size: number, input: string) => {

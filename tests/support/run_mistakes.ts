@@ -63,6 +63,7 @@ const loaded = (what: () => Loose) => () =>
 
 export const runMistakes: Readonly<Record<string, () => unknown>> = {
   "a device that is none": () => openDevice({ device: "gpu" as never }),
+  "a device by its name alone": () => openDevice("cpu" as never),
   "a device not awaited": () => compile(net(), { device: openDevice({ device: "cpu" }) as never }),
   "compiling without a device": () => compile(net(), undefined as never),
   "compiling what is no model": () => onDevice((device) => compile(net as never, { device })),
@@ -74,6 +75,12 @@ export const runMistakes: Readonly<Record<string, () => unknown>> = {
   "a size that is not the model's": () =>
     onDevice((device) => compile(net(), { device, sizes: { seq: 2 } as never })),
 
+  "a seed that is no whole number": () =>
+    onDevice((device) => compile(net(), { device, seed: NaN, sizes: { batch: 2 } })),
+  "a policy by its name": () =>
+    onDevice((device) => compile(net(), { device, policy: "none" as never, sizes: { batch: 2 } })),
+  "more than a kernel can bind": () =>
+    onDevice((device) => compile(net(), { device, sizes: { batch: 2 ** 30 } })),
   "feeding nothing": withRun((run) => run.run()),
   "feeding another dtype": withRun((run) => run.run({ ...right, x: new Int32Array(8) })),
   "feeding doubles": withRun((run) => run.run({ ...right, x: new Float64Array(8) })),
@@ -90,6 +97,7 @@ export const runMistakes: Readonly<Record<string, () => unknown>> = {
     })
   ),
 
+  "feeding nothing where sizes are open": withOpen((run) => run.run()),
   "elements that fit no size": withOpen((run) => run.run({ ...right, x: new Float32Array(7) })),
   "two feeds of different sizes": withOpen((run) => run.run({ ...right, x: new Float32Array(12) })),
   "the state before any run": withOpen((run) => run.state),
@@ -116,5 +124,8 @@ export const runMistakes: Readonly<Record<string, () => unknown>> = {
   ),
   "a checkpoint of another size": loaded(() => net(5)),
   "a checkpoint that lacks states": loaded(() => trainStep(net().only("loss"), adam({ rate: 1 }))),
+  "metadata that is no text": withRun((run) => run.state.save("/tmp/unwritten.safetensors", { step: 3 })),
+  "a checkpoint where no folder is": withRun((run) => run.state.save("/nowhere/model.safetensors")),
+  "a checkpoint that is a folder": withRun((run) => run.state.load("/")),
   "a checkpoint that is not there": withRun((run) => run.state.load("/nowhere/model.safetensors")),
 };

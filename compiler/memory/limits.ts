@@ -1,0 +1,37 @@
+/** Whether a device can hold what a program has: a kernel binds a tensor as a whole, and counts its elements by i32. */
+
+import { CompileError } from "../errors.ts";
+import { labelOf, loadsOf } from "../fuse/group.ts";
+import type { Graph } from "../graph/graph.ts";
+import { type Node, showType } from "../graph/node.ts";
+import type { TargetLimits } from "../target.ts";
+import { bytesOf, type Placement } from "./placement.ts";
+
+const mostElements = 2 ** 31 - 1;
+
+/** @throws CompileError, with numbers, where a kernel would bind a tensor that is too large for it. */
+export function checkLimits(graph: Graph, placement: Placement, { bindingBytes }: TargetLimits): void {
+  for (const group of placement.order) {
+    for (const tensor of [...loadsOf(group), ...group.roots]) {
+      const buffer = placement.buffers.get(placement.storage(tensor).buffer.name)!;
+      const bytes = bytesOf(buffer);
+      if (bytes <= bindingBytes && buffer.size <= mostElements) continue;
+      const what = nameOf(tensor.node) ?? `a tensor in "${labelOf(graph, group)}"`;
+      throw new CompileError(
+        `memory: ${what}, ${showType(tensor)}, is too large: ` +
+          (bytes > bindingBytes
+            ? `it has ${bytes} bytes, and a kernel of this device can bind ${bindingBytes}`
+            : `it has ${buffer.size} elements, and a kernel counts up to ${mostElements}`) +
+          "; make it smaller (a batch, a vocabulary), or compute it in parts",
+        { origin: graph.builder.origins.get(tensor.node)?.[0] },
+      );
+    }
+  }
+}
+
+const nameOf = (node: Node): string | undefined =>
+  node.op.name === "input"
+    ? `the input "${node.attrs.name}"`
+    : node.op.name === "state"
+    ? `"${node.attrs.path}"`
+    : undefined;

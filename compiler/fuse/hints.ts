@@ -12,6 +12,7 @@ import type { Node, Tensor } from "../graph/node.ts";
 import { type Cover, type Decision, isLeaf, isProgramNode, isTrivial } from "./group.ts";
 import type { Judge } from "./judge.ts";
 import { isRefused } from "./legal.ts";
+import { elementsOf } from "./worthwhile.ts";
 
 /** A group that must be, whatever else a cover does: it may grow, and its results are stored. */
 export interface RequiredGroup {
@@ -19,12 +20,15 @@ export interface RequiredGroup {
   readonly nodes: ReadonlySet<Node>;
 }
 
+/** No elements, no kernel: the same model may be compiled for other sizes. */
+const isEmpty = (node: Node): boolean => resultsOf(node).every((t) => elementsOf(t) === 0);
+
 /** The nodes of each `fuse(…)` that are any work. */
 function hinted(graph: Graph): ReadonlyMap<Fusion, ReadonlySet<Node>> {
   const sets = new Map<Fusion, Set<Node>>();
   for (const node of graph.nodes) {
     const fusion = graph.builder.fusions.get(node);
-    if (!fusion || isLeaf(node) || isTrivial(node)) continue;
+    if (!fusion || isLeaf(node) || isTrivial(node) || isEmpty(node)) continue;
     const set = sets.get(fusion);
     if (set) set.add(node);
     else sets.set(fusion, new Set([node]));

@@ -21,6 +21,7 @@ import {
   relu,
   reshape,
   sgd,
+  softmax,
   sort,
   sum,
   tanh,
@@ -164,4 +165,10 @@ Deno.test("a policy of the user's own is held to hints; policies.none takes none
     },
   };
   assert.throws(() => compiled(stored, together), /computes noFuse .* in place, against noFuse|not stored/);
+});
+
+Deno.test("fuse() asks for nothing where there are no elements", () => {
+  const net = model({ x: input(["n", 8], "f32") }, ({ x }) => ({ y: fuse(() => softmax(add(x, 1))) }));
+  const kernels = (n: number) => compileGraph(net.graph, { target: testTarget, sizes: { n } }).kernels.length;
+  assert.deepEqual([kernels(5), kernels(0)], [1, 0]);
 });

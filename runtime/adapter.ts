@@ -11,7 +11,7 @@ export type Limits = Readonly<Record<LimitName, number>>;
 export type LimitName = Exclude<keyof GPUSupportedLimits, "__brand">;
 
 /** The optional features that Weft's kernels can use. */
-export const WANTED_FEATURES = ["shader-f16", "subgroups", "timestamp-query"] as const;
+const WANTED_FEATURES = ["shader-f16", "subgroups", "timestamp-query"] as const;
 export type WantedFeature = typeof WANTED_FEATURES[number];
 
 /** An adapter as plain data, fit for a cache's key, a report or another process. */

@@ -47,7 +47,7 @@ export function rememberProfile(key: string, profile: QuirkProfile, folder: stri
 }
 
 /** Where Weft keeps what it can find out again: the system's own place for caches. */
-export function cacheFolder(): string {
+function cacheFolder(): string {
   const home = homedir();
   const base = {
     darwin: join(home, "Library", "Caches"),

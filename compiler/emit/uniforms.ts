@@ -24,7 +24,7 @@ export type UniformWord =
   | { readonly kind: "bound"; readonly value: number };
 
 /** Beyond this many workgroups the runtime folds a dispatch into two dimensions: WebGPU's limit per dimension. */
-export const maxGroupsPerDimension = 65_535;
+const maxGroupsPerDimension = 65_535;
 
 export const isFolded = (kernel: AnyKernel): boolean => kernel.groups > maxGroupsPerDimension;
 

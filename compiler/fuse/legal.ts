@@ -83,7 +83,7 @@ const outer = (value: Value, bound: readonly Var[]): Set<Var> =>
  * Two loads that both depend on the reduced axes, each with an output axis that the other misses: every element of one
  * meets many of the other.
  */
-export function isContraction(reduce: Reduce): boolean {
+function isContraction(reduce: Reduce): boolean {
   const sides: Set<Var>[] = [];
   walk([reduce.body], (v) => {
     if (v.kind === "load" && reduce.vars.some((k) => v.free.has(k))) sides.push(outer(v, reduce.vars));

@@ -18,7 +18,7 @@ import type { BinaryOp, ValueType } from "./value.ts";
 export type Make = (instr: Computed) => Instr;
 
 /** Components of a state: how many arrays a `Combine` of this op names. */
-export const stateSize: { readonly [O in CombineOp]: number } = {
+const stateSize: { readonly [O in CombineOp]: number } = {
   sum: 1,
   prod: 1,
   max: 1,

@@ -11,7 +11,7 @@ export function* blocksOf(blocks: readonly Block[]): Generator<Block> {
 }
 
 /** Statements and the statements inside them, outer before inner. */
-export function* statementsIn(statements: readonly Statement[]): Generator<Statement> {
+function* statementsIn(statements: readonly Statement[]): Generator<Statement> {
   for (const statement of statements) {
     yield statement;
     if (statement.kind === "for") yield* statementsIn(statement.body);

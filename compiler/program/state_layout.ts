@@ -17,9 +17,6 @@ export interface StateLayout {
 
 const prefix = "state:";
 
-/** The name that the compiler gives a state's buffer. */
-export const stateBuffer = (path: string): string => prefix + path;
-
 /** The region of a buffer that is a state of the layout. */
 export function laidOut(layout: StateLayout | undefined, buffer: string): Region | undefined {
   if (layout === undefined || !buffer.startsWith(prefix)) return undefined;

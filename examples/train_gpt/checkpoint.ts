@@ -24,7 +24,7 @@ export interface Checkpoint {
 /** What makes a model another model. */
 const SHAPING = ["context", "layers", "heads", "width", "biases", "tied"] as const;
 
-export const checkpointPath = (out: string): string => join(out, FILE);
+const checkpointPath = (out: string): string => join(out, FILE);
 
 /** Makes the folder that results go to, and sees that it takes files: before the work, and not after it. */
 export async function openFolder(out: string): Promise<void> {

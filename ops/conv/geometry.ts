@@ -34,7 +34,7 @@ export interface Windows {
 export const span = (n: Dim, step: number): Dim => step === 1 ? n : addDims(mulDims(addDims(n, -1), step), 1);
 
 /** How many windows fit, or undefined where that has no closed form for the names involved. */
-export function windowCount(n: Dim, size: Dim, w: Windows): Dim | undefined {
+function windowCount(n: Dim, size: Dim, w: Windows): Dim | undefined {
   const around = addDims(span(n, w.inputDilation), addDims(w.low, w.high));
   const steps = floorDivide(subDims(around, span(size, w.dilation)), w.stride);
   return steps === undefined ? undefined : addDims(steps, 1);

@@ -40,7 +40,7 @@ export interface Matrix {
   readonly value: Value;
 }
 
-export const roundUp = (n: number, step: number): number => Math.ceil(n / step) * step;
+const roundUp = (n: number, step: number): number => Math.ceil(n / step) * step;
 
 /** A number per query, read at the variable of queries in a pair. */
 export interface QueryScalar {

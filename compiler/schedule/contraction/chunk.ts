@@ -129,7 +129,7 @@ export class Chunk {
 }
 
 /** A chunk whose panel lies ready. */
-export class FilledChunk {
+class FilledChunk {
   constructor(
     readonly c: Contraction,
     readonly ev: Evaluator,

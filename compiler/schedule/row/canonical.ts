@@ -10,7 +10,7 @@
 import { type Reduce, type Value, type Values, type Var, walk } from "../../kernel/value.ts";
 
 /** Indices of a shape from a row-major position in it. */
-export function unflatten(k: Values, position: Value, extents: readonly number[]): Value[] {
+function unflatten(k: Values, position: Value, extents: readonly number[]): Value[] {
   const out: Value[] = [];
   let rest = position;
   for (let axis = extents.length - 1; axis >= 0; axis--) {

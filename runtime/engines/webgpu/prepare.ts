@@ -97,7 +97,7 @@ export async function prepare(
 }
 
 /** A linear number of workgroups as a grid; the kernel leaves out what is beyond the number. */
-export function foldGroups(
+function foldGroups(
   groups: number,
   { maxComputeWorkgroupsPerDimension: limit }: { readonly maxComputeWorkgroupsPerDimension: number },
 ): { readonly x: number; readonly y: number } {

@@ -15,6 +15,7 @@ export interface StateLayout {
   readonly slots: ReadonlyMap<string, StateSlot>;
 }
 
+/** A state's buffer is called this and its path (`memory/placement.ts`). */
 const prefix = "state:";
 
 /** The region of a buffer that is a state of the layout. */

@@ -26,7 +26,7 @@ import { verifyMemory, verifyOrder } from "./memory/verify.ts";
 import { checkLimits } from "./memory/limits.ts";
 import { isPacked, packGroups } from "./memory/pack.ts";
 import { printPacking, printPlacement } from "./memory/print.ts";
-import { checkBindable, overfull, type Placement, placeTensors } from "./memory/placement.ts";
+import { overfull, type Placement, placeTensors } from "./memory/placement.ts";
 import type { Lifetime } from "./memory/plan.ts";
 import { assemble } from "./program/assemble.ts";
 import { printProgram } from "./program/print.ts";
@@ -99,7 +99,6 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
     inGraph("rematerialize"),
   );
   const { cover, placement } = fuseAndPlace(graph, policy, { limits: target.limits, cost }, keep, trace);
-  checkLimits(graph, placement, target.limits);
   // After placement: which updates are in place decides which buffers may lie side by side.
   const packing = trace.stage(
     "pack",
@@ -124,7 +123,7 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
       return memory.kernels(group, label, () => scheduleOne(group, placement.storage, target, label));
     }), {
     verify(made) {
-      checkBindable(placement, target.limits.bindingBytes);
+      checkLimits(graph, placement, target.limits);
       verifyKernels(made, target);
     },
     print: printKernels,

@@ -23,7 +23,7 @@ export function checkLimits(graph: Graph, placement: Placement, { bindingBytes }
             ? `it has ${bytes} bytes, and a kernel of this device can bind ${bindingBytes}`
             : `it has ${buffer.size} elements, and a kernel counts up to ${mostElements}`) +
           "; make it smaller (a batch, a vocabulary), or compute it in parts",
-        { origin: graph.builder.origins.get(tensor.node)?.[0] },
+        { origin: graph.builder.originsOf(tensor.node)[0] },
       );
     }
   }
@@ -33,5 +33,5 @@ const nameOf = (node: Node): string | undefined =>
   node.op.name === "input"
     ? `the input "${node.attrs.name}"`
     : node.op.name === "state"
-    ? `"${node.attrs.path}"`
+    ? `the state "${node.attrs.path}"`
     : undefined;

@@ -7,7 +7,7 @@
  *   its own      everything else: a dense buffer
  */
 
-import { CompileError, InternalError } from "../errors.ts";
+import { InternalError } from "../errors.ts";
 import { type Graph, resultsOf } from "../graph/graph.ts";
 import type { Tensor } from "../graph/node.ts";
 import { deviceBytes, type DType } from "../graph/dtype.ts";
@@ -143,19 +143,6 @@ export function placeTensors(graph: Graph, groups: readonly Group[], keep = fals
       return found;
     },
   };
-}
-
-/** @throws CompileError where a tensor is larger than what a kernel can bind. */
-export function checkBindable({ buffers }: Placement, bindingBytes: number): void {
-  for (const info of buffers.values()) {
-    const bytes = bytesOf(info);
-    if (bytes <= bindingBytes) continue;
-    const what = info.role === "temporary" ? `a tensor of ${info.size} ${info.dtype}` : `"${info.name}"`;
-    throw new CompileError(
-      `memory: ${what} takes ${bytes} bytes, and the device lets a kernel bind ${bindingBytes} at once; use smaller ` +
-        "sizes, or several smaller tensors in its place",
-    );
-  }
 }
 
 /**

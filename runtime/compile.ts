@@ -146,7 +146,7 @@ function checkOptions({ seed, policy }: CompileModelOptions): void {
     throw new RunError(
       `compile(): the seed is ${
         typeof seed === "number" ? seed : described(seed)
-      }; it must be a whole number.`,
+      }; it must be a whole number below 2⁵³.`,
     );
   }
   if (policy !== undefined && typeof policy?.cover !== "function") {

@@ -56,11 +56,12 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
   try {
     const file = (await Deno.stat(path)).isDirectory ? checkpointPath(path) : path;
     using reader = await SafetensorsReader.open(file);
-    const { step, options, symbols } = reader.metadata;
-    if (step === undefined || options === undefined || symbols === undefined) {
-      throw new UsageError(`--resume ${path}: the file was not written by this program.`);
-    }
-    return { path: file, step: Number(step), options: JSON.parse(options), symbols: JSON.parse(symbols) };
+    const { step = "", options = "null", symbols = "null" } = reader.metadata;
+    const said = { step: Number(step), options: JSON.parse(options), symbols: JSON.parse(symbols) };
+    const isOurs = /^\d+$/.test(step) && typeof said.options === "object" && said.options !== null &&
+      Array.isArray(said.symbols) && said.symbols.every((symbol) => typeof symbol === "string");
+    if (!isOurs) throw new UsageError(`--resume ${path}: the file was not written by this program.`);
+    return { path: file, ...said };
   } catch (error) {
     if (error instanceof UsageError || !(error instanceof Error)) throw error;
     throw new UsageError(`--resume ${path} can't be read: ${error.message}`);

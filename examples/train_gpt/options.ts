@@ -20,7 +20,10 @@ const whole = (value: number, least: number, help: string): Flag<number> => ({
   value,
   shown: "N",
   help,
-  parse: (text) => /^\d+$/.test(text) && Number(text) >= least ? Number(text) : undefined,
+  parse: (text) =>
+    /^\d+$/.test(text) && Number(text) >= least && Number.isSafeInteger(Number(text))
+      ? Number(text)
+      : undefined,
   must: `a whole number from ${least} up`,
 });
 

@@ -9,6 +9,7 @@ import { helpText, parseCommandLine, UsageError, withDefaults } from "../../exam
 import { showTime } from "../../examples/train_gpt/progress.ts";
 import { train } from "../../examples/train_gpt/train.ts";
 import { covering, spread } from "../../examples/train_gpt/validate.ts";
+import { writeSafetensors } from "../../mod.ts";
 import { never, runFolder, stopAfter, tinyOptions } from "../support/examples.ts";
 
 const program = new URL("../../examples/train_gpt.ts", import.meta.url).pathname;
@@ -57,6 +58,7 @@ Deno.test("parseCommandLine() reads numbers, texts and switches", () => {
 Deno.test("a mistake on the command line is answered by a sentence", () => {
   refuses(["--steps", "many"], /--steps must be a whole number from 1 up, not "many"\./);
   refuses(["--steps", "0"], /whole number from 1 up/);
+  refuses(["--seed", "99999999999999999999"], /whole number from 0 up/);
   refuses(["--rate=-1"], /--rate must be a number from 0 up, not "-1"/);
   refuses(["--dropout", "1"], /from 0 up to below 1/);
   refuses(["--device", "gpu"], /one of auto, webgpu, cpu/);
@@ -147,6 +149,14 @@ Deno.test("a checkpoint is refused where it doesn't fit, in sentences", async ()
     message: /--resume .* can't be read/,
   });
   await assert.rejects(openCheckpoint(folder.text), { message: /--resume .*text.txt can't be read/ });
+  const made = join(folder.path, "made.safetensors");
+  const says = { step: "3", options: "{}", symbols: '["a"]' };
+  for (
+    const wrong of [{ step: "x" }, { step: "-1" }, { options: "null" }, { symbols: "3" }, { symbols: "[1]" }]
+  ) {
+    await writeSafetensors(made, [], { ...says, ...wrong });
+    await assert.rejects(openCheckpoint(made), { message: /the file was not written by this program/ });
+  }
   const other = join(folder.path, "other.txt");
   await Deno.writeTextFile(other, "0123456789".repeat(50));
   await assert.rejects(train({ ...options, text: other }, checkpoint, never), {

@@ -130,6 +130,8 @@ interface Candidate {
   readonly axis: Var;
   /** Buffers read and written at the flat position, in order of first appearance. */
   readonly operands: readonly BufferRef[];
+  /** Buffers of which one number is read, the same by all members: they are bound for themselves. */
+  readonly scalars: ReadonlySet<string>;
   /** Constants in order of appearance. */
   readonly constants: readonly number[];
 }
@@ -153,6 +155,7 @@ function candidateOf(group: Group, placement: Placement, position: number): Cand
   const values = lowered.roots.map((r) => k.substitute(r.value, merged.substitution));
   if (lowered.roots.some((r) => k.substitute(r.index, merged.substitution) !== axis)) return undefined;
   const operands = new Map<string, BufferRef>();
+  const scalars = new Set<string>();
   const constants: number[] = [];
   const names = new Map<Value, number>();
   let flat = true;
@@ -165,8 +168,10 @@ function candidateOf(group: Group, placement: Placement, position: number): Cand
       if (v.index === axis) {
         operands.set(v.buffer.name, v.buffer);
         line = `load ${[...operands.keys()].indexOf(v.buffer.name)} ${v.buffer.dtype}`;
-      } else if (v.index.kind === "const") line = `load ${v.buffer.name}[${v.index.value}]`;
-      else {
+      } else if (v.index.kind === "const") {
+        scalars.add(v.buffer.name);
+        line = `load ${v.buffer.name}[${v.index.value}]`;
+      } else {
         flat = false;
         line = "?";
       }
@@ -206,6 +211,7 @@ function candidateOf(group: Group, placement: Placement, position: number): Cand
     values,
     axis,
     operands: list,
+    scalars,
     constants,
   };
 }
@@ -247,11 +253,11 @@ function chunks(
   return out;
 }
 
-/** Leaves out groups whose buffers lie in another slab already, or twice in this one. */
+/** Leaves out groups whose buffers lie in another slab already, twice in this one, or beside it in its kernel. */
 function exclusive(chunk: readonly Candidate[], slabs: readonly Slab[]): Candidate[] {
   const taken = new Set(slabs.flatMap((s) => s.members.map((m) => m.buffer)));
   return chunk.filter((c) => {
-    if (c.operands.some((o) => taken.has(o.name))) return false;
+    if (c.operands.some((o) => taken.has(o.name) || c.scalars.has(o.name))) return false;
     for (const o of c.operands) taken.add(o.name);
     return true;
   });

@@ -3,10 +3,11 @@
 import assert from "node:assert/strict";
 import { compileGraph } from "../../../compiler/compile.ts";
 import { InternalError } from "../../../compiler/errors.ts";
+import { elementsOf, type Shape } from "../../../compiler/graph/dim.ts";
 import { isPacked, packGroups } from "../../../compiler/memory/pack.ts";
 import { verifyOrder } from "../../../compiler/memory/verify.ts";
 import { defaultLimits, type Target, testTarget } from "../../../compiler/target.ts";
-import { add, init, input, matmul, type Model, model, mul, setState, state } from "../../../mod.ts";
+import { add, init, input, matmul, type Model, model, mul, setState, slice, state } from "../../../mod.ts";
 import { runOnHost } from "../../support/check_cases.ts";
 import { runByReference } from "../../support/run_by_reference.ts";
 import { assertClose } from "../schedule/row_support.ts";
@@ -23,13 +24,16 @@ const averages = (updated: (n: number) => boolean): Model =>
     return {};
   }) as Model;
 
-const numbers = (seed: number) => Float32Array.from({ length: 64 }, (_, i) => Math.sin(seed + 0.37 * i));
+const numbers = (seed: number, shape: Shape = [8, 8]) =>
+  Float32Array.from({ length: elementsOf(shape) as number }, (_, i) => Math.sin(seed + 0.37 * i));
 
 /** The labels of the kernels, once results and states are as the references say. */
 function check({ graph }: Model, target: Target = testTarget): string[] {
   const { program, kernels } = compileGraph(graph, { target });
   const feeds = Object.fromEntries(program.inputs.map(({ name }) => [name, numbers(1)]));
-  const states = Object.fromEntries(graph.states.map(({ path }, i) => [path, numbers(i + 2)]));
+  const states = Object.fromEntries(
+    graph.states.map(({ path, tensor }, i) => [path, numbers(i + 2, tensor.shape)]),
+  );
   const expected = runByReference(graph, feeds, { states });
   const results = runOnHost(program, { feeds, states });
   for (const [path, want] of Object.entries(expected.states)) {
@@ -59,6 +63,19 @@ Deno.test("what cannot run as late as the others of its kind is left out of thei
     return {};
   });
   assert.deepEqual(check(net as Model), ["mul×2 add", "matmul", "matmul", "mul×2 add"]);
+});
+
+Deno.test("a state of which the others of its kind read a number lies beside their slab, and not in it", () => {
+  const net = model({}, () => {
+    // Of other sizes, so that they cannot be one kernel anyway.
+    const [a, b] = [state("a", [32], init.ones()), state("b", [64], init.ones())];
+    const [c, d] = [state("c", [32], init.ones()), state("d", [64], init.ones())];
+    const number = slice(b, [{ start: 3, stop: 4 }]);
+    setState(a, mul(add(c, number), 2));
+    setState(d, mul(add(b, number), 2));
+    return {};
+  });
+  assert.equal(check(net as Model).length, 2);
 });
 
 Deno.test("verifyOrder() refuses an order in which a state is overwritten before it is read", () => {

@@ -39,7 +39,7 @@ const samples: readonly Sample<Attrs>[] = [
   {
     inputs: [{ shape: [6], values: [NaN, 1, 2, Infinity, 3, 4] }, flags([0, 0, 1, 0, 1, 0], [6])],
     attrs: { axis: 0, reverse: false },
-    note: "what was forgotten leaves no trace",
+    note: "special values: what was forgotten leaves no trace",
   },
 ];
 

@@ -6,10 +6,12 @@
  * @module
  */
 
+import assert from "node:assert/strict";
 import { gradient } from "../../compiler/autodiff/gradient.ts";
 import { apply } from "../../compiler/graph/build.ts";
 import { type DType, type HostArray, isFloat } from "../../compiler/graph/dtype.ts";
 import type { Node, Tensor } from "../../compiler/graph/node.ts";
+import type { Op, Sample } from "../../compiler/graph/op.ts";
 import { inputOp } from "../../ops/leaves.ts";
 import { evaluateGraph } from "./evaluate.ts";
 import type { SampleGraph } from "./op_samples.ts";
@@ -122,4 +124,31 @@ function differenceAt(
   const narrow = slope(h / 2);
   const noise = 1e-14 * loss(0).size / h;
   return { value: (4 * narrow - wide) / 3, doubt: 2 * Math.abs(narrow - wide) + noise };
+}
+
+/** Notes of samples that sit on kinks and poles: what holds there is tested by name. */
+const kinks = /special values|\bties\b/;
+/** Ops whose gradient is not the derivative on purpose. */
+const ownGradient = new Set(["stopGradient"]);
+
+/** Whether an op has a gradient that is its derivative. */
+export const hasGradient = (op: Op<unknown>): boolean =>
+  !("notDifferentiable" in op.gradient) && !ownGradient.has(op.name);
+
+/** The samples of an op at which it has a derivative. */
+export const smoothSamples = <Attrs>(op: Op<Attrs>): readonly Sample<Attrs>[] =>
+  op.samples.filter(({ note }) => !(note && kinks.test(note)));
+
+/** Fails where a gradient differs from differences, or where differences say nothing at too many elements. */
+export function assertGradients(graphs: readonly SampleGraph[]): { readonly elements: number } {
+  let elements = 0;
+  let loose = 0;
+  for (const graph of graphs) {
+    const check = checkGradient(graph);
+    assert.deepEqual(check.wrong.slice(0, 3), [], `${graph.node.op.name} of ${graph.inputs.join(", ")}`);
+    elements += check.elements;
+    loose += check.loose;
+  }
+  assert.ok(loose <= 0.1 * elements, `differences say nothing at ${loose} of ${elements} elements`);
+  return { elements };
 }

@@ -11,16 +11,12 @@ import { type HostArray, isFloat } from "../../../compiler/graph/dtype.ts";
 import { opTable } from "../../../ops/define_op.ts";
 import "../../../ops/mod.ts";
 import { concreteTypes, evaluateGraph } from "../../support/evaluate.ts";
-import { checkGradient, gradientGraph } from "../../support/finite_differences.ts";
-import { evaluateLowering, graphOf, type SampleGraph } from "../../support/op_samples.ts";
+import { assertGradients, hasGradient, smoothSamples } from "../../support/finite_differences.ts";
+import { evaluateLowering, graphOf } from "../../support/op_samples.ts";
 import { type Expected, expectedOf, mismatches } from "../../support/tolerance.ts";
 
 /** Ops whose contents, or rule, are given by the user and not stated by the op. */
 const given = new Set(["input", "state", "customGradient"]);
-/** Notes of samples that sit on kinks and poles: what holds there is tested by name. */
-const kinks = /special values|\bties\b/;
-/** Ops whose gradient is not the derivative on purpose. */
-const ownGradient = new Set(["stopGradient"]);
 
 // deno-lint-ignore no-explicit-any -- the table holds ops of every attribute type.
 const ops: readonly Op<any>[] = [...opTable.values()].filter((op) => !given.has(op.name));
@@ -72,23 +68,11 @@ for (const op of ops) {
     });
   }
 
-  if (!("notDifferentiable" in op.gradient) && !ownGradient.has(op.name)) {
-    Deno.test(`${op.name}: its gradient agrees with finite differences, and so does the gradient's own`, () => {
-      let elements = 0;
-      let loose = 0;
-      const count = (graph: SampleGraph | undefined, sample: unknown): void => {
-        if (!graph) return;
-        const check = checkGradient(graph);
-        assert.deepEqual(check.wrong.slice(0, 3), [], show(sample));
-        elements += check.elements;
-        loose += check.loose;
-      };
-      const smooth = op.samples.filter(({ note }) => !(note && kinks.test(note)));
-      for (const sample of smooth) count(graphOf(op, sample), sample);
-      const [first] = smooth;
-      if (first) count(gradientGraph(graphOf(op, first)), first);
+  if (hasGradient(op)) {
+    Deno.test(`${op.name}: its gradient agrees with finite differences`, () => {
+      const smooth = smoothSamples(op);
+      const { elements } = assertGradients(smooth.map((sample) => graphOf(op, sample)));
       assert.ok(elements > 0 || !smooth.some((sample) => hasSlope(op, sample)), "no element was compared");
-      assert.ok(loose <= 0.1 * elements, `differences say nothing at ${loose} of ${elements} elements`);
     });
   }
 }

@@ -1,22 +1,22 @@
 /** f16 through the whole pipeline, for devices with and without 16-bit storage (SEMANTICS §3, §6). */
 
 import assert from "node:assert/strict";
-import { policies } from "../../../compiler/compile.ts";
-import { emitWgsl } from "../../../compiler/emit/wgsl.ts";
-import { testTarget } from "../../../compiler/target.ts";
-import { compile, init, input, matmul, model, openDevice, setState, state, sum } from "../../../mod.ts";
-import { add, concat, mul, slice } from "../../../mod.ts";
-import { opTable } from "../../../ops/define_op.ts";
-import { CaseChecker, type Way, ways } from "../../support/check_cases.ts";
-import { compileCase } from "../../support/compile_samples.ts";
+import { policies } from "../../compiler/compile.ts";
+import { emitWgsl } from "../../compiler/emit/wgsl.ts";
+import { testTarget } from "../../compiler/target.ts";
+import { compile, init, input, matmul, model, openDevice, setState, state, sum } from "../../mod.ts";
+import { add, concat, mul, slice } from "../../mod.ts";
+import { opTable } from "../../ops/define_op.ts";
+import { CaseChecker, type Way, ways } from "../support/check_cases.ts";
+import { compileCase } from "../support/compile_samples.ts";
 import {
   halfSampleCases,
   halvesToTrainOn,
   oddHalves,
   trainedHalves,
   withoutHalves,
-} from "../../support/half_cases.ts";
-import { graphOf } from "../../support/op_samples.ts";
+} from "../support/half_cases.ts";
+import { graphOf } from "../support/op_samples.ts";
 
 const inPairs: Way = { target: testTarget, policy: policies.greedy };
 const checker = new CaseChecker();

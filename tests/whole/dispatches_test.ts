@@ -1,11 +1,11 @@
 /** How many kernels programs come to, and how much memory, at WebGPU's default limits and at an adapter's. */
 
 import assert from "node:assert/strict";
-import type { Compiled } from "../../../compiler/compile.ts";
-import { gpuTarget, softwareTarget, type Target } from "../../../compiler/target.ts";
-import { cpuTarget } from "../../../runtime/targets.ts";
-import { compileFor, countsOf, unsplit } from "../../bench/dispatches.ts";
-import { adamOver, examplePrograms, gptStep, mlpStep, oneKernelEach } from "../../bench/programs.ts";
+import type { Compiled } from "../../compiler/compile.ts";
+import { gpuTarget, softwareTarget, type Target } from "../../compiler/target.ts";
+import { cpuTarget } from "../../runtime/targets.ts";
+import { compileFor, countsOf, unsplit } from "../bench/dispatches.ts";
+import { adamOver, examplePrograms, gptStep, mlpStep, oneKernelEach } from "../bench/programs.ts";
 
 const withBuffers = (target: Target, storageBuffers: number): Target => ({
   ...target,

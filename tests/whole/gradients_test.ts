@@ -1,7 +1,7 @@
 /** The gradient of every op, as a graph: unfused and fused, against the references of what it is made of. */
 
-import { CaseChecker, ways } from "../../support/check_cases.ts";
-import { gradientCases } from "../../support/compile_samples.ts";
+import { CaseChecker, ways } from "../support/check_cases.ts";
+import { gradientCases } from "../support/compile_samples.ts";
 
 const checker = new CaseChecker();
 

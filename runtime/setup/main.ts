@@ -3,19 +3,12 @@
  *
  *     deno run -A runtime/setup/main.ts                                  sets up and says what it found
  *     deno run -A runtime/setup/main.ts examples/train_gpt.ts --steps 9  sets up, then runs the example
- *     deno run -A runtime/setup/main.ts bench tests/bench                sets up, then runs `deno bench -A tests/bench`
  *
  * @module
  */
 
 import { printProfile } from "../self_test.ts";
 import { ensureAdapter } from "./ensure_adapter.ts";
-
-/** What `deno` is called with for the arguments of this command. */
-export function denoArguments(args: readonly string[]): string[] {
-  const [first, ...rest] = args;
-  return first === "bench" ? ["bench", "-A", ...rest] : ["run", "-A", ...args];
-}
 
 async function main(args: readonly string[]): Promise<number> {
   const readiness = await ensureAdapter();
@@ -27,7 +20,7 @@ async function main(args: readonly string[]): Promise<number> {
     console.log(`${readiness.adapter}\n${printProfile(readiness.profile)}`);
     return 0;
   }
-  const child = new Deno.Command(Deno.execPath(), { args: denoArguments(args) }).spawn();
+  const child = new Deno.Command(Deno.execPath(), { args: ["run", "-A", ...args] }).spawn();
   // The child decides what a signal means (a training run may write a checkpoint); this process only waits. Ctrl-C
   // reaches both by itself.
   Deno.addSignalListener("SIGINT", () => {});

@@ -3,7 +3,6 @@ import { classifyAdapter } from "../../runtime/adapter_class.ts";
 import { cacheKey, recallProfile, rememberProfile } from "../../runtime/quirk_cache.ts";
 import type { QuirkProfile } from "../../runtime/self_test.ts";
 import { rewriteSuite, servesSuite, urisOfferingSuite } from "../../runtime/setup/apt_sources.ts";
-import { denoArguments } from "../../runtime/setup/main.ts";
 import { candidateVersion, suiteForMesa } from "../../runtime/setup/mesa.ts";
 import { parseOsRelease } from "../../runtime/setup/os_release.ts";
 
@@ -132,9 +131,4 @@ Deno.test("recallProfile() finds what rememberProfile() kept under the same key,
   assert.deepEqual(recallProfile(key, folder), profile);
   assert.equal(recallProfile(cacheKey({ vendor: "1", device: "2", description: "another" }), folder), null);
   Deno.removeSync(folder, { recursive: true });
-});
-
-Deno.test("denoArguments() runs a program with its arguments, or the benchmarks", () => {
-  assert.deepEqual(denoArguments(["a.ts", "--steps", "9"]), ["run", "-A", "a.ts", "--steps", "9"]);
-  assert.deepEqual(denoArguments(["bench", "tests/bench"]), ["bench", "-A", "tests/bench"]);
 });

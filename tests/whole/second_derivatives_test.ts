@@ -1,14 +1,10 @@
 /** The gradient of every op's gradient agrees with finite differences: Hessian-vector products rest on it. */
 
-import { opTable } from "../../ops/define_op.ts";
-import "../../ops/mod.ts";
+import { tableOps } from "../support/compile_samples.ts";
 import { assertGradients, gradientGraph, hasGradient, smoothSamples } from "../support/finite_differences.ts";
 import { graphOf } from "../support/op_samples.ts";
 
-/** Ops whose contents, or rule, are given by the user and not stated by the op. */
-const given = new Set(["input", "state", "customGradient"]);
-
-for (const op of [...opTable.values()].filter((op) => !given.has(op.name) && hasGradient(op))) {
+for (const op of tableOps().filter(hasGradient)) {
   const [first] = smoothSamples(op);
   const graph = first && gradientGraph(graphOf(op, first));
   if (!graph) continue;

@@ -8,23 +8,16 @@ import assert from "node:assert/strict";
 import type { Op, Sample } from "../../../compiler/graph/op.ts";
 import { isProgram } from "../../../compiler/graph/op.ts";
 import { type HostArray, isFloat } from "../../../compiler/graph/dtype.ts";
-import { opTable } from "../../../ops/define_op.ts";
-import "../../../ops/mod.ts";
+import { tableOps } from "../../support/compile_samples.ts";
 import { concreteTypes, evaluateGraph } from "../../support/evaluate.ts";
 import { assertGradients, hasGradient, smoothSamples } from "../../support/finite_differences.ts";
 import { evaluateLowering, graphOf } from "../../support/op_samples.ts";
 import { type Expected, expectedOf, mismatches } from "../../support/tolerance.ts";
 
-/** Ops whose contents, or rule, are given by the user and not stated by the op. */
-const given = new Set(["input", "state", "customGradient"]);
-
-// deno-lint-ignore no-explicit-any -- the table holds ops of every attribute type.
-const ops: readonly Op<any>[] = [...opTable.values()].filter((op) => !given.has(op.name));
-
 let cases = 0;
 const dropped: string[] = [];
 
-for (const op of ops) {
+for (const op of tableOps()) {
   Deno.test(`${op.name}: has samples, and infers the sizes that its reference fills`, () => {
     assert.ok(op.samples.length > 0, "no samples: nothing of this op is tested");
     for (const sample of op.samples) {

@@ -18,7 +18,7 @@ import { printCover } from "./fuse/print.ts";
 import { rematerialize } from "./fuse/rematerialize.ts";
 import { verifyHints } from "./fuse/hints.ts";
 import { verifyCover } from "./fuse/verify.ts";
-import { lowerGroup } from "./fuse/lower_group.ts";
+import { type Arithmetic, lowerGroup } from "./fuse/lower_group.ts";
 import { type FusionOptions, type FusionPolicy, unfused } from "./fuse/policy.ts";
 import { type CostModel, costModelOf } from "./fuse/worthwhile.ts";
 import type { AnyScheduled } from "./kernel/raw.ts";
@@ -32,7 +32,7 @@ import { assemble } from "./program/assemble.ts";
 import { printProgram } from "./program/print.ts";
 import type { Program, Region } from "./program/program.ts";
 import type { StateLayout } from "./program/state_layout.ts";
-import type { ScheduledKernel } from "./schedule/group.ts";
+import type { LoweredGroup, ScheduledKernel } from "./schedule/group.ts";
 import { printKernels } from "./schedule/print.ts";
 import { ScheduleMemory } from "./schedule/repeat.ts";
 import { planProgram } from "./schedule/program.ts";
@@ -56,6 +56,11 @@ export interface CompileOptions {
   readonly policy?: FusionPolicy;
   readonly cost?: CostModel;
   readonly trace?: Trace;
+  /**
+   * What ops on f16 compute in: `"f32"` (the default), rounded where a value is stored, or `"f16"`, each op's result
+   * rounded. Sums are f32 in both. The target must have f16 for the second.
+   */
+  readonly arithmetic?: Arithmetic | undefined;
   /** Where states lie already: the program uses the memory of another. */
   readonly layout?: StateLayout | undefined;
   /** Every temporary gets memory of its own, so that all can be looked at after a run: for `verify` and debuggers. */
@@ -81,9 +86,16 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
     policy = policies.greedy,
     cost = costModelOf(options.target),
     trace = noTrace,
+    arithmetic,
     layout,
     keep = false,
   } = options;
+  if (arithmetic === "f16" && !target.features.f16) {
+    throw new CompileError(
+      `compile(): arithmetic "f16" needs a device with shader-f16, which ${target.name} has not. Leave the option out: ` +
+        "halves are then stored as halves and computed in f32.",
+    );
+  }
 
   const inGraph = (stage: string) => ({ verify: (g: Graph) => verifyGraph(g, stage), print: printGraph });
 
@@ -102,7 +114,7 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
   // After placement: which updates are in place decides which buffers may lie side by side.
   const packing = trace.stage(
     "pack",
-    () => packGroups(placement, target.limits.bindingBytes, layout),
+    () => packGroups(placement, { bindingBytes: target.limits.bindingBytes, layout, arithmetic }),
     {
       verify: ({ order }) =>
         verifyOrder(graph, placement, order.map((unit) => isPacked(unit) ? unit.members : [unit])),
@@ -118,9 +130,12 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
       }
       const label = labelOf(graph, group);
       if (isProgramNode(group.roots[0]!.node)) {
-        return planProgram(group, placement.storage, packing.slabs, target, label);
+        return planProgram(group, placement.storage, packing.slabs, target, { label, arithmetic });
       }
-      return memory.kernels(group, label, () => scheduleOne(group, placement.storage, target, label));
+      return memory.kernels(group, label, () => {
+        const lowered = lowerGroup(group, placement.storage, { label, arithmetic });
+        return scheduleOne(group, lowered, target);
+      });
     }), {
     verify(made) {
       checkLimits(graph, placement, target.limits);
@@ -180,11 +195,9 @@ function fuseAndPlace(
 /** The kernels of one group of values; none where all of its results are empty. */
 function scheduleOne(
   group: Group,
-  storage: Placement["storage"],
+  lowered: LoweredGroup,
   target: Target,
-  label: string,
 ): readonly ScheduledKernel[] {
-  const lowered = lowerGroup(group, storage, label);
   const roots = lowered.roots.filter((r) => !r.shape.includes(0));
   if (roots.length === 0) return [];
   const verdict = classify(lowered, target.limits.storageBuffers);
@@ -195,5 +208,5 @@ function scheduleOne(
   if (isOneOp && bindings <= target.limits.storageBuffers) {
     return scheduleGroup({ ...lowered, roots }, target, "map").kernels;
   }
-  throw new CompileError(`fuse: "${label}" cannot be one kernel: ${verdict.refused}`);
+  throw new CompileError(`fuse: "${lowered.label}" cannot be one kernel: ${verdict.refused}`);
 }

@@ -6,6 +6,7 @@
 import { RunError, ShapeError } from "../compiler/errors.ts";
 import { type Compiled, compileGraph, policies } from "../compiler/compile.ts";
 import type { FusionPolicy } from "../compiler/fuse/policy.ts";
+import type { Arithmetic } from "../compiler/fuse/lower_group.ts";
 import type { CostModel } from "../compiler/fuse/worthwhile.ts";
 import { sizeNames } from "../compiler/graph/bind.ts";
 import type { Sizes } from "../compiler/graph/dim.ts";
@@ -40,6 +41,13 @@ export interface CompileModelOptions {
   readonly policy?: FusionPolicy;
   /** What a repeated operation and a byte of traffic cost, for policies that ask. */
   readonly cost?: CostModel;
+  /**
+   * What ops on f16 tensors compute in. `"f32"`, the default, works on every device: halves are stored as halves, and
+   * rounded only where they are stored. `"f16"` rounds the result of each op to a half, and computes in 16 bits where that
+   * gives the same; it needs a device that has shader-f16 (`device.target.features.f16`), and gives the same numbers on
+   * each that has it. Sums accumulate in f32 either way.
+   */
+  readonly arithmetic?: Arithmetic;
   /** Hears the compiler's stages. */
   readonly trace?: Trace;
   /**
@@ -141,13 +149,16 @@ function checkDevice(device: unknown): void {
   );
 }
 
-function checkOptions({ seed, policy }: CompileModelOptions): void {
+function checkOptions({ seed, policy, arithmetic }: CompileModelOptions): void {
   if (seed !== undefined && !Number.isSafeInteger(seed)) {
     throw new RunError(
       `compile(): the seed is ${
         typeof seed === "number" ? seed : described(seed)
       }; it must be a whole number below 2⁵³.`,
     );
+  }
+  if (arithmetic !== undefined && arithmetic !== "f32" && arithmetic !== "f16") {
+    throw new RunError(`compile(): arithmetic is ${described(arithmetic)}; it may be "f32" or "f16".`);
   }
   if (policy !== undefined && typeof policy?.cover !== "function") {
     throw new RunError(
@@ -170,7 +181,7 @@ async function compileAt<I extends Inputs, O extends Outputs>(
   sizes: Sizes,
   { state, mine }: Home,
 ): Promise<ModelExecutable<I, O>> {
-  const { device, seed = 0, policy, cost, trace, verify } = options;
+  const { device, seed = 0, policy, cost, arithmetic, trace, verify } = options;
   const { graph } = model;
   const shared = typeof state === "object" ? state : undefined;
   const settings = {
@@ -178,6 +189,7 @@ async function compileAt<I extends Inputs, O extends Outputs>(
     sizes,
     ...policy && { policy },
     ...cost && { cost },
+    arithmetic,
     ...trace && { trace },
   };
   const layout = shared && layoutFor(graph, sizes, shared, mine);

@@ -47,6 +47,7 @@ export function compileJavaScript(kernel: AnyKernel): CompiledKernel {
 
 const storage: { readonly [T in ValueType]: string } = {
   f32: "Float32Array",
+  f16: "Float32Array",
   i32: "Int32Array",
   u32: "Uint32Array",
   bool: "Uint8Array",

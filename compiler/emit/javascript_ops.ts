@@ -3,11 +3,11 @@
 import { InternalError } from "../errors.ts";
 import type { Instr, Literal } from "../kernel/ir.ts";
 import { binaryMeaning, unaryMeaning } from "../kernel/scalar.ts";
-import type { BinaryOp, UnaryOp, ValueType } from "../kernel/value.ts";
+import { type BinaryOp, isFloating, type UnaryOp, type ValueType } from "../kernel/value.ts";
 
 /** Functions and scratch that every kernel begins with. */
 export const prelude: readonly string[] = [
-  "const { abs, ceil, cos, exp, floor, fround, imul, log, log2, round, sin, sqrt, tanh, trunc } = Math;",
+  "const { abs, ceil, cos, exp, f16round, floor, fround, imul, log, log2, round, sin, sqrt, tanh, trunc } = Math;",
   "const f32 = new Float32Array(1), i32 = new Int32Array(f32.buffer), u32 = new Uint32Array(f32.buffer);",
   "const roundHalfEven = (x) => { const d = floor(x); return x - d !== 0.5 ? round(x) : d % 2 === 0 ? d : d + 1; };",
   "const toI32 = (x) => x >= 2147483647 ? 2147483647 : x <= -2147483648 ? -2147483648 : x | 0;",
@@ -26,6 +26,8 @@ function wrap(scalar: ValueType, text: string): string {
   switch (scalar) {
     case "f32":
       return `fround(${text})`;
+    case "f16":
+      return `f16round(${text})`;
     case "i32":
       return `(${text}) | 0`;
     case "u32":
@@ -55,13 +57,13 @@ const unary: { readonly [O in UnaryOp]: (x: string) => string } = {
   bitNot: (x) => `~${x}`,
 };
 
-/** Whole numbers and sign changes of an f32 are f32; fround there would only cost. */
+/** Whole numbers and sign changes of a float are floats of its type; rounding there would only cost. */
 const isExact: ReadonlySet<UnaryOp> = new Set<UnaryOp>(["neg", "abs", "floor", "ceil", "round", "trunc"]);
 
 export function unaryScript(op: UnaryOp, scalar: ValueType, x: string): string {
   if (!unaryMeaning[op][scalar]) throw new InternalError("javascript", `${op} of ${scalar}`);
   const text = unary[op](x);
-  return scalar === "f32" && isExact.has(op) ? text : wrap(scalar, text);
+  return isFloating(scalar) && isExact.has(op) ? text : wrap(scalar, text);
 }
 
 const infix: { readonly [O in Exclude<BinaryOp, "max" | "min">]: string } = {
@@ -119,6 +121,7 @@ export function castScript(kind: "cast" | "bitcast", from: ValueType, to: ValueT
   }
   if (to === "bool") return from === "bool" ? x : `${x} !== 0`;
   if (from === "bool") return `${x} ? 1 : 0`;
-  if (from === "f32") return to === "i32" ? `toI32(${x})` : to === "u32" ? `toU32(${x})` : x;
+  if (to === "f16") return wrap(to, x);
+  if (isFloating(from)) return to === "i32" ? `toI32(${x})` : to === "u32" ? `toU32(${x})` : x;
   return wrap(to, x);
 }

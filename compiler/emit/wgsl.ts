@@ -70,11 +70,12 @@ class Emitter {
   /** Text of values that have been bound; literals where a value was computed here. */
   readonly #names = new Map<Instr, string>();
   readonly #folded = new Map<Instr, Literal>();
-  /** Names of f32 literals that exist only as bits, by their bits. */
+  /** Names of float literals that exist only as bits, by their bits. */
   readonly #specials = new Map<number, string>();
   readonly #lines: string[] = [];
   readonly #used = { group: false, lane: false };
   #indent = "  ";
+  #computesHalves = false;
   #values = 0;
   #variables = 0;
 
@@ -99,7 +100,8 @@ class Emitter {
 
   module(): string {
     this.#blocks(this.#kernel.body);
-    const usesF16 = this.#hasF16 && this.#kernel.buffers.some(({ dtype }) => dtype === "f16");
+    const usesF16 = this.#computesHalves ||
+      (this.#hasF16 && this.#kernel.buffers.some(({ dtype }) => dtype === "f16"));
     return [
       ...usesF16 ? ["enable f16;", ""] : [],
       ...this.#declarations(),
@@ -231,6 +233,7 @@ class Emitter {
           this.#folded.set(instr, folded);
           return;
         }
+        if (instr.type.scalar === "f16") this.#computesHalves = true;
         const text = this.#computed(instr);
         const name = `v${this.#values++}`;
         this.#names.set(instr, name);
@@ -285,7 +288,10 @@ class Emitter {
     const known = this.#literalOf(instr);
     switch (known.kind) {
       case "literal":
-        return isSpecial(known) ? this.#special(known.bits >>> 0) : literalText(known);
+        if (!isSpecial(known)) return literalText(known);
+        return known.type.scalar === "f16"
+          ? `f16(${this.#special(known.bits >>> 0)})`
+          : this.#special(known.bits >>> 0);
       case "builtin":
         this.#used[known.name] = true;
         return known.name;

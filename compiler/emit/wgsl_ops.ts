@@ -8,17 +8,19 @@
 
 import { showF32 } from "../kernel/print.ts";
 import type { BinaryInstr, CastInstr, Instr, IrType, Literal, UnaryInstr } from "../kernel/ir.ts";
-import type { BinaryOp, UnaryOp } from "../kernel/value.ts";
+import { type BinaryOp, isFloating, type UnaryOp, type ValueType } from "../kernel/value.ts";
 
 /** `f32`, `vec4<i32>`. */
 export const typeText = ({ scalar, width }: IrType): string => width === 4 ? `vec4<${scalar}>` : scalar;
 
-const smallestNormal = 2 ** -126;
+const smallestNormal: { readonly [T in ValueType]?: number } = { f32: 2 ** -126, f16: 2 ** -14 };
 const largest = (2 - 2 ** -23) * 2 ** 127;
 
-/** f32 values that WGSL has no portable literal for; they come from their bits at run time. */
-export const isSpecial = ({ type, value }: Literal): boolean =>
-  type.scalar === "f32" && (!Number.isFinite(value) || (value !== 0 && Math.abs(value) < smallestNormal));
+/** Floats that WGSL has no portable literal for; they come from their bits, as an f32, at run time. */
+export function isSpecial({ type, value }: Literal): boolean {
+  const normal = smallestNormal[type.scalar];
+  return normal !== undefined && (!Number.isFinite(value) || (value !== 0 && Math.abs(value) < normal));
+}
 
 /** A literal that is not special, in parentheses where it has a sign. */
 export function literalText(literal: Literal): string {
@@ -27,6 +29,11 @@ export function literalText(literal: Literal): string {
     case "f32": {
       const magnitude = Math.abs(value);
       const text = magnitude === largest ? "0x1.fffffep+127f" : `${decimal(showF32(magnitude))}f`;
+      return value < 0 || Object.is(value, -0) ? `(-${text})` : text;
+    }
+    case "f16": {
+      // A half has few digits: its decimal form is exact.
+      const text = `${decimal(String(Math.abs(value)))}h`;
       return value < 0 || Object.is(value, -0) ? `(-${text})` : text;
     }
     case "i32":
@@ -93,7 +100,7 @@ export function binaryText({ op, a: left, b: right, type }: BinaryInstr, a: stri
     case "div":
     case "rem":
       // x / 0 = x and x rem 0 = 0, but a literal 0 is an error in WGSL.
-      if (right.kind === "literal" && right.value === 0 && type.scalar !== "f32") {
+      if (right.kind === "literal" && right.value === 0 && !isFloating(type.scalar)) {
         return op === "div" ? a : `${typeText(type)}(0)`;
       }
       return `${a} ${infix[op]} ${b}`;
@@ -116,8 +123,13 @@ export function castText({ kind, type, arg }: CastInstr, text: string): string {
   if (kind === "bitcast") return `bitcast<${typeText(type)}>(${text})`;
   if (type.scalar !== "bool") return `${typeText(type)}(${text})`;
   const zero = (scalar: "i32" | "u32") => typeText({ scalar, width: type.width }) + "(0)";
-  if (arg.type.scalar !== "f32") return `${text} != ${zero(arg.type.scalar === "i32" ? "i32" : "u32")}`;
+  if (arg.type.scalar === "i32" || arg.type.scalar === "u32" || arg.type.scalar === "bool") {
+    return `${text} != ${zero(arg.type.scalar === "i32" ? "i32" : "u32")}`;
+  }
   // By bits, since comparisons with NaN are not to be trusted; the shift drops the sign of a zero.
   const bits = typeText({ scalar: "u32", width: type.width });
-  return `(bitcast<${bits}>(${text}) << ${bits}(1u)) != ${zero("u32")}`;
+  const single = arg.type.scalar === "f16"
+    ? `${typeText({ scalar: "f32", width: type.width })}(${text})`
+    : text;
+  return `(bitcast<${bits}>(${single}) << ${bits}(1u)) != ${zero("u32")}`;
 }

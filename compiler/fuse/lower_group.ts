@@ -8,6 +8,7 @@
 import { InternalError } from "../errors.ts";
 import type { Node, Tensor } from "../graph/node.ts";
 import { isProgram } from "../graph/op.ts";
+import { roundedToHalf } from "../kernel/half.ts";
 import { type BufferRef, type ConcreteType, type Reader, type Value, Values } from "../kernel/value.ts";
 import type { LoweredGroup, Root } from "../schedule/group.ts";
 import { isLargeConstant } from "./group.ts";
@@ -18,6 +19,9 @@ export interface Storage {
   readonly strides: readonly number[];
   readonly offset: number;
 }
+
+/** What ops on halves compute in (SEMANTICS §6): f32, rounded where a value is stored, or f16, each result rounded. */
+export type Arithmetic = "f32" | "f16";
 
 /** A tensor's type once sizes are bound. */
 export function concrete(tensor: Tensor): ConcreteType {
@@ -56,6 +60,7 @@ export class GroupReader {
     readonly k: Values,
     readonly nodes: ReadonlySet<Node>,
     readonly storage: (tensor: Tensor) => Storage,
+    readonly arithmetic: Arithmetic = "f32",
   ) {}
 
   reader(tensor: Tensor): Reader {
@@ -86,13 +91,15 @@ export class GroupReader {
     if (isProgram(lower)) {
       throw new InternalError("fuse", `${node.op.name} is a program and cannot be inlined`);
     }
-    const value = lower(this.k, node.inputs.map((t) => this.reader(t)), index, {
+    const computed = lower(this.k, node.inputs.map((t) => this.reader(t)), index, {
       attrs: node.attrs,
       inputs: node.inputs.map(concrete),
       outputs: node.types.map((t) => ({ shape: t.shape as readonly number[], dtype: t.dtype })),
       result,
       stream: this.k.param(`stream${node.id}`, "u32", node.attrs.stream ?? 0, { lo: 0, hi: 2 ** 32 - 1 }),
     });
+    const rounds = this.arithmetic === "f16" && node.types[result]!.dtype === "f16";
+    const value = rounds ? roundedToHalf(this.k, computed) : computed;
     const made = this.made.get(node);
     if (made) made.push(value);
     else this.made.set(node, [value]);
@@ -104,10 +111,10 @@ export class GroupReader {
 export function lowerGroup(
   group: { readonly roots: readonly Tensor[]; readonly nodes: ReadonlySet<Node> },
   storage: (tensor: Tensor) => Storage = denseStorage,
-  label = "",
+  { label = "", arithmetic }: { readonly label?: string; readonly arithmetic?: Arithmetic | undefined } = {},
 ): LoweredGroup & { readonly reader: GroupReader } {
   const values = new Values();
-  const reader = new GroupReader(values, group.nodes, storage);
+  const reader = new GroupReader(values, group.nodes, storage, arithmetic);
   const roots = group.roots.map((tensor): Root => {
     const type = concrete(tensor);
     const axes = values.axes(type.shape);

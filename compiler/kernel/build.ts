@@ -23,11 +23,8 @@ import type {
   ParamDecl,
   Statement,
 } from "./ir.ts";
-import { i32, wide } from "./ir.ts";
-import type { BinaryOp, BufferRef, UnaryOp, ValueType } from "./value.ts";
-
-const float = new Float32Array(1);
-const floatBits = new Int32Array(float.buffer);
+import { i32, literal, wide } from "./ir.ts";
+import { type BinaryOp, type BufferRef, type UnaryOp, type ValueType, valueType } from "./value.ts";
 
 /** What a list of blocks or statements has made so far. */
 class Scope {
@@ -241,14 +238,7 @@ export class IrBuilder {
   }
 
   literal(scalar: ValueType, value: number): Instr {
-    let x = value;
-    let bits = x | 0;
-    if (scalar === "f32") {
-      float[0] = x;
-      x = float[0]!;
-      bits = floatBits[0]!;
-    }
-    return this.#atom({ kind: "literal", type: wide(scalar, 1), value: x, bits } satisfies Literal);
+    return this.#atom(literal(scalar, value));
   }
 
   get group(): Instr {
@@ -372,7 +362,7 @@ export class IrBuilder {
    */
   load(ref: BufferRef, index: Instr, width: 1 | 4, again = false): Instr {
     const buffer = this.#buffer(ref, "read");
-    const scalar: ValueType = ref.dtype === "f16" ? "f32" : ref.dtype;
+    const scalar = valueType(ref.dtype);
     const key = again ? undefined : `l${buffer} ${this.id(index)} ${width}`;
     return this.#let(key, { kind: "load", type: wide(scalar, width), buffer, index });
   }

@@ -44,7 +44,9 @@ export function typeErrorOf(instr: Computed, buffer: BufferDecl | undefined): st
     case "cast":
       return type.width === instr.arg.type.width ? undefined : "a cast changes the width";
     case "bitcast":
-      if (type.scalar === "bool" || instr.arg.type.scalar === "bool") return "bool has no bits";
+      for (const { scalar } of [type, instr.arg.type]) {
+        if (scalar === "bool" || scalar === "f16") return `${scalar} has no 32 bits`;
+      }
       return type.width === instr.arg.type.width ? undefined : "a bitcast changes the width";
     case "load":
       if (!isIndex(instr.index)) return `the index is ${showType(instr.index.type)}, not i32`;

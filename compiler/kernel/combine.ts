@@ -59,9 +59,16 @@ export function combineTypeError(op: CombineOp, types: readonly IrType[]): strin
   }
 }
 
-const lowest: { readonly [T in ValueType]: number } = { f32: -Infinity, i32: -2147483648, u32: 0, bool: 0 };
+const lowest: { readonly [T in ValueType]: number } = {
+  f32: -Infinity,
+  f16: -Infinity,
+  i32: -2147483648,
+  u32: 0,
+  bool: 0,
+};
 const highest: { readonly [T in ValueType]: number } = {
   f32: Infinity,
+  f16: Infinity,
   i32: 2147483647,
   u32: 4294967295,
   bool: 1,

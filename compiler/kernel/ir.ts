@@ -71,7 +71,7 @@ export interface Literal {
   readonly kind: "literal";
   readonly type: IrType;
   readonly value: number;
-  /** Bits of an f32 literal: NaN payloads and −0 survive. */
+  /** Bits of a float literal, as an f32: NaN payloads and −0 survive. */
   readonly bits: number;
 }
 export interface Builtin {
@@ -289,10 +289,10 @@ export function operandsOf(instr: Instr): readonly Instr[] {
 const float = new Float32Array(1);
 const word = new Int32Array(float.buffer);
 
-/** A scalar literal; an f32 is rounded, an integer wraps, a bool is 0 or 1. */
+/** A scalar literal; a float is rounded, an integer wraps, a bool is 0 or 1. */
 export function literal(scalar: ValueType, value: number): Literal {
-  if (scalar === "f32") {
-    float[0] = value;
+  if (scalar === "f32" || scalar === "f16") {
+    float[0] = scalar === "f16" ? Math.f16round(value) : value;
     return { kind: "literal", type: wide(scalar, 1), value: float[0]!, bits: word[0]! };
   }
   const exact = scalar === "i32" ? value | 0 : scalar === "u32" ? value >>> 0 : value !== 0 ? 1 : 0;

@@ -52,11 +52,13 @@ export function showF32(x: number): string {
   return String(x);
 }
 
-/** A literal with its type: `1.5f`, `3`, `3u`, `true`; an f32 without a decimal form by its bits. */
+/** A literal with its type: `1.5f`, `1.5h`, `3`, `3u`, `true`; a float without a decimal form by its bits. */
 export function showLiteral({ type, value, bits }: Literal): string {
   switch (type.scalar) {
     case "f32":
       return Number.isFinite(value) ? `${showF32(value)}f` : `f32(0x${(bits >>> 0).toString(16)})`;
+    case "f16":
+      return Number.isFinite(value) ? `${value}h` : `f16(0x${(bits >>> 0).toString(16)})`;
     case "i32":
       return String(value);
     case "u32":

@@ -2,20 +2,21 @@
  * What one operation does to numbers: SEMANTICS of the kernel IR, one table entry per op and type.
  *
  * An op is defined for a type exactly where the table has an entry; the verifier reads that off, so nothing is declared
- * twice. bool is 0 or 1. f32 is computed in f64 and rounded once, which is exact for + − × ÷ and √ (53 ≥ 2 · 24 + 2
+ * twice. f16 has the ops whose result is the same whether they are computed in f16 or in f32 and rounded once (half.ts).
+ * bool is 0 or 1. f32 is computed in f64 and rounded once, which is exact for + − × ÷ and √ (53 ≥ 2 · 24 + 2
  * bits). Integers wrap; x / 0 = x, x rem 0 = 0, MIN / −1 = MIN, and shift counts count mod 32, as WGSL defines them.
  *
  * `max` and `min` follow WGSL's text literally, so that NaN gets lost from one side: a kernel that relies on NaN coming
  * through a bare `max` fails here too, and not only on some drivers.
  */
 
-import type { BinaryOp, UnaryOp, ValueType } from "./value.ts";
+import { type BinaryOp, isFloating, type UnaryOp, type ValueType } from "./value.ts";
 
 type PerType<F> = { readonly [T in ValueType]?: F };
 type Unary = (x: number) => number;
 type Binary = (a: number, b: number) => number;
 
-const { fround, imul } = Math;
+const { f16round, fround, imul } = Math;
 
 function roundHalfEven(x: number): number {
   const down = Math.floor(x);
@@ -25,8 +26,8 @@ function roundHalfEven(x: number): number {
 }
 
 export const unaryMeaning: { readonly [O in UnaryOp]: PerType<Unary> } = {
-  neg: { f32: (x) => -x, i32: (x) => -x | 0 },
-  abs: { f32: Math.abs, i32: (x) => Math.abs(x) | 0, u32: (x) => x },
+  neg: { f32: (x) => -x, f16: (x) => -x, i32: (x) => -x | 0 },
+  abs: { f32: Math.abs, f16: Math.abs, i32: (x) => Math.abs(x) | 0, u32: (x) => x },
   exp: { f32: (x) => fround(Math.exp(x)) },
   exp2: { f32: (x) => fround(2 ** x) },
   log: { f32: (x) => fround(Math.log(x)) },
@@ -36,17 +37,19 @@ export const unaryMeaning: { readonly [O in UnaryOp]: PerType<Unary> } = {
   sin: { f32: (x) => fround(Math.sin(x)) },
   cos: { f32: (x) => fround(Math.cos(x)) },
   tanh: { f32: (x) => fround(Math.tanh(x)) },
-  floor: { f32: Math.floor },
-  ceil: { f32: Math.ceil },
-  round: { f32: roundHalfEven },
-  trunc: { f32: Math.trunc },
+  floor: { f32: Math.floor, f16: Math.floor },
+  ceil: { f32: Math.ceil, f16: Math.ceil },
+  round: { f32: roundHalfEven, f16: roundHalfEven },
+  trunc: { f32: Math.trunc, f16: Math.trunc },
   not: { bool: (x) => 1 - x },
   bitNot: { i32: (x) => ~x, u32: (x) => ~x >>> 0 },
 };
 
-const compare = (holds: (a: number, b: number) => boolean): { f32: Binary; i32: Binary; u32: Binary } => {
+const compare = (
+  holds: (a: number, b: number) => boolean,
+): { f32: Binary; f16: Binary; i32: Binary; u32: Binary } => {
   const meaning: Binary = (a, b) => holds(a, b) ? 1 : 0;
-  return { f32: meaning, i32: meaning, u32: meaning };
+  return { f32: meaning, f16: meaning, i32: meaning, u32: meaning };
 };
 const max: Binary = (a, b) => a < b ? b : a;
 const min: Binary = (a, b) => b < a ? b : a;
@@ -54,9 +57,24 @@ const equal = compare((a, b) => a === b);
 const unequal = compare((a, b) => a !== b);
 
 export const binaryMeaning: { readonly [O in BinaryOp]: PerType<Binary> } = {
-  add: { f32: (a, b) => fround(a + b), i32: (a, b) => (a + b) | 0, u32: (a, b) => (a + b) >>> 0 },
-  sub: { f32: (a, b) => fround(a - b), i32: (a, b) => (a - b) | 0, u32: (a, b) => (a - b) >>> 0 },
-  mul: { f32: (a, b) => fround(a * b), i32: imul, u32: (a, b) => imul(a, b) >>> 0 },
+  add: {
+    f32: (a, b) => fround(a + b),
+    f16: (a, b) => f16round(a + b),
+    i32: (a, b) => (a + b) | 0,
+    u32: (a, b) => (a + b) >>> 0,
+  },
+  sub: {
+    f32: (a, b) => fround(a - b),
+    f16: (a, b) => f16round(a - b),
+    i32: (a, b) => (a - b) | 0,
+    u32: (a, b) => (a - b) >>> 0,
+  },
+  mul: {
+    f32: (a, b) => fround(a * b),
+    f16: (a, b) => f16round(a * b),
+    i32: imul,
+    u32: (a, b) => imul(a, b) >>> 0,
+  },
   div: {
     f32: (a, b) => fround(a / b),
     i32: (a, b) => b === 0 ? a : (a / b) | 0,
@@ -67,8 +85,8 @@ export const binaryMeaning: { readonly [O in BinaryOp]: PerType<Binary> } = {
     i32: (a, b) => b === 0 ? 0 : (a % b) | 0,
     u32: (a, b) => b === 0 ? 0 : a % b,
   },
-  max: { f32: max, i32: max, u32: max },
-  min: { f32: min, i32: min, u32: min },
+  max: { f32: max, f16: max, i32: max, u32: max },
+  min: { f32: min, f16: min, i32: min, u32: min },
   and: { i32: (a, b) => a & b, u32: (a, b) => (a & b) >>> 0, bool: (a, b) => a & b },
   or: { i32: (a, b) => a | b, u32: (a, b) => (a | b) >>> 0, bool: (a, b) => a | b },
   xor: { i32: (a, b) => a ^ b, u32: (a, b) => (a ^ b) >>> 0, bool: (a, b) => a ^ b },
@@ -92,10 +110,18 @@ export function castMeaning(from: ValueType, to: ValueType, x: number): number {
   switch (to) {
     case "f32":
       return fround(x);
+    case "f16":
+      return f16round(x);
     case "i32":
-      return from !== "f32" ? x | 0 : x >= 2147483647 ? 2147483647 : x <= -2147483648 ? -2147483648 : x | 0;
+      return !isFloating(from)
+        ? x | 0
+        : x >= 2147483647
+        ? 2147483647
+        : x <= -2147483648
+        ? -2147483648
+        : x | 0;
     case "u32":
-      return from !== "f32" ? x >>> 0 : x >= 4294967295 ? 4294967295 : x > 0 ? x >>> 0 : 0;
+      return !isFloating(from) ? x >>> 0 : x >= 4294967295 ? 4294967295 : x > 0 ? x >>> 0 : 0;
     case "bool":
       return x !== 0 ? 1 : 0;
   }
@@ -106,9 +132,11 @@ const i32 = new Int32Array(f32.buffer);
 const u32 = new Uint32Array(f32.buffer);
 const words = { f32, i32, u32 };
 
-/** The same 32 bits as another type. bool has no bits. */
+/** The same 32 bits as another type. bool has no bits, f16 too few. */
 export function bitcastMeaning(from: ValueType, to: ValueType, x: number): number {
-  if (from === "bool" || to === "bool") throw new TypeError("bool has no bits");
+  if (from === "bool" || to === "bool" || from === "f16" || to === "f16") {
+    throw new TypeError(`no 32 bits: ${from} as ${to}`);
+  }
   words[from][0] = x;
   return words[to][0]!;
 }

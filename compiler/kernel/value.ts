@@ -13,10 +13,16 @@
 import type { DType } from "../graph/dtype.ts";
 import { InternalError } from "../errors.ts";
 
-/** Types a value can have. f16 is a storage type: it is widened where it is loaded (SEMANTICS §6). */
-export type ValueType = "f32" | "i32" | "u32" | "bool";
+/**
+ * Types a value can have. f16 is a storage type: it is widened where it is loaded (SEMANTICS §6). Values of f16 occur only
+ * where arithmetic of halves was asked for (half.ts).
+ */
+export type ValueType = "f32" | "f16" | "i32" | "u32" | "bool";
 
-export const valueType = (dtype: DType): ValueType => dtype === "f16" ? "f32" : dtype;
+/** The types of what is in memory, once it is loaded. */
+export type LoadedType = Exclude<ValueType, "f16">;
+
+export const valueType = (dtype: DType): LoadedType => dtype === "f16" ? "f32" : dtype;
 
 /** A tensor whose sizes are all known. */
 export interface ConcreteType {
@@ -77,6 +83,8 @@ export type BinaryOp =
  */
 export type ReduceKind = "sum" | "prod" | "max" | "min" | "maxFast" | "minFast" | "argmax" | "argmin";
 
+export const isFloating = (type: ValueType): boolean => type === "f32" || type === "f16";
+
 /** The number that changes nothing: where an accumulator starts, and what nothing reduces to (SEMANTICS §3). */
 export function identityOf(op: ReduceKind, type: ValueType): number {
   switch (op) {
@@ -87,11 +95,11 @@ export function identityOf(op: ReduceKind, type: ValueType): number {
     case "max":
     case "maxFast":
     case "argmax":
-      return type === "f32" ? -Infinity : type === "i32" ? -(2 ** 31) : 0;
+      return isFloating(type) ? -Infinity : type === "i32" ? -(2 ** 31) : 0;
     case "min":
     case "minFast":
     case "argmin":
-      return type === "f32" ? Infinity : type === "i32" ? 2 ** 31 - 1 : type === "u32" ? 2 ** 32 - 1 : 1;
+      return isFloating(type) ? Infinity : type === "i32" ? 2 ** 31 - 1 : type === "u32" ? 2 ** 32 - 1 : 1;
   }
 }
 
@@ -106,7 +114,7 @@ interface Common {
 
 export interface Const extends Common {
   readonly kind: "const";
-  /** Exact value; for f32 already rounded. */
+  /** Exact value; of a float already rounded. */
   readonly value: number;
   /** Bits, where NaN payloads or −0 matter to identity. */
   readonly bits: number;
@@ -266,8 +274,8 @@ export class Values {
   const(value: number | boolean, type: ValueType = "f32"): Const {
     let x = Number(value);
     let bits: number;
-    if (type === "f32") {
-      float[0] = x;
+    if (isFloating(type)) {
+      float[0] = type === "f16" ? Math.f16round(x) : x;
       x = float[0]!;
       bits = bitsOf[0]!;
     } else {
@@ -461,7 +469,10 @@ export class Values {
   /** Conversion with the semantics of SEMANTICS §6 for i32/u32/bool; float→int is made safe in numerics.ts. */
   cast(type: ValueType, arg: Value): Value {
     if (arg.type === type) return arg;
-    if (arg.kind === "const" && !(arg.type === "f32" && type !== "bool")) return this.const(arg.value, type);
+    const toInteger = isFloating(arg.type) && (type === "i32" || type === "u32");
+    if (arg.kind === "const" && !toInteger) return this.const(arg.value, type);
+    // Every half is an f32: there and back is where it was.
+    if (type === "f16" && arg.kind === "cast" && arg.arg.type === "f16") return arg.arg;
     const range = type === "i32" && arg.type === "bool" ? { lo: 0, hi: 1 } : unknown;
     return this.#intern<Cast>(`t${type}(${arg.id})`, type, arg.free, range, { kind: "cast", arg });
   }

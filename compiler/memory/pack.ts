@@ -16,7 +16,7 @@
 
 import type { Group } from "../fuse/group.ts";
 import { isProgramNode, loadsOf } from "../fuse/group.ts";
-import { lowerGroup } from "../fuse/lower_group.ts";
+import { type Arithmetic, lowerGroup } from "../fuse/lower_group.ts";
 import { deviceBytes } from "../graph/dtype.ts";
 import { type BufferRef, childrenOf, type Value, Values, type Var } from "../kernel/value.ts";
 import { mergeAxes } from "../schedule/axes.ts";
@@ -49,11 +49,18 @@ export const isPacked = (g: Group | PackedGroup): g is PackedGroup => "members" 
 /** More classes of constants than this in one slab would cost more comparisons than a dispatch is worth. */
 const maxClasses = 8;
 
-/** @param layout Where states lie already, for a program that uses the memory of another. */
-export function packGroups(placement: Placement, bindingBytes: number, layout?: StateLayout): Packing {
+export interface PackOptions {
+  readonly bindingBytes: number;
+  /** Where states lie already, for a program that uses the memory of another. */
+  readonly layout?: StateLayout | undefined;
+  readonly arithmetic?: Arithmetic | undefined;
+}
+
+export function packGroups(placement: Placement, options: PackOptions): Packing {
+  const { bindingBytes, layout, arithmetic } = options;
   const families = new Map<string, Candidate[]>();
   for (const [position, group] of placement.order.entries()) {
-    const candidate = candidateOf(group, placement, position);
+    const candidate = candidateOf(group, placement, position, arithmetic);
     if (!candidate) continue;
     const family = families.get(candidate.signature);
     if (family) family.push(candidate);
@@ -136,7 +143,12 @@ interface Candidate {
   readonly constants: readonly number[];
 }
 
-function candidateOf(group: Group, placement: Placement, position: number): Candidate | undefined {
+function candidateOf(
+  group: Group,
+  placement: Placement,
+  position: number,
+  arithmetic: Arithmetic | undefined,
+): Candidate | undefined {
   if (isProgramNode(group.roots[0]!.node)) return undefined;
   const keys = new Set(group.roots.map((r) => r.key));
   const later = placement.order.slice(position + 1);
@@ -146,7 +158,7 @@ function candidateOf(group: Group, placement: Placement, position: number): Cand
       if (keys.has(t.key) || stores.has(placement.storage(t).buffer.name)) return undefined;
     }
   }
-  const lowered = lowerGroup(group, placement.storage);
+  const lowered = lowerGroup(group, placement.storage, { arithmetic });
   const vars = lowered.roots[0]!.axes.filter((a): a is Var => a.kind === "var");
   const merged = mergeAxes(lowered.values, vars, lowered.roots.flatMap((r) => [r.value, r.index]));
   const axis = merged.vars[0];

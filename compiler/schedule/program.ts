@@ -1,7 +1,7 @@
 /** An op that brings its own kernels (SCHEDULES §8): gives it readers of its inputs and writers for its results. */
 
 import type { Group } from "../fuse/group.ts";
-import { concrete, elementAt, GroupReader, type Storage } from "../fuse/lower_group.ts";
+import { type Arithmetic, concrete, elementAt, GroupReader, type Storage } from "../fuse/lower_group.ts";
 import { InternalError } from "../errors.ts";
 import { deviceBytes } from "../graph/dtype.ts";
 import type { Tensor } from "../graph/node.ts";
@@ -18,7 +18,7 @@ export function planProgram(
   storage: (tensor: Tensor) => Storage,
   slabs: readonly Slab[],
   target: Target,
-  label: string,
+  { label, arithmetic }: { readonly label: string; readonly arithmetic?: Arithmetic | undefined },
 ): readonly AnyScheduled[] {
   const { node } = group.roots[0]!;
   const { lower } = node.op;
@@ -27,7 +27,8 @@ export function planProgram(
   if (results.every((t) => concrete(t).shape.includes(0))) return [];
   const values = new Values();
   // The op itself is not read, only what is computed in its place.
-  const reader = new GroupReader(values, new Set([...group.nodes].filter((n) => n !== node)), storage);
+  const inlined = new Set([...group.nodes].filter((n) => n !== node));
+  const reader = new GroupReader(values, inlined, storage, arithmetic);
   let scratches = 0;
   return lower.plan({
     attrs: node.attrs,

@@ -6,7 +6,7 @@
 
 import type { IrBuilder } from "../../compiler/kernel/build.ts";
 import type { Instr } from "../../compiler/kernel/ir.ts";
-import type { Value, Values, ValueType } from "../../compiler/kernel/value.ts";
+import type { LoadedType, Value, Values } from "../../compiler/kernel/value.ts";
 
 /** The key of NaN, and of places behind the end of a row: nothing comes after it. */
 export const lastKey = 0x7fffffff;
@@ -23,6 +23,8 @@ export function sortKey(k: Values, x: Value, descending: boolean): Value {
       return reversed(x);
     case "u32":
       return reversed(k.bitcast("i32", k.binary("xor", x, k.const(signBit, "u32"))));
+    case "f16":
+      return sortKey(k, k.cast("f32", x), descending);
     case "f32": {
       const bits = k.bitcast("i32", x);
       const magnitude = k.and(bits, k.int(lastKey));
@@ -35,7 +37,7 @@ export function sortKey(k: Values, x: Value, descending: boolean): Value {
 }
 
 /** The element that a key stands for. NaN's key gives a NaN in both directions. */
-export function elementOfKey(b: IrBuilder, key: Instr, type: ValueType, descending: boolean): Instr {
+export function elementOfKey(b: IrBuilder, key: Instr, type: LoadedType, descending: boolean): Instr {
   const plain = descending ? b.unary("bitNot", key) : key;
   switch (type) {
     case "bool":

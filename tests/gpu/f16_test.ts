@@ -3,12 +3,14 @@
 import assert from "node:assert/strict";
 import { policies } from "../../compiler/compile.ts";
 import { emitWgsl } from "../../compiler/emit/wgsl.ts";
+import type { FusionPolicy } from "../../compiler/fuse/policy.ts";
 import { testTarget } from "../../compiler/target.ts";
 import {
   add,
   compile,
   concat,
   type Device,
+  type DeviceTensor,
   init,
   input,
   model,
@@ -22,7 +24,15 @@ import { openAdapter } from "../../runtime/adapter.ts";
 import { load } from "../../runtime/executable.ts";
 import { quirksOf } from "../../runtime/quirks.ts";
 import { compileCase, complaintOf } from "../support/compile_samples.ts";
-import { halfSampleCases, halvesToTrainOn, oddHalves, trainedHalves } from "../support/half_cases.ts";
+import type { Way } from "../support/check_cases.ts";
+import { GpuChecker } from "../support/gpu_checker.ts";
+import {
+  chainOfHalves,
+  halfSampleCases,
+  halvesToTrainOn,
+  oddHalves,
+  trainedHalves,
+} from "../support/half_cases.ts";
 import { openTint } from "../support/tint.ts";
 
 const opened = await openAdapter();
@@ -31,7 +41,7 @@ opened.device.destroy();
 const tint = await openTint();
 
 const asIfWithout = { ...quirks, f16: { ...quirks.f16, ok: false } };
-const kinds = opened.adapter.features.includes("shader-f16")
+const kinds: { readonly [kind: string]: typeof quirks } = opened.adapter.features.includes("shader-f16")
   ? { "in 16 bits": quirks, "in pairs": asIfWithout }
   : { "in pairs": asIfWithout };
 
@@ -88,6 +98,48 @@ for (const [kind, profile] of Object.entries(kinds)) {
     // A half is 11 bits; the steps of Adam depend on signs more than on sizes.
     want.forEach((loss, step) => assert.ok(Math.abs(got[step]! - loss) <= 2e-3 * loss, `${got} and ${want}`));
     assert.ok(want[4]! < want[0]!);
+  });
+}
+
+if (kinds["in 16 bits"]) {
+  Deno.test("halves computed in 16 bits: chains have the same bits on the adapter, fused and not, as on the CPU", async () => {
+    const sample = chainOfHalves();
+    const feeds = Object.fromEntries(
+      Object.entries(sample.feeds).map(([name, numbers]) => [name, Float32Array.from(numbers)]),
+    );
+    const runOn = async (kind: "webgpu" | "cpu", policy: FusionPolicy) => {
+      using device = await openDevice({ device: kind, ...kind === "webgpu" && { quirks } });
+      const { program } = compileCase(sample, { target: device.target, policy, arithmetic: "f16" });
+      if (kind === "webgpu") {
+        for (const kernel of program.kernels) {
+          const wgsl = emitWgsl(kernel, device.target);
+          assert.match(wgsl, /^enable f16;/);
+          assert.equal(await tint.complaint(wgsl), undefined, wgsl);
+        }
+      }
+      using executable = await load(program, device);
+      const results = executable.run(feeds) as unknown as Record<string, DeviceTensor>;
+      // What has an exponential in it may differ by that between engines, fused or not.
+      return {
+        chain: await results.y0!.read(),
+        curved: await results.y1!.read(),
+        sum: await results.y2!.item(),
+      };
+    };
+    const cpu = await runOn("cpu", policies.greedy);
+    const fused = await runOn("webgpu", policies.greedy);
+    const unfused = await runOn("webgpu", policies.none);
+    assert.deepEqual(fused.chain, cpu.chain);
+    assert.deepEqual(unfused.chain, cpu.chain);
+    assert.deepEqual(unfused.curved, fused.curved);
+    assert.equal(fused.sum, 4096);
+    assert.equal(complaintOf(sample, { y0: fused.chain, y1: fused.curved, y2: [fused.sum] }), undefined);
+  });
+
+  Deno.test("halves computed in 16 bits: every op gives what its reference says", async () => {
+    using checker = await GpuChecker.open();
+    const way: Way = { target: checker.target(), policy: policies.greedy, arithmetic: "f16" };
+    await checker.check(halfSampleCases().map((sample) => [sample, way]));
   });
 }
 

@@ -5,6 +5,7 @@
 
 import assert from "node:assert/strict";
 import { policies } from "../../compiler/compile.ts";
+import type { Arithmetic } from "../../compiler/fuse/lower_group.ts";
 import type { FusionPolicy } from "../../compiler/fuse/policy.ts";
 import { printKernel } from "../../compiler/kernel/print.ts";
 import { verifyKernel } from "../../compiler/kernel/verify.ts";
@@ -18,6 +19,7 @@ export interface Way {
   readonly target: Target;
   readonly policy: FusionPolicy;
   readonly executor?: Executor;
+  readonly arithmetic?: Arithmetic;
 }
 
 const withF16: Target = { ...testTarget, features: { ...testTarget.features, f16: true } };
@@ -72,8 +74,8 @@ export class CaseChecker {
       this.#results++;
       if (dropped) this.#dropped.push(`${name} of ${sample.text}: ${dropped}`);
     }
-    for (const { target, policy, executor } of all) {
-      const { program } = compileCase(sample, { target, policy });
+    for (const { target, policy, executor, arithmetic } of all) {
+      const { program } = compileCase(sample, { target, policy, arithmetic });
       const by = `(${target.name}, policy ${policy.name})`;
       try {
         verifyKernels(program, target);

@@ -51,8 +51,8 @@ export class GpuChecker implements Disposable {
 
   /** Throws where a case gives another result than its references, or Tint refuses a kernel; tells all such cases. */
   async check(runs: readonly Run[]): Promise<void> {
-    const named = runs.map(([sample, { target, policy }], i) => {
-      const { program } = compileCase(sample, { target, policy });
+    const named = runs.map(([sample, { target, policy, arithmetic }], i) => {
+      const { program } = compileCase(sample, { target, policy, arithmetic });
       verifyKernels(program, target);
       return [`${sample.op} ${i} (${target.name}, policy ${policy.name})`, program] as const;
     });

@@ -10,35 +10,43 @@ import type { Shape } from "../../compiler/graph/dim.ts";
 import { type Node, Tensor } from "../../compiler/graph/node.ts";
 import type { Op, Sample, SampleInput } from "../../compiler/graph/op.ts";
 import {
+  abs,
   adam,
   add,
   cast,
   concat,
   crossEntropy,
   cumsum,
+  div,
   exp,
   flip,
+  floor,
   gather,
   init,
   input,
   layerNorm,
+  less,
   matmul,
   max,
   maximum,
   type Model,
   model,
   mul,
+  neg,
   pad,
   parameter,
+  reciprocal,
   relu,
   roll,
   scatterAdd,
   slice,
   softmax,
   sort,
+  sub,
   sum,
   trainStep,
   transpose,
+  where,
 } from "../../mod.ts";
 import { inputOp } from "../../ops/leaves.ts";
 import { caseOf, type SampleCase, tableOps } from "./compile_samples.ts";
@@ -114,6 +122,28 @@ export function oddHalves(): SampleCase {
     outputs,
     feeds,
   });
+}
+
+/** Chains of every kind of operation that has a form in f16, with what has none between them, and a sum. */
+export function chainOfHalves(): SampleCase {
+  const builder = new GraphBuilder();
+  const random = randomOf(6);
+  const feed = (name: string, lo: number, hi: number) => {
+    const shape = [16, 256];
+    const node = builder.node(inputOp, [], { name, shape, dtype: "f16" });
+    return { node, array: draw({ shape, dtype: "f16", lo, hi }, random) };
+  };
+  const [x, y] = [feed("x0", -3, 3), feed("x1", 0.5, 2)];
+  const outputs = builder.use((): Tensor[] => {
+    const [a, b] = [x, y].map(({ node }) =>
+      new Tensor(node, 0) as Tensor as Tensor<readonly [16, 256], "f16">
+    );
+    const chain = add(mul(sub(a!, b!), 0.1), maximum(abs(a!), floor(mul(b!, 3))));
+    const curved = mul(where(less(a!, 0), neg(a!), div(a!, b!)), exp(b!));
+    return [chain, mul(curved, chain), sum(mul(b!, reciprocal(b!)))] as Tensor[];
+  });
+  const feeds = new Map([[x.node, x.array], [y.node, y.array]]);
+  return caseOf("f16", "a chain of halves", { builder, node: outputs[0]!.node, inputs: [], outputs, feeds });
 }
 
 const halfInputs = { x: input(["batch", 5], "f16"), y: input(["batch"], "i32") };

@@ -22,9 +22,11 @@ export interface RandomKernel {
 
 export interface RandomOptions {
   readonly exact: boolean;
+  /** Whether there are values of f16 as well, which not every device can have. */
+  readonly halves?: boolean;
 }
 
-const scalars: readonly ValueType[] = ["f32", "i32", "u32", "bool"];
+const isFloat = (scalar: ValueType): boolean => scalar === "f32" || scalar === "f16";
 const inputSize = 64;
 
 const unaryOps: { readonly [T in ValueType]: readonly UnaryOp[] } = {
@@ -43,6 +45,7 @@ const unaryOps: { readonly [T in ValueType]: readonly UnaryOp[] } = {
     "inverseSqrt",
     "exp2",
   ],
+  f16: ["neg", "abs", "floor", "ceil", "round", "trunc"],
   i32: ["neg", "abs", "bitNot"],
   u32: ["bitNot", "abs"],
   bool: ["not"],
@@ -64,6 +67,7 @@ const integerOps: readonly BinaryOp[] = [
 ];
 const binaryOps: { readonly [T in ValueType]: readonly BinaryOp[] } = {
   f32: ["add", "sub", "mul", "max", "min", "div", "rem"],
+  f16: ["add", "sub", "mul", "max", "min"],
   i32: integerOps,
   u32: integerOps,
   bool: ["and", "or", "xor"],
@@ -93,6 +97,7 @@ export function randomKernel(tape: readonly number[], options: RandomOptions): R
 class Generator {
   readonly #tape: readonly number[];
   readonly #exact: boolean;
+  readonly #scalars: readonly ValueType[];
   readonly #b: IrBuilder;
   readonly #groups: number;
   readonly #lanes: number;
@@ -102,9 +107,10 @@ class Generator {
   /** Values in scope. */
   #pool: Instr[] = [];
 
-  constructor(tape: readonly number[], { exact }: RandomOptions) {
+  constructor(tape: readonly number[], { exact, halves = false }: RandomOptions) {
     this.#tape = tape;
     this.#exact = exact;
+    this.#scalars = ["f32", "i32", "u32", "bool", ...halves ? ["f16" as const] : []];
     this.#lanes = this.#choose([8, 1, 2, 16, 4]);
     this.#groups = 1 + this.#next(3);
     this.#b = new IrBuilder(this.#lanes);
@@ -129,7 +135,7 @@ class Generator {
     const b = this.#b;
     b.uniform(() => this.#seed(false));
     const uniforms = this.#pool;
-    for (const scalar of scalars) {
+    for (const scalar of this.#scalars) {
       for (const [space, dynamic] of [["lane", false], ["lane", true], ["shared", true]] as const) {
         const width = this.#choose([1, 4] as const);
         const length = space === "shared" ? this.#lanes : 2;
@@ -194,6 +200,11 @@ class Generator {
       b.literal("u32", this.#choose([1, 4294967295, 8])),
       b.literal("bool", this.#next(2)),
     );
+    if (this.#scalars.includes("f16")) {
+      this.#pool.push(
+        b.literal("f16", this.#choose(this.#exact ? [1, -2, 5] : [1, -2.5, 0.1, Infinity, 65504])),
+      );
+    }
     if (lane) this.#pool.push(b.lane);
     this.#pool.push(b.binary("mul", b.group, b.int(3)));
   }
@@ -212,18 +223,23 @@ class Generator {
     return width === 1 ? any : b.binary("shl", any, b.int(2));
   }
 
-  /** Keeps an exact f32 a small whole number; others are fine as they are. */
+  /** Keeps an exact float a whole number so small that a product of two is one too; others are fine as they are. */
   #tame(x: Instr): Instr {
-    if (!this.#exact || x.type.scalar !== "f32") return x;
-    const { width } = x.type;
+    const { scalar, width } = x.type;
+    if (!this.#exact || !isFloat(scalar)) return x;
     const b = this.#b;
-    const bound = b.widen(b.literal("f32", 1000), width);
-    return b.select(b.binary("lt", b.unary("abs", x), bound), x, b.widen(b.literal("f32", 3), width));
+    const bound = b.widen(b.literal(scalar, scalar === "f16" ? 40 : 1000), width);
+    return b.select(b.binary("lt", b.unary("abs", x), bound), x, b.widen(b.literal(scalar, 3), width));
+  }
+
+  /** A load of a type: memory has no values of f16, but halves that are f32 once they are loaded. */
+  #load(scalar: ValueType, index: Instr, width: 1 | 4, again = false): Instr {
+    return this.#b.cast(scalar, this.#b.load(this.#inputs[scalar], index, width, again));
   }
 
   #grow(): void {
     const b = this.#b;
-    const scalar = this.#choose(scalars);
+    const scalar = this.#choose(this.#scalars);
     const width = this.#choose([1, 4] as const);
     const made = ((): Instr => {
       switch (this.#next(9)) {
@@ -246,17 +262,18 @@ class Generator {
         case 4:
           return b.select(this.#pick("bool", width), this.#pick(scalar, width), this.#pick(scalar, width));
         case 5: {
-          const from = this.#choose(scalars);
+          const from = this.#choose(this.#scalars);
           // A float outside an integer's range is for the driver to decide.
-          if (from === "f32" && (scalar === "i32" || scalar === "u32") && !this.#exact) {
+          if (isFloat(from) && (scalar === "i32" || scalar === "u32") && !this.#exact) {
             return this.#pick(scalar, width);
           }
           const arg = this.#pick(from, width);
-          return this.#tame(b.cast(scalar, scalar === "u32" && from === "f32" ? b.unary("abs", arg) : arg));
+          return this.#tame(b.cast(scalar, scalar === "u32" && isFloat(from) ? b.unary("abs", arg) : arg));
         }
         case 6: {
           const dtype = scalar === "f32" && this.#next(2) === 1 ? "f16" : scalar;
-          return b.load(this.#inputs[dtype], this.#index(inputSize, width), width, true);
+          const load = this.#load(dtype, this.#index(inputSize, width), width, true);
+          return b.cast(scalar, load);
         }
         case 7: {
           if (width === 1) return b.component(this.#pick(scalar, 4), this.#choose([0, 1, 2, 3] as const));
@@ -322,12 +339,12 @@ class Generator {
       const { array } = list;
       const { scalar, width } = array.type;
       if (array.space === "shared") {
-        b.set(array, b.lane, b.load(this.#inputs[scalar], b.mul(b.lane, width), width));
+        b.set(array, b.lane, this.#load(scalar, b.mul(b.lane, width), width));
       } else {for (let i = 0; i < array.length; i++) {
           b.set(
             array,
             i,
-            b.load(this.#inputs[scalar], b.add(b.mul(b.lane, width === 4 ? 0 : 1), 4 * i), width),
+            this.#load(scalar, b.add(b.mul(b.lane, width === 4 ? 0 : 1), 4 * i), width),
           );
         }}
       list.set = true;
@@ -368,7 +385,9 @@ class Generator {
       b.store(ref, b.mul(slot, value.type.width), value);
     };
     // Three outputs and five inputs are what a device's default limits allow.
-    output(this.#choose(["f32", "f16"] as const), this.#pick("f32", this.#choose([1, 4] as const)));
+    const float = this.#scalars.includes("f16") ? this.#choose(["f16", "f32"] as const) : "f32";
+    const value = b.cast("f32", this.#pick(float, this.#choose([1, 4] as const)));
+    output(this.#choose(["f32", "f16"] as const), value);
     const scalar = this.#choose(["i32", "u32"] as const);
     output(scalar, this.#pick(scalar, this.#choose([1, 4] as const)));
     output("bool", this.#pick("bool", this.#choose([1, 4] as const)));

@@ -79,6 +79,14 @@ export const runMistakes: Readonly<Record<string, () => unknown>> = {
     onDevice((device) => compile(net(), { device, seed: NaN, sizes: { batch: 2 } })),
   "a policy by its name": () =>
     onDevice((device) => compile(net(), { device, policy: "none" as never, sizes: { batch: 2 } })),
+  "an arithmetic that is none": () =>
+    onDevice((device) => compile(net(), { device, arithmetic: "bf16" as never, sizes: { batch: 2 } })),
+  "arithmetic of halves where there is none": () =>
+    onDevice((device) => {
+      const target = { ...device.target, features: { ...device.target.features, f16: false } };
+      const without: Device = Object.create(device, { target: { value: target } });
+      return compile(net(), { device: without, arithmetic: "f16", sizes: { batch: 2 } });
+    }),
   "more than a kernel can bind": () =>
     onDevice((device) => compile(net(), { device, sizes: { batch: 2 ** 30 } })),
   "feeding nothing": withRun((run) => run.run()),

@@ -3,13 +3,14 @@
 import assert from "node:assert/strict";
 import { policies } from "../../compiler/compile.ts";
 import { emitWgsl } from "../../compiler/emit/wgsl.ts";
-import { testTarget } from "../../compiler/target.ts";
+import { type Target, testTarget } from "../../compiler/target.ts";
 import { compile, init, input, matmul, model, openDevice, setState, state, sum } from "../../mod.ts";
 import { add, concat, mul, slice } from "../../mod.ts";
 import { opTable } from "../../ops/define_op.ts";
-import { CaseChecker, type Way, ways } from "../support/check_cases.ts";
+import { CaseChecker, runOnHost, type Way, ways } from "../support/check_cases.ts";
 import { compileCase } from "../support/compile_samples.ts";
 import {
+  chainOfHalves,
   halfSampleCases,
   halvesToTrainOn,
   oddHalves,
@@ -18,13 +19,20 @@ import {
 } from "../support/half_cases.ts";
 import { graphOf } from "../support/op_samples.ts";
 
+const withHalves: Target = { ...testTarget, features: { ...testTarget.features, f16: true } };
+/** Halves computed in halves: unfused by the interpreter and as JavaScript, and fused. */
+const computed: readonly Way[] = [
+  { target: withHalves, policy: policies.none, executor: "interpreter", arithmetic: "f16" },
+  { target: withHalves, policy: policies.none, arithmetic: "f16" },
+  { target: withHalves, policy: policies.greedy, arithmetic: "f16" },
+];
 const inPairs: Way = { target: testTarget, policy: policies.greedy };
 const checker = new CaseChecker();
 
 for (const [op, cases] of Map.groupBy(halfSampleCases(), ({ op }) => op)) {
-  Deno.test(`${op}: with f16 for f32 it gives what its reference says, and is written in pairs too`, () => {
+  Deno.test(`${op}: with f16 for f32 it gives what its reference says, stored in pairs and computed in halves`, () => {
     for (const sample of cases) {
-      checker.check(sample, [inPairs]);
+      checker.check(sample, [inPairs, ...computed]);
       for (const kernel of compileCase(sample, inPairs).program.kernels) {
         assert.doesNotMatch(emitWgsl(kernel, testTarget), /enable f16|<f16>/);
       }
@@ -41,10 +49,35 @@ Deno.test("ops that cannot take f16 say which types they take", () => {
 });
 
 Deno.test("rows of odd length are cut, joined, summed and multiplied as halves, fused and not", () => {
-  checker.check(oddHalves(), [inPairs, ways.none, ways.greedy, ways.oneLane]);
+  checker.check(oddHalves(), [inPairs, ways.none, ways.greedy, ways.oneLane, ...computed]);
 });
 
 Deno.test("hardly any result of f16 is dropped as undecidable", () => checker.assertHardlyDropped());
+
+Deno.test("with arithmetic of halves, chains are the same bits fused and not, and sums stay f32", () => {
+  const sample = chainOfHalves();
+  const run = (way: Way) => {
+    const { program } = compileCase(sample, way);
+    return { kernels: program.kernels, results: runOnHost(program, sample, way.executor) };
+  };
+  const [interpreted, unfused, fused] = computed.map(run);
+  assert.deepEqual(unfused!.results, interpreted!.results);
+  assert.deepEqual(fused!.results, interpreted!.results);
+  assert.equal(fused!.kernels.length, 2);
+  const texts = fused!.kernels.map((kernel) => emitWgsl(kernel, withHalves));
+  assert.ok(texts.every((text) => text.startsWith("enable f16;")));
+  assert.match(texts[0]!, /vec4<f16>\(0\.0999755859375h\)/);
+  // The sum of 4096 ones stops at 2048 in halves.
+  assert.equal(interpreted!.results.y2![0], 4096);
+});
+
+Deno.test("arithmetic of halves wants a target that has them", () => {
+  const options = { ...inPairs, arithmetic: "f16" } as const;
+  assert.throws(
+    () => compileCase(chainOfHalves(), options),
+    /arithmetic "f16" needs a device with shader-f16, which test has not\. Leave the option out/,
+  );
+});
 
 // SEMANTICS §6: "chains, sums and accumulators are f32".
 Deno.test("a sum of halves is exact in f32 and rounded where it is stored", async () => {

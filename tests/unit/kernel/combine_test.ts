@@ -25,6 +25,7 @@ const numbers: { readonly [T in ValueType]: fc.Arbitrary<number> } = {
     fc.integer({ min: -40, max: 40 }),
     fc.float({ noNaN: true, min: -100, max: 100 }),
   ),
+  f16: fc.integer({ min: -40, max: 40 }),
   i32: fc.oneof(fc.constantFrom(0, -2147483648, 2147483647), fc.integer({ min: -9, max: 9 })),
   u32: fc.oneof(fc.constantFrom(0, 4294967295), fc.nat(9)),
   bool: fc.nat(1),

@@ -15,8 +15,8 @@ const tapes = fc.array(fc.nat(1 << 20), { minLength: 20, maxLength: 160 });
 
 Deno.test("compileJavaScript() computes what interpret() does, on random kernels, which all verify", () => {
   fc.assert(
-    fc.property(tapes, fc.boolean(), (tape, exact) => {
-      const { kernel, buffers, params } = randomKernel(tape, { exact });
+    fc.property(tapes, fc.boolean(), fc.boolean(), (tape, exact, halves) => {
+      const { kernel, buffers, params } = randomKernel(tape, { exact, halves });
       verifyKernel(kernel, defaultLimits);
       const [expected, actual] = [buffers(), buffers()];
       interpret(kernel, expected, params);

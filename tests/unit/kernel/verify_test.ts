@@ -196,7 +196,7 @@ Deno.test("verifyKernel() refuses operations on types that don't have them", () 
   wrong(binary("lt", one, one, f32), /the result is bool, not f32/);
   wrong({ kind: "select", type: f32, condition: int(1), then: one, otherwise: one }, /the condition is i32/);
   wrong({ kind: "cast", type: wide("i32", 4), arg: one }, /a cast changes the width/);
-  wrong({ kind: "bitcast", type: bool, arg: one }, /bool has no bits/);
+  wrong({ kind: "bitcast", type: bool, arg: one }, /bool has no 32 bits/);
   wrong(load(one), /the index is f32, not i32/);
   wrong({ ...load(int(0)), type: i32 } as Computed, /the result is f32, not i32/);
   wrong({ kind: "component", type: f32, arg: one, index: 0 }, /a component of a scalar/);

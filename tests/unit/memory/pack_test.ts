@@ -80,7 +80,7 @@ Deno.test("a state of which the others of its kind read a number lies beside the
 
 Deno.test("verifyOrder() refuses an order in which a state is overwritten before it is read", () => {
   const { graph, placement } = compileGraph(averages((n) => n === 1).graph, { target: testTarget });
-  const units = packGroups(placement, defaultLimits.bindingBytes).order
+  const units = packGroups(placement, defaultLimits).order
     .map((unit) => isPacked(unit) ? unit.members : [unit]);
   verifyOrder(graph, placement, units);
   assert.throws(

@@ -18,7 +18,6 @@ import type {
   IrType,
   Kernel,
   Let,
-  Literal,
   LoopVar,
   ParamDecl,
   Statement,

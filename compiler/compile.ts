@@ -18,7 +18,7 @@ import { printCover } from "./fuse/print.ts";
 import { rematerialize } from "./fuse/rematerialize.ts";
 import { verifyHints } from "./fuse/hints.ts";
 import { verifyCover } from "./fuse/verify.ts";
-import { type Arithmetic, lowerGroup } from "./fuse/lower_group.ts";
+import { type Arithmetic, lowerGroup, type Numerics } from "./fuse/lower_group.ts";
 import { type FusionOptions, type FusionPolicy, unfused } from "./fuse/policy.ts";
 import { type CostModel, costModelOf } from "./fuse/worthwhile.ts";
 import type { AnyScheduled } from "./kernel/raw.ts";
@@ -96,6 +96,7 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
         "halves are then stored as halves and computed in f32.",
     );
   }
+  const numerics: Numerics = { arithmetic, builtins: target.builtins };
 
   const inGraph = (stage: string) => ({ verify: (g: Graph) => verifyGraph(g, stage), print: printGraph });
 
@@ -114,7 +115,7 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
   // After placement: which updates are in place decides which buffers may lie side by side.
   const packing = trace.stage(
     "pack",
-    () => packGroups(placement, { bindingBytes: target.limits.bindingBytes, layout, arithmetic }),
+    () => packGroups(placement, { bindingBytes: target.limits.bindingBytes, layout, numerics }),
     {
       verify: ({ order }) =>
         verifyOrder(graph, placement, order.map((unit) => isPacked(unit) ? unit.members : [unit])),
@@ -130,10 +131,10 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
       }
       const label = labelOf(graph, group);
       if (isProgramNode(group.roots[0]!.node)) {
-        return planProgram(group, placement.storage, packing.slabs, target, { label, arithmetic });
+        return planProgram(group, placement.storage, packing.slabs, target, { label, ...numerics });
       }
       return memory.kernels(group, label, () => {
-        const lowered = lowerGroup(group, placement.storage, { label, arithmetic });
+        const lowered = lowerGroup(group, placement.storage, { label, ...numerics });
         return scheduleOne(group, lowered, target);
       });
     }), {

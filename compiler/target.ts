@@ -18,6 +18,8 @@ export interface Target {
   readonly name: string;
   readonly limits: TargetLimits;
   readonly features: { readonly f16: boolean; readonly subgroups: boolean };
+  /** Functions that were seen to be exact enough to stand for Weft's expansions. */
+  readonly builtins: { readonly exp: boolean };
   readonly lanes: { readonly map: number; readonly row: number; readonly contraction: number };
   /** vec4 elements that one lane of a map kernel handles, in a loop. */
   readonly mapPerLane: number;
@@ -83,6 +85,7 @@ export const testTarget: Target = {
   name: "test",
   limits: defaultLimits,
   features: { f16: false, subgroups: false },
+  builtins: { exp: false },
   lanes: { map: 4, row: 4, contraction: 4 },
   mapPerLane: 2,
   row: { rowsPerLane: 0, perLane: 1, merge: false, perChunk: 2, keep: 0, unroll: 1 },

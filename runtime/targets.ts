@@ -31,6 +31,7 @@ export function targetOf(adapter: AdapterDescription, quirks: QuirkProfile): Tar
       f16: adapter.features.includes("shader-f16") && quirks.f16.ok,
       subgroups: adapter.features.includes("subgroups") && quirks.subgroups.ok,
     },
+    builtins: { exp: quirks.exp.ok },
     quirks: { loopBound: quirks.longLoops.ok ? Infinity : EARLY_LOOP_END },
   };
 }

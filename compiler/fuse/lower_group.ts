@@ -9,7 +9,14 @@ import { InternalError } from "../errors.ts";
 import type { Node, Tensor } from "../graph/node.ts";
 import { isProgram } from "../graph/op.ts";
 import { roundedToHalf } from "../kernel/half.ts";
-import { type BufferRef, type ConcreteType, type Reader, type Value, Values } from "../kernel/value.ts";
+import {
+  type BufferRef,
+  type Builtins,
+  type ConcreteType,
+  type Reader,
+  type Value,
+  Values,
+} from "../kernel/value.ts";
 import type { LoweredGroup, Root } from "../schedule/group.ts";
 import { isLargeConstant } from "./group.ts";
 
@@ -22,6 +29,12 @@ export interface Storage {
 
 /** What ops on halves compute in (SEMANTICS §6): f32, rounded where a value is stored, or f16, each result rounded. */
 export type Arithmetic = "f32" | "f16";
+
+/** How numbers are computed, throughout a program. */
+export interface Numerics {
+  readonly arithmetic?: Arithmetic | undefined;
+  readonly builtins?: Builtins | undefined;
+}
 
 /** A tensor's type once sizes are bound. */
 export function concrete(tensor: Tensor): ConcreteType {
@@ -111,9 +124,9 @@ export class GroupReader {
 export function lowerGroup(
   group: { readonly roots: readonly Tensor[]; readonly nodes: ReadonlySet<Node> },
   storage: (tensor: Tensor) => Storage = denseStorage,
-  { label = "", arithmetic }: { readonly label?: string; readonly arithmetic?: Arithmetic | undefined } = {},
+  { label = "", arithmetic, builtins }: Numerics & { readonly label?: string } = {},
 ): LoweredGroup & { readonly reader: GroupReader } {
-  const values = new Values();
+  const values = new Values(builtins);
   const reader = new GroupReader(values, group.nodes, storage, arithmetic);
   const roots = group.roots.map((tensor): Root => {
     const type = concrete(tensor);

@@ -97,6 +97,8 @@ export interface Op<Attrs> {
   readonly barrier?: boolean;
   /** Error of one result element as a multiple of ULP of its magnitude, beyond rounding (SEMANTICS §10). */
   readonly ulp?: number;
+  /** The same where the target's own functions are used (`Target.builtins`), by the result. */
+  readonly builtinUlp?: (result: number) => number;
   /** Terms summed into one result element; the error grows with them (n·ε·Σ|x|). */
   readonly terms?: (inputs: readonly ConcreteType[], attrs: Attrs) => number;
   /** Results may jump (floor, compare, argmax, sort): see SEMANTICS §10. */

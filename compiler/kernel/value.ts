@@ -242,6 +242,14 @@ function without(free: ReadonlySet<Var>, bound: readonly Var[]): ReadonlySet<Var
   return rest;
 }
 
+/** Which of WGSL's own functions may stand for an expansion (numerics.ts), because the device was seen to be exact enough. */
+export interface Builtins {
+  /** Within 3 + |x| ULP; ∞ above the range, 0 below it. */
+  readonly exp: boolean;
+}
+
+const noBuiltins: Builtins = { exp: false };
+
 /**
  * An interning table of values: equal nodes are one node, so common sub-expressions cost nothing.
  *
@@ -249,6 +257,8 @@ function without(free: ReadonlySet<Var>, bound: readonly Var[]): ReadonlySet<Var
  */
 export class Values {
   readonly #table = new Map<string, Value>();
+
+  constructor(readonly builtins: Builtins = noBuiltins) {}
 
   /** Nodes made so far. */
   get size(): number {

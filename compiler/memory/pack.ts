@@ -16,7 +16,7 @@
 
 import type { Group } from "../fuse/group.ts";
 import { isProgramNode, loadsOf } from "../fuse/group.ts";
-import { type Arithmetic, lowerGroup } from "../fuse/lower_group.ts";
+import { lowerGroup, type Numerics } from "../fuse/lower_group.ts";
 import { deviceBytes } from "../graph/dtype.ts";
 import { type BufferRef, childrenOf, type Value, Values, type Var } from "../kernel/value.ts";
 import { mergeAxes } from "../schedule/axes.ts";
@@ -53,14 +53,14 @@ export interface PackOptions {
   readonly bindingBytes: number;
   /** Where states lie already, for a program that uses the memory of another. */
   readonly layout?: StateLayout | undefined;
-  readonly arithmetic?: Arithmetic | undefined;
+  readonly numerics?: Numerics;
 }
 
 export function packGroups(placement: Placement, options: PackOptions): Packing {
-  const { bindingBytes, layout, arithmetic } = options;
+  const { bindingBytes, layout, numerics } = options;
   const families = new Map<string, Candidate[]>();
   for (const [position, group] of placement.order.entries()) {
-    const candidate = candidateOf(group, placement, position, arithmetic);
+    const candidate = candidateOf(group, placement, position, numerics);
     if (!candidate) continue;
     const family = families.get(candidate.signature);
     if (family) family.push(candidate);
@@ -147,7 +147,7 @@ function candidateOf(
   group: Group,
   placement: Placement,
   position: number,
-  arithmetic: Arithmetic | undefined,
+  numerics: Numerics | undefined,
 ): Candidate | undefined {
   if (isProgramNode(group.roots[0]!.node)) return undefined;
   const keys = new Set(group.roots.map((r) => r.key));
@@ -158,7 +158,7 @@ function candidateOf(
       if (keys.has(t.key) || stores.has(placement.storage(t).buffer.name)) return undefined;
     }
   }
-  const lowered = lowerGroup(group, placement.storage, { arithmetic });
+  const lowered = lowerGroup(group, placement.storage, numerics);
   const vars = lowered.roots[0]!.axes.filter((a): a is Var => a.kind === "var");
   const merged = mergeAxes(lowered.values, vars, lowered.roots.flatMap((r) => [r.value, r.index]));
   const axis = merged.vars[0];

@@ -46,6 +46,7 @@ export interface Elementwise {
     | ((site: { g: Tensor; x: readonly Tensor[]; y: Tensor }) => readonly (Tensor | null)[])
     | NotDifferentiable;
   readonly ulp?: number;
+  readonly builtinUlp?: (result: number) => number;
   readonly jumps?: boolean;
   /** Domain of the samples per operand; two shapes are made of it. */
   readonly domain: readonly Domain[];
@@ -53,6 +54,12 @@ export interface Elementwise {
   readonly special?: readonly (readonly number[])[];
   /** The same for the integer types: wrapping, division by zero, bounds. */
   readonly specialIntegers?: readonly (readonly number[])[];
+}
+
+/** ULP of what is as wrong as the target's own eˣ, which is within 3 + |x| of them, and of `more` operations. */
+export function ulpOfExponential(more: number): (result: number) => number {
+  return (result) =>
+    result === 0 || !Number.isFinite(result) ? 0 : 3 + Math.abs(Math.log(Math.abs(result))) + more;
 }
 
 /** Defines an elementwise op. The attributes are empty: what varies is in the operands. */
@@ -107,6 +114,7 @@ export function elementwise(spec: Elementwise): ElementwiseOp {
     },
     lower: (k, inputs, at) => lower(k, ...inputs.map((input) => input.at(at))),
     ...(spec.ulp === undefined ? {} : { ulp: spec.ulp }),
+    ...(spec.builtinUlp === undefined ? {} : { builtinUlp: spec.builtinUlp }),
     ...(spec.jumps === undefined ? {} : { jumps: spec.jumps }),
     samples: samplesOf(spec),
   });

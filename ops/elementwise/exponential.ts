@@ -6,7 +6,7 @@ import type { Tensor } from "../../compiler/graph/node.ts";
 import * as numerics from "../../compiler/kernel/numerics.ts";
 import { unary } from "./apply.ts";
 import { add, div, mul, square } from "./arithmetic.ts";
-import { elementwise, floats } from "./define.ts";
+import { elementwise, floats, ulpOfExponential } from "./define.ts";
 
 export const expOp = elementwise({
   name: "exp",
@@ -18,6 +18,7 @@ export const expOp = elementwise({
   domain: [{ lo: -4, hi: 4 }],
   special: [[0], [1e-3], [88.5], [-87], [89], [-104], [200], [Infinity], [-Infinity], [NaN]],
   ulp: 1.5,
+  builtinUlp: ulpOfExponential(0),
 });
 
 export const exp2Op = elementwise({

@@ -11,7 +11,7 @@ import type { Value, Values } from "../../compiler/kernel/value.ts";
 import { unary } from "../elementwise/apply.ts";
 import { add, div, mul, sub } from "../elementwise/arithmetic.ts";
 import { greater } from "../elementwise/comparison.ts";
-import { elementwise, floats, numeric } from "../elementwise/define.ts";
+import { elementwise, floats, numeric, ulpOfExponential } from "../elementwise/define.ts";
 import { expm1 } from "../elementwise/exponential.ts";
 import { tanh } from "../elementwise/hyperbolic.ts";
 import { clamp, where } from "../elementwise/select.ts";
@@ -47,6 +47,7 @@ export const sigmoidOp = elementwise({
   domain: [{ lo: -5, hi: 5 }],
   special: [...ends, [-Infinity]],
   ulp: 6,
+  builtinUlp: ulpOfExponential(4),
 });
 
 export const siluOp = elementwise({
@@ -62,6 +63,7 @@ export const siluOp = elementwise({
   domain: [{ lo: -5, hi: 5 }],
   special: ends,
   ulp: 6,
+  builtinUlp: ulpOfExponential(8),
 });
 
 export const softplusOp = elementwise({
@@ -74,6 +76,7 @@ export const softplusOp = elementwise({
   domain: [{ lo: -5, hi: 5 }],
   special: [...ends, [-Infinity]],
   ulp: 5,
+  builtinUlp: ulpOfExponential(4),
 });
 
 /**

@@ -14,8 +14,11 @@ import { compileCase, complaintOf, type SampleCase } from "./compile_samples.ts"
 import { joinPrograms } from "./join_programs.ts";
 import { leavePipelineTimes, type PipelineTime } from "./pipeline_times.ts";
 import { stored } from "./stored.ts";
+import { allowBuiltins } from "./tolerance.ts";
 import { timedGpu } from "./timed_gpu.ts";
 import { openTint, type Tint } from "./tint.ts";
+
+allowBuiltins();
 
 /** A case and what to compile it for. */
 export type Run = readonly [sample: SampleCase, way: Way];
@@ -43,10 +46,10 @@ export class GpuChecker implements Disposable {
 
   /** A target as the adapter needs it: its features and quirks; its limits too, or the target's own. */
   target(base: Target = testTarget, limits: "own" | "adapter" = "adapter"): Target {
-    const { features, quirks, limits: adapter } = this.#device.target;
+    const { features, builtins, quirks, limits: adapter } = this.#device.target;
     return limits === "own"
-      ? { ...base, features, quirks, name: `${base.name}, default limits` }
-      : { ...base, features, quirks, limits: adapter, name: `${base.name}, adapter's limits` };
+      ? { ...base, features, builtins, quirks, name: `${base.name}, default limits` }
+      : { ...base, features, builtins, quirks, limits: adapter, name: `${base.name}, adapter's limits` };
   }
 
   /** Throws where a case gives another result than its references, or Tint refuses a kernel; tells all such cases. */

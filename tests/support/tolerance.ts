@@ -43,6 +43,13 @@ const formats = {
 } as const;
 type Float = keyof typeof formats;
 
+let builtins = false;
+
+/** From now on results may come from a device's own functions, which are less exact (`Op.builtinUlp`). */
+export function allowBuiltins(): void {
+  builtins = true;
+}
+
 /** The unit in the last place of x in a float type. */
 export function ulpOf(dtype: Float, x: number): number {
   const { smallest, digits } = formats[dtype];
@@ -95,7 +102,8 @@ function moving(random: Random): Hook {
       const { roundoff } = formats[dtype as Float];
       return result.map((x, i) => {
         if (given?.has(Math.abs(x)) && roundTo(dtype, x) === x) return x;
-        const own = 2 * (op.ulp ?? 0) * Math.abs(x) + (sizes ? terms * Math.abs(sizes[r]![i]!) : 0);
+        const ulp = Math.max(op.ulp ?? 0, builtins && op.builtinUlp ? op.builtinUlp(x) : 0);
+        const own = 2 * ulp * Math.abs(x) + (sizes ? terms * Math.abs(sizes[r]![i]!) : 0);
         const most = roundoff * Math.abs(x) + formats.f32.roundoff * own;
         return Number.isFinite(most) ? roundTo(dtype, x + (2 * random() - 1) * most) : x;
       });

@@ -115,7 +115,7 @@ export const softwareTarget: Target = {
   contraction: {
     shape: "panel",
     tile: [8, 16],
-    panelRows: [16, 256],
+    panelRows: [1, 256],
     depth: 16,
     grid: [1, 8],
     splitK: false,

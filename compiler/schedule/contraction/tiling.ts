@@ -83,8 +83,8 @@ export function registerTiling(c: Contraction, target: Target): Tiling {
   for (const r of halvings(mostRows)) {
     for (const n of halvings(mostColumns)) if (timeOf(r, n) < timeOf(rows, columns)) [rows, columns] = [r, n];
   }
-  // A product and a sum per place and step, under the limit of statements.
-  const perStep = rows * rowWidth * columns * 2;
+  // A product and a sum per place and step, and the loads, which cost a compiler as they cost a lane.
+  const perStep = rows * rowWidth * columns * 2 + load * (rows + columns);
   let depth = Math.min(wanted, inner.extent);
   while (depth > 1 && perStep * depth > target.statements) depth = Math.ceil(depth / 2);
   return { shape: "register", grid, rows, rowWidth, columns, depth };

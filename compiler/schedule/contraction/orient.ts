@@ -69,14 +69,15 @@ function panelWork(
   { load, tile, panelRows: [, most], depth, grid }: Target["contraction"],
 ): number {
   const vector = columns.at(-1)!;
-  const width = vector.extent % 4 === 0 ? 4 : 1;
+  const isWhole = vector.extent % 4 === 0;
+  const width = isWhole || vector.extent >= 8 ? 4 : 1;
   const lanes = grid[0] * grid[1];
   const perLane = Math.min(width === 4 ? tile[1] : 4, Math.ceil(extentOf(columns) / lanes / width) * width);
   const tiles = Math.ceil(extentOf(columns) / (lanes * perLane));
   const used = extentOf(columns) / (tiles * lanes * perLane);
   const terms = extentOf(reduce.vars);
   const { a, b } = cutSides(reduce.body, { batch: [], rows, columns });
-  const access = width === 4 ? load : load * scattered;
+  const access = isWhole ? load : load * scattered;
   const perRow = workOf(a, [...reduce.vars], load) / perLane;
   const perColumn = (workOf(b, [vector, ...reduce.vars], load) + access) / Math.min(most, extentOf(rows));
   const sums = terms <= depth ? 0 : 2 * access / depth;

@@ -34,6 +34,8 @@ export interface Contraction {
   readonly riders: readonly Rider[];
   /** Columns come in vectors of this width. */
   readonly width: 1 | 4;
+  /** Where the columns' vector axis really ends, if it was made longer (pad.ts): nothing behind that is stored. */
+  readonly end?: { readonly axis: Var; readonly extent: number };
 }
 
 /** Reads a group as one contraction, or says why it is none. */

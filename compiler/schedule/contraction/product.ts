@@ -109,7 +109,7 @@ function storeAt(
   stores: readonly Store[],
   condition: Instr | undefined,
 ): void {
-  const { ev, columns } = tile;
+  const { c, ev, columns } = tile;
   const { b, k } = ev;
   const here = new Map<Value, Value>(at(tile, row, column));
   const along = alongOf(columns);
@@ -122,12 +122,15 @@ function storeAt(
     stores.forEach((store, i) => {
       const index = k.substitute(store.index, here);
       if (!along) b.store(store.buffer, ev.eval(index), results[i]!);
-      else if (isContiguous(index, along) && store.buffer.size % 4 === 0) {
+      else if (!c.end && isContiguous(index, along) && store.buffer.size % 4 === 0) {
         b.store(store.buffer, ev.eval(index), b.widen(results[i]!, 4));
       } else {
         for (const e of [0, 1, 2, 3] as const) {
           const one = k.substitute(index, new Map([[along, k.int(e)]]));
-          b.store(store.buffer, ev.eval(one), b.component(results[i]!, e));
+          const write = () => b.store(store.buffer, ev.eval(one), b.component(results[i]!, e));
+          const exists = c.end && ev.eval(k.lt(endedAt(tile, column, e, c.end.axis), c.end.extent));
+          if (exists) b.if(exists, write);
+          else write();
         }
       }
     });
@@ -139,8 +142,12 @@ function storeAt(
   });
 }
 
+/** Where one component of a column place is along an axis. */
+const endedAt = ({ ev, columns }: Tile, column: number, component: number, axis: Var): Value =>
+  columns.at(column, ev.k.int(component)).find(([v]) => v === axis)![1];
+
 /** Is something stored over what is read? Then a place that does not exist must not read its neighbor's either. */
-function updatesInPlace(stores: readonly Store[]): boolean {
+export function updatesInPlace(stores: readonly Store[]): boolean {
   const written = new Set(stores.map((s) => s.buffer.name));
   let found = false;
   walk(stores.map((s) => s.value), (v) => {

@@ -5,6 +5,7 @@
  *     problem.ts    the group as one contraction: axes split and merged (normal.ts), sorted by side (sides.ts)
  *     orient.ts     which side is the columns
  *     riders.ts     sums of one side alone that are added up on the way
+ *     pad.ts        columns that are no whole vectors, as longer ones
  *     tiling.ts     which loop nest, and how large its tiles are
  *     split_k.ts    a long sum with few tiles, as a contraction of parts and a map
  *     places.ts     which rows and columns a lane has
@@ -21,6 +22,7 @@ import { fits } from "../fits.ts";
 import { isRefusal, type LoweredGroup, type Scheduled, type ScheduledKernel } from "../group.ts";
 import { scheduleMap } from "../map.ts";
 import { flattenSummed } from "./flatten.ts";
+import { padColumns } from "./pad.ts";
 import { panelGroups, panelKernel } from "./panel.ts";
 import { extentOf } from "./extent.ts";
 import { type Contraction, contractionOf } from "./problem.ts";
@@ -76,7 +78,7 @@ interface Nest {
 /** The loop nest that the target wants for a contraction. */
 function nestOf(given: Contraction, target: Target): Nest {
   if (target.contraction.shape === "panel") {
-    const c = flattenSummed(given);
+    const c = padColumns(flattenSummed(given));
     const tiling = panelTiling(c, target);
     if (tiling) {
       const groups = panelGroups(c, tiling);

@@ -36,6 +36,7 @@ export interface Sums {
 
 /** The store whose buffer can hold the sums meanwhile. */
 function hostOf(c: Contraction, { grid, columns }: Tiling): Store | undefined {
+  if (c.end) return undefined;
   const vector = c.columns.at(-1)!;
   const units = extentOf(c.columns) / c.width;
   if (units % (grid[1] * columns) !== 0) return undefined;

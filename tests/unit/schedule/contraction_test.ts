@@ -67,6 +67,9 @@ for (const target of targets) {
         [33, 10, 4],
         [4, 64, 4],
         [5, 3, 70],
+        // No side is whole vectors.
+        [13, 37, 11],
+        [3, 21, 33],
       ]
     ) {
       matmul([M!, K!, N!]).check(target);
@@ -74,7 +77,7 @@ for (const target of targets) {
   });
 
   Deno.test(`scheduleContraction() evaluates what stands before and behind the sum on ${target.name}`, () => {
-    for (const [M, K, N] of [[12, 16, 8], [5, 6, 7]] as const) {
+    for (const [M, K, N] of [[12, 16, 8], [5, 6, 7], [9, 37, 11]] as const) {
       const g = new Group();
       const { k } = g;
       const a = g.input("a", [M, K]);

@@ -3,22 +3,18 @@
  * and each result can be verified, printed and timed (`Trace`).
  */
 
-import { CompileError } from "./errors.ts";
 import type { Sizes } from "./graph/dim.ts";
 import { bindSizes } from "./graph/bind.ts";
 import type { Graph } from "./graph/graph.ts";
 import { printGraph } from "./graph/print.ts";
 import { verifyGraph } from "./graph/verify.ts";
-import type { Cover, Group } from "./fuse/group.ts";
-import { isProgramNode, labelOf, loadsOf } from "./fuse/group.ts";
+import type { Cover } from "./fuse/group.ts";
 import { greedy } from "./fuse/greedy.ts";
-import { classify, isRefused } from "./fuse/legal.ts";
 import { OwnWorks } from "./fuse/own_work.ts";
 import { printCover } from "./fuse/print.ts";
 import { rematerialize } from "./fuse/rematerialize.ts";
 import { verifyHints } from "./fuse/hints.ts";
 import { verifyCover } from "./fuse/verify.ts";
-import { lowerGroup } from "./fuse/lower_group.ts";
 import { type FusionOptions, type FusionPolicy, unfused } from "./fuse/policy.ts";
 import { type CostModel, costModelOf } from "./fuse/worthwhile.ts";
 import type { AnyScheduled } from "./kernel/raw.ts";
@@ -32,11 +28,9 @@ import { assemble } from "./program/assemble.ts";
 import { printProgram } from "./program/print.ts";
 import type { Program, Region } from "./program/program.ts";
 import type { StateLayout } from "./program/state_layout.ts";
-import type { ScheduledKernel } from "./schedule/group.ts";
 import { printKernels } from "./schedule/print.ts";
-import { ScheduleMemory } from "./schedule/repeat.ts";
-import { planProgram } from "./schedule/program.ts";
-import { scheduleGroup } from "./schedule/schedule.ts";
+import { scheduleUnits, type Unit } from "./schedule/unit.ts";
+import type { Tuning } from "./schedule/tuning.ts";
 import { verifyKernels } from "./schedule/verify.ts";
 import { simplify } from "./simplify/simplify.ts";
 import { isolateResults } from "./simplify/isolate.ts";
@@ -60,6 +54,8 @@ export interface CompileOptions {
   readonly layout?: StateLayout | undefined;
   /** Every temporary gets memory of its own, so that all can be looked at after a run: for `verify` and debuggers. */
   readonly keep?: boolean;
+  /** Groups that are scheduled with other numbers than the target's. */
+  readonly tuning?: Tuning | undefined;
 }
 
 /** A program, and what its making decided: what reports and tests read. */
@@ -68,6 +64,9 @@ export interface Compiled {
   readonly graph: Graph;
   readonly cover: Cover;
   readonly placement: Placement;
+  /** What runs, in order, and the kernels of each. */
+  readonly units: readonly Unit[];
+  /** The kernels of all units. */
   readonly kernels: readonly AnyScheduled[];
   readonly lifetimes: readonly Lifetime[];
   /** Where each buffer lies, by its name. */
@@ -83,6 +82,7 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
     trace = noTrace,
     layout,
     keep = false,
+    tuning,
   } = options;
 
   const inGraph = (stage: string) => ({ verify: (g: Graph) => verifyGraph(g, stage), print: printGraph });
@@ -109,25 +109,18 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
       print: printPacking,
     },
   );
-  const memory = new ScheduleMemory(placement.storage);
-  const kernels = trace.stage("schedule", () =>
-    packing.order.flatMap((group): readonly AnyScheduled[] => {
-      if (isPacked(group)) {
-        const label = `${labelOf(graph, group.members[0]!)}, ${group.members.length} times`;
-        return scheduleGroup({ ...group.lowered, label }, target, "map").kernels;
-      }
-      const label = labelOf(graph, group);
-      if (isProgramNode(group.roots[0]!.node)) {
-        return planProgram(group, placement.storage, packing.slabs, target, label);
-      }
-      return memory.kernels(group, label, () => scheduleOne(group, placement.storage, target, label));
-    }), {
-    verify(made) {
-      checkLimits(graph, placement, target.limits);
-      verifyKernels(made, target);
+  const units = trace.stage(
+    "schedule",
+    () => scheduleUnits(graph, placement, packing, target, tuning),
+    {
+      verify(made) {
+        checkLimits(graph, placement, target.limits);
+        verifyKernels(made.flatMap((unit) => unit.kernels), target);
+      },
+      print: (made) => printKernels(made.flatMap((unit) => unit.kernels)),
     },
-    print: printKernels,
-  });
+  );
+  const kernels = units.flatMap((unit) => unit.kernels);
   // Last: addresses need every buffer, scratch of the schedules included.
   const { program, lifetimes, regions } = trace.stage(
     "assemble",
@@ -137,7 +130,7 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
       print: (made) => printProgram(made.program),
     },
   );
-  return { program, graph, cover, placement, kernels, lifetimes, regions };
+  return { program, graph, cover, placement, units, kernels, lifetimes, regions };
 }
 
 /**
@@ -175,25 +168,4 @@ function fuseAndPlace(
     for (const state of overfull(placement, options.limits.storageBuffers)) apart.add(state);
     if (apart.size === known) return { cover, placement };
   }
-}
-
-/** The kernels of one group of values; none where all of its results are empty. */
-function scheduleOne(
-  group: Group,
-  storage: Placement["storage"],
-  target: Target,
-  label: string,
-): readonly ScheduledKernel[] {
-  const lowered = lowerGroup(group, storage, label);
-  const roots = lowered.roots.filter((r) => !r.shape.includes(0));
-  if (roots.length === 0) return [];
-  const verdict = classify(lowered, target.limits.storageBuffers);
-  if (!isRefused(verdict)) return scheduleGroup({ ...lowered, roots }, target, verdict.kind).kernels;
-  // What one op repeats by itself (a sum that it broadcasts) no other cover could avoid.
-  const bindings = loadsOf(group).length + group.roots.length;
-  const isOneOp = [...group.nodes].every((n) => n.op.view || n === group.roots[0]!.node);
-  if (isOneOp && bindings <= target.limits.storageBuffers) {
-    return scheduleGroup({ ...lowered, roots }, target, "map").kernels;
-  }
-  throw new CompileError(`fuse: "${label}" cannot be one kernel: ${verdict.refused}`);
 }

@@ -5,7 +5,7 @@
 
 import { RunError } from "../compiler/errors.ts";
 import type { Target } from "../compiler/target.ts";
-import { NoAdapterError, openAdapter } from "./adapter.ts";
+import { type AdapterDescription, NoAdapterError, openAdapter } from "./adapter.ts";
 import type { Engine } from "./engine.ts";
 import { JavaScriptEngine } from "./engines/javascript.ts";
 import { WebGpuEngine } from "./engines/webgpu.ts";
@@ -21,6 +21,8 @@ export interface Device extends Disposable {
   /** The adapter's name, or `cpu`. */
   readonly name: string;
   readonly kind: "webgpu" | "cpu";
+  /** The adapter as plain data; null for `cpu`. */
+  readonly adapter: AdapterDescription | null;
   /** What a program for this device is compiled for. */
   readonly target: Target;
   /** What executes; programs are loaded on it by `load`, never by hand. */
@@ -67,7 +69,7 @@ export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
   if (device !== "auto" && device !== "webgpu" && device !== "cpu") {
     throw new RunError(`openDevice(): there is no device "${device}"; there are "auto", "webgpu" and "cpu".`);
   }
-  if (device === "cpu") return new OpenDevice("cpu", cpuTarget, new JavaScriptEngine());
+  if (device === "cpu") return new OpenDevice("cpu", null, cpuTarget, new JavaScriptEngine());
   try {
     return await openWebGpu(options);
   } catch (error) {
@@ -75,7 +77,7 @@ export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
     const because = error.message.split("\n")[0]!;
     if (device === "webgpu") throw new RunError(`openDevice(): ${because}`, { cause: error });
     console.warn(`Weft computes on the CPU, which is slow. ${because}`);
-    return new OpenDevice("cpu", cpuTarget, new JavaScriptEngine());
+    return new OpenDevice("cpu", null, cpuTarget, new JavaScriptEngine());
   }
 }
 
@@ -115,7 +117,7 @@ async function openWebGpu({ device, trace, gpu, quirks: known }: DeviceOptions):
       blockingMap,
       timestamps,
     });
-    return new OpenDevice(target.name, target, engine);
+    return new OpenDevice(target.name, adapter, target, engine);
   } catch (error) {
     opened.device.destroy();
     throw error;
@@ -123,7 +125,12 @@ async function openWebGpu({ device, trace, gpu, quirks: known }: DeviceOptions):
 }
 
 class OpenDevice implements Device {
-  constructor(readonly name: string, readonly target: Target, readonly engine: Engine) {}
+  constructor(
+    readonly name: string,
+    readonly adapter: AdapterDescription | null,
+    readonly target: Target,
+    readonly engine: Engine,
+  ) {}
 
   get kind(): "webgpu" | "cpu" {
     return this.engine.kind;

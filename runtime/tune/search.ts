@@ -7,7 +7,7 @@
  * @module
  */
 
-import { CompileError, RunError, WeftError } from "../../compiler/errors.ts";
+import { CompileError, InternalError, RunError, WeftError } from "../../compiler/errors.ts";
 import { printKernel } from "../../compiler/kernel/print.ts";
 import { isRaw } from "../../compiler/kernel/raw.ts";
 import type { Run } from "../../compiler/program/alone.ts";
@@ -53,7 +53,7 @@ const BATCH = 4;
 /** How many times the estimate of the default a candidate may reach: a device must answer within seconds. */
 const LARGEST_ESTIMATE = 16;
 
-/** The kernels of a patch, verified; undefined where no schedule takes the group with it. */
+/** The kernels of a patch, verified; undefined where no schedule takes the group with it, or it can't be verified. */
 export function candidateOf(unit: Unit, patch: TargetPatch, target: Target): Candidate | undefined {
   try {
     const run = unit.schedule(patchTarget(target, patch));
@@ -61,7 +61,7 @@ export function candidateOf(unit: Unit, patch: TargetPatch, target: Target): Can
     verifyKernels(run, target);
     return { patch, run, text: textOf(run) };
   } catch (error) {
-    if (error instanceof WeftError) return undefined;
+    if (error instanceof WeftError || error instanceof InternalError) return undefined;
     throw error;
   }
 }

@@ -9,11 +9,11 @@
 
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import config from "../../deno.json" with { type: "json" };
 import { readPatch, type TargetPatch } from "../../compiler/schedule/tuning.ts";
 import type { Target } from "../../compiler/target.ts";
 import { cacheFolder, driverDates, mayUseCache } from "../cache_folder.ts";
 import type { Device } from "../device.ts";
+import { version } from "../version.ts";
 
 /** What was found for a group. */
 export interface Remembered {
@@ -35,7 +35,7 @@ export function deviceKey({ adapter, kind }: Pick<Device, "adapter" | "kind">): 
   const own = adapter === null
     ? [kind, Deno.build.arch]
     : [adapter.vendor, adapter.device, adapter.description, driverDates()];
-  return JSON.stringify([FORMAT, config.version, Deno.version.deno, ...own]);
+  return JSON.stringify([FORMAT, version, Deno.version.deno, ...own]);
 }
 
 export class TuningCache {

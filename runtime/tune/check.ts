@@ -29,7 +29,7 @@ export interface Unchecked {
 }
 
 /** Part of a result that may be infinite or no number. */
-const MOST_UNDEFINED = 0.5;
+const MOST_UNDEFINED = 0.1;
 /** A tolerance of more than this part of the largest element would let wrong results pass. */
 const LARGEST_TOLERANCE = 0.01;
 

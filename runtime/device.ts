@@ -6,6 +6,7 @@
 import { RunError } from "../compiler/errors.ts";
 import type { Target } from "../compiler/target.ts";
 import { type AdapterDescription, NoAdapterError, openAdapter } from "./adapter.ts";
+import { classOf } from "./adapter_class.ts";
 import type { Engine } from "./engine.ts";
 import { JavaScriptEngine } from "./engines/javascript.ts";
 import { WebGpuEngine } from "./engines/webgpu.ts";
@@ -106,7 +107,9 @@ async function openWebGpu({ device, trace, gpu, quirks: known }: DeviceOptions):
     const blockingMap = quirks.readBackWithoutAwait.ok;
     const timestamps = adapter.features.includes("timestamp-query") && quirks.timestamps.ok;
     trace?.(
-      `opened ${target.name} (${adapter.class}); f16 ${target.features.f16}, subgroups ${target.features.subgroups}, ` +
+      `opened ${target.name} (${
+        classOf(quirks)
+      }); f16 ${target.features.f16}, subgroups ${target.features.subgroups}, ` +
         `timestamps ${timestamps}, reads ${blockingMap ? "inside the call" : "by promise"}`,
     );
     const engine = new WebGpuEngine({

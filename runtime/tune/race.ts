@@ -32,10 +32,12 @@ export const median = (values: readonly number[]): number => {
 export const roundsFor = (milliseconds: number, perRound: number, least: number): number =>
   perRound > 0 ? Math.max(least, Math.min(MOST_ROUNDS, Math.floor(milliseconds / perRound))) : least;
 
-/** The contender with the least median time. */
-export async function race(count: number, measure: Measure): Promise<number> {
+/** The median time of each contender over the winner's, as far as it was measured; the winner's is 1. */
+export async function race(count: number, measure: Measure): Promise<readonly number[]> {
   let alive = Array.from({ length: count }, (_, i) => ({ contender: i, ms: 0 }));
+  const ratios = Array.from({ length: count }, () => 1);
   for (const { slack, rounds, milliseconds } of STAGES) {
+    if (alive.length === 1) break;
     const perRound = alive.reduce((sum, { ms }) => sum + ms, 0);
     const times = await measure(
       alive.map(({ contender }) => contender),
@@ -43,10 +45,10 @@ export async function race(count: number, measure: Measure): Promise<number> {
     );
     const measured = alive.map(({ contender }, i) => ({ contender, ms: median(times[i]!) }));
     const best = Math.min(...measured.map(({ ms }) => ms));
+    for (const { contender, ms } of measured) ratios[contender] = ms / Math.max(best, 1e-9);
     alive = measured.filter(({ ms }) => ms <= best * slack);
-    if (alive.length === 1) break;
   }
-  return alive[0]!.contender;
+  return ratios;
 }
 
 export interface Verdict {

@@ -1,6 +1,6 @@
 /**
- * The search for a group's numbers: a few patches that differ in kind, then neighbors of the best, one knob at a time,
- * until none is better or time is up.
+ * The search for a group's numbers: a few patches that differ in kind, then neighbors, one knob at a time, of the best and
+ * of what came near it, until none is left that is worth it or time is up.
  *
  * A candidate is one by the text of its kernels: patches that come to the same kernels are tried once. It is scheduled,
  * verified, computed and compared, and only then timed.
@@ -52,6 +52,8 @@ export interface Found {
 const BATCH = 4;
 /** How many times the estimate of the default a candidate may reach: a device must answer within seconds. */
 const LARGEST_ESTIMATE = 16;
+/** How many times the time of the best a candidate may take whose neighbors are still worth a look. */
+const NEAR = 1.25;
 
 /** The kernels of a patch, verified; undefined where no schedule takes the group with it, or it can't be verified. */
 export function candidateOf(unit: Unit, patch: TargetPatch, target: Target): Candidate | undefined {
@@ -92,13 +94,21 @@ export async function search(
     bench.time(contenders.map((i) => some[i]!.run), rounds, reference.inputs);
   let tried = 0;
   let best = first;
+  /** What was measured and has neighbors that were not looked at, by its time over that of the best. */
+  let near = new Map<Candidate, number>([[first, 1]]);
   let queue = likely.of([...hints, ...startingPatches(names, target)]);
-  let atNeighbors = false;
+  let started = false;
   while (!isOver()) {
-    const batch = queue.splice(0, BATCH);
-    if (batch.length === 0 && atNeighbors) break;
+    if (queue.length === 0) {
+      started = true;
+      const [next] = [...near].filter(([, ratio]) => ratio <= NEAR).sort(([, a], [, b]) => a - b);
+      if (!next) break;
+      near.delete(next[0]);
+      queue = likely.of(neighbors(next[0].patch, names, target));
+      continue;
+    }
     const fresh: Candidate[] = [];
-    for (const candidate of batch) {
+    for (const candidate of queue.splice(0, BATCH)) {
       if (isOver()) break;
       tried++;
       likely.tried(candidate);
@@ -106,13 +116,15 @@ export async function search(
       if (because === undefined) fresh.push(candidate);
       else refused.push({ patch: candidate.patch, because });
     }
+    if (fresh.length === 0) continue;
     const contenders = [best, ...fresh];
-    const better = fresh.length === 0 ? best : contenders[await race(contenders.length, time(contenders))]!;
-    if (queue.length > 0 && (better === best || !atNeighbors)) best = better;
-    else {
-      [best, atNeighbors] = [better, true];
-      queue = likely.of(neighbors(best.patch, names, target));
-    }
+    const [own, ...ratios] = await race(contenders.length, time(contenders));
+    near = new Map([...near].map(([candidate, ratio]) => [candidate, ratio * own!]));
+    fresh.forEach((candidate, i) => near.set(candidate, ratios[i]!));
+    if (own === 1) continue;
+    best = fresh[ratios.indexOf(1)]!;
+    // What is near the new best is likelier than what is left of the old one's neighbors.
+    if (started) queue = [];
   }
   return { ...await duel(first, best, time([first, best])), complete: !isOver(), tried, refused };
 }

@@ -97,8 +97,8 @@ export async function tuneProgram(
   const units: TunedUnit[] = [];
   const untouched: string[] = [];
   let rest = jobs.reduce((sum, { share }) => sum + share, 0);
-  for (const [done, job] of jobs.entries()) {
-    const { unit, count, share } = job;
+  let ended = 0;
+  for (const [done, { unit, count, share }] of jobs.entries()) {
     if (signal?.aborted) break;
     onProgress?.({ done, of: jobs.length, label: unit.label, elapsed: Math.min(1, elapsed()) });
     await turn(); // a progress bar and Ctrl-C want to be heard
@@ -115,6 +115,7 @@ export async function tuneProgram(
       isOver: () => performance.now() > until || signal?.aborted === true,
     };
     const result = await tuneUnit(unit, context);
+    ended = done + 1;
     if (result === undefined) continue;
     if ("because" in result) {
       untouched.push(`${unit.label}: ${result.because}`);
@@ -123,7 +124,7 @@ export async function tuneProgram(
     if (result.patch) tuning[unit.key] = result.patch;
     units.push({ label: unit.label, key: unit.key, count, ...result });
   }
-  onProgress?.({ done: jobs.length, of: jobs.length, label: undefined, elapsed: 1 });
+  onProgress?.({ done: ended, of: jobs.length, label: undefined, elapsed: Math.min(1, elapsed()) });
   return { tuning, units, untouched };
 }
 

@@ -79,4 +79,5 @@ export type { Feed, Feeds } from "./runtime/feeds.ts";
 export { printProfile, type ProfileRow } from "./runtime/profile.ts";
 export type { Results } from "./runtime/results.ts";
 export { type HostTensor, SafetensorsReader, writeSafetensors } from "./runtime/safetensors.ts";
+export type { TuneOptions, TuneProgress } from "./runtime/tune/tune.ts";
 export type { InitialState, LoadOptions, State } from "./runtime/state.ts";

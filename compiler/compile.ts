@@ -9,16 +9,14 @@ import { bindSizes } from "./graph/bind.ts";
 import type { Graph } from "./graph/graph.ts";
 import { printGraph } from "./graph/print.ts";
 import { verifyGraph } from "./graph/verify.ts";
-import type { Cover, Group } from "./fuse/group.ts";
-import { isProgramNode, labelOf, loadsOf } from "./fuse/group.ts";
+import type { Cover } from "./fuse/group.ts";
 import { greedy } from "./fuse/greedy.ts";
-import { classify, isRefused } from "./fuse/legal.ts";
 import { OwnWorks } from "./fuse/own_work.ts";
 import { printCover } from "./fuse/print.ts";
 import { rematerialize } from "./fuse/rematerialize.ts";
 import { verifyHints } from "./fuse/hints.ts";
 import { verifyCover } from "./fuse/verify.ts";
-import { type Arithmetic, lowerGroup, type Numerics } from "./fuse/lower_group.ts";
+import type { Arithmetic, Numerics } from "./fuse/lower_group.ts";
 import { type FusionOptions, type FusionPolicy, unfused } from "./fuse/policy.ts";
 import { type CostModel, costModelOf } from "./fuse/worthwhile.ts";
 import type { AnyScheduled } from "./kernel/raw.ts";
@@ -32,11 +30,9 @@ import { assemble } from "./program/assemble.ts";
 import { printProgram } from "./program/print.ts";
 import type { Program, Region } from "./program/program.ts";
 import type { StateLayout } from "./program/state_layout.ts";
-import type { LoweredGroup, ScheduledKernel } from "./schedule/group.ts";
 import { printKernels } from "./schedule/print.ts";
-import { ScheduleMemory } from "./schedule/repeat.ts";
-import { planProgram } from "./schedule/program.ts";
-import { scheduleGroup } from "./schedule/schedule.ts";
+import { scheduleUnits, type Unit } from "./schedule/unit.ts";
+import type { Tuning } from "./schedule/tuning.ts";
 import { verifyKernels } from "./schedule/verify.ts";
 import { simplify } from "./simplify/simplify.ts";
 import { isolateResults } from "./simplify/isolate.ts";
@@ -65,6 +61,8 @@ export interface CompileOptions {
   readonly layout?: StateLayout | undefined;
   /** Every temporary gets memory of its own, so that all can be looked at after a run: for `verify` and debuggers. */
   readonly keep?: boolean;
+  /** Groups that are scheduled with other numbers than the target's. */
+  readonly tuning?: Tuning | undefined;
 }
 
 /** A program, and what its making decided: what reports and tests read. */
@@ -73,6 +71,9 @@ export interface Compiled {
   readonly graph: Graph;
   readonly cover: Cover;
   readonly placement: Placement;
+  /** What runs, in order, and the kernels of each. */
+  readonly units: readonly Unit[];
+  /** The kernels of all units. */
   readonly kernels: readonly AnyScheduled[];
   readonly lifetimes: readonly Lifetime[];
   /** Where each buffer lies, by its name. */
@@ -89,6 +90,7 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
     arithmetic,
     layout,
     keep = false,
+    tuning,
   } = options;
   if (arithmetic === "f16" && !target.features.f16) {
     throw new CompileError(
@@ -122,28 +124,18 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
       print: printPacking,
     },
   );
-  const memory = new ScheduleMemory(placement.storage);
-  const kernels = trace.stage("schedule", () =>
-    packing.order.flatMap((group): readonly AnyScheduled[] => {
-      if (isPacked(group)) {
-        const label = `${labelOf(graph, group.members[0]!)}, ${group.members.length} times`;
-        return scheduleGroup({ ...group.lowered, label }, target, "map").kernels;
-      }
-      const label = labelOf(graph, group);
-      if (isProgramNode(group.roots[0]!.node)) {
-        return planProgram(group, placement.storage, packing.slabs, target, { label, ...numerics });
-      }
-      return memory.kernels(group, label, () => {
-        const lowered = lowerGroup(group, placement.storage, { label, ...numerics });
-        return scheduleOne(group, lowered, target);
-      });
-    }), {
-    verify(made) {
-      checkLimits(graph, placement, target.limits);
-      verifyKernels(made, target);
+  const units = trace.stage(
+    "schedule",
+    () => scheduleUnits(graph, placement, packing, target, { tuning, numerics }),
+    {
+      verify(made) {
+        checkLimits(graph, placement, target.limits);
+        verifyKernels(made.flatMap((unit) => unit.kernels), target);
+      },
+      print: (made) => printKernels(made.flatMap((unit) => unit.kernels)),
     },
-    print: printKernels,
-  });
+  );
+  const kernels = units.flatMap((unit) => unit.kernels);
   // Last: addresses need every buffer, scratch of the schedules included.
   const { program, lifetimes, regions } = trace.stage(
     "assemble",
@@ -153,7 +145,7 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
       print: (made) => printProgram(made.program),
     },
   );
-  return { program, graph, cover, placement, kernels, lifetimes, regions };
+  return { program, graph, cover, placement, units, kernels, lifetimes, regions };
 }
 
 /**
@@ -191,23 +183,4 @@ function fuseAndPlace(
     for (const state of overfull(placement, options.limits.storageBuffers)) apart.add(state);
     if (apart.size === known) return { cover, placement };
   }
-}
-
-/** The kernels of one group of values; none where all of its results are empty. */
-function scheduleOne(
-  group: Group,
-  lowered: LoweredGroup,
-  target: Target,
-): readonly ScheduledKernel[] {
-  const roots = lowered.roots.filter((r) => !r.shape.includes(0));
-  if (roots.length === 0) return [];
-  const verdict = classify(lowered, target.limits.storageBuffers);
-  if (!isRefused(verdict)) return scheduleGroup({ ...lowered, roots }, target, verdict.kind).kernels;
-  // What one op repeats by itself (a sum that it broadcasts) no other cover could avoid.
-  const bindings = loadsOf(group).length + group.roots.length;
-  const isOneOp = [...group.nodes].every((n) => n.op.view || n === group.roots[0]!.node);
-  if (isOneOp && bindings <= target.limits.storageBuffers) {
-    return scheduleGroup({ ...lowered, roots }, target, "map").kernels;
-  }
-  throw new CompileError(`fuse: "${lowered.label}" cannot be one kernel: ${verdict.refused}`);
 }

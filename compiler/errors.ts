@@ -51,7 +51,7 @@ export class InternalError extends Error {
 
 const root = new URL("../", import.meta.url).href;
 /** Folders of the library itself; tests and examples beside them count as the user's code. */
-const own = ["compiler/", "runtime/", "ops/", "mod.ts"].map((part) => root + part);
+const own = ["compiler/", "runtime/", "ops/", "mod.ts", "cli.ts"].map((part) => root + part);
 
 /** How far up the stack the user's call is looked for. */
 const deepest = 60;

@@ -148,3 +148,6 @@ export const gpuTarget: Target = {
   parallel: 256,
   statements: 2000,
 };
+
+/** A graphics processor of few units, such as those that share a chip with a CPU. */
+export const integratedTarget: Target = { ...gpuTarget, name: "integrated", parallel: 64 };

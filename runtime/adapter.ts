@@ -3,7 +3,6 @@
  * @module
  */
 
-import { type AdapterClass, classifyAdapter } from "./adapter_class.ts";
 import { prepareEnvironment } from "./environment.ts";
 
 /** The numbers of `GPUSupportedLimits`, by name. */
@@ -21,7 +20,6 @@ export interface AdapterDescription {
   readonly device: string;
   /** The adapter's name as its driver gives it, such as `llvmpipe (LLVM 19.1.7, 256 bits)`. */
   readonly description: string;
-  readonly class: AdapterClass;
   /** What the device was given, which is all that the adapter has. */
   readonly limits: Limits;
   /** The wanted features that the device was given. */
@@ -54,7 +52,7 @@ export class NoAdapterError extends Error {
  * import { openAdapter } from "./adapter.ts";
  *
  * const { adapter, device } = await openAdapter();
- * console.log(`${adapter.description}: ${adapter.class}, with ${adapter.features.join(", ")}`);
+ * console.log(`${adapter.description}, with ${adapter.features.join(", ")}`);
  * device.destroy();
  * ```
  */
@@ -79,7 +77,6 @@ export async function openAdapter(options: OpenAdapterOptions = {}): Promise<Ope
       architecture,
       device: id,
       description,
-      class: classifyAdapter(adapter.info),
       limits: readLimits(device.limits),
       features,
     },

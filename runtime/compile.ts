@@ -22,6 +22,7 @@ import type { Feeds } from "./feeds.ts";
 import type { Results } from "./results.ts";
 import { layoutFor } from "./shared_layout.ts";
 import type { InitialState, State } from "./state.ts";
+import { type TuneOptions, tuneProgram } from "./tune/tune.ts";
 import { compareRuns, type RunData } from "./verify.ts";
 
 /** Options of `compile`. */
@@ -56,6 +57,12 @@ export interface CompileModelOptions {
    * tensor, and the time of three runs.
    */
   readonly verify?: boolean;
+  /**
+   * Whether kernels are tuned for the device first: numbers of lanes, tiles and the like are tried, each candidate is
+   * compared with the default and timed, and what is found is remembered for the next process. Takes 30 seconds at most,
+   * or as many as said. Without it equal models compile to equal programs, and nothing that was remembered is used.
+   */
+  readonly tune?: boolean | TuneOptions;
 }
 
 /** A number for each named size of the inputs. */
@@ -149,7 +156,7 @@ function checkDevice(device: unknown): void {
   );
 }
 
-function checkOptions({ seed, policy, arithmetic }: CompileModelOptions): void {
+function checkOptions({ seed, policy, arithmetic, tune }: CompileModelOptions): void {
   if (seed !== undefined && !Number.isSafeInteger(seed)) {
     throw new RunError(
       `compile(): the seed is ${
@@ -167,6 +174,11 @@ function checkOptions({ seed, policy, arithmetic }: CompileModelOptions): void {
       }; give policies.greedy, policies.none or one of your own.`,
     );
   }
+  if (tune !== undefined && typeof tune !== "boolean" && (typeof tune !== "object" || tune === null)) {
+    throw new RunError(
+      `compile(): tune is ${described(tune)}; give true or options such as { seconds: 60 }.`,
+    );
+  }
 }
 
 /** Where an executable's states come from; `mine`: from another program of the same executable. */
@@ -181,7 +193,7 @@ async function compileAt<I extends Inputs, O extends Outputs>(
   sizes: Sizes,
   { state, mine }: Home,
 ): Promise<ModelExecutable<I, O>> {
-  const { device, seed = 0, policy, cost, arithmetic, trace, verify } = options;
+  const { device, seed = 0, policy, cost, arithmetic, trace, verify, tune } = options;
   const { graph } = model;
   const shared = typeof state === "object" ? state : undefined;
   const settings = {
@@ -193,14 +205,18 @@ async function compileAt<I extends Inputs, O extends Outputs>(
     ...trace && { trace },
   };
   const layout = shared && layoutFor(graph, sizes, shared, mine);
-  const compiled = compileGraph(graph, { ...settings, layout });
+  const plain = compileGraph(graph, { ...settings, layout });
+  const tuning = tune ? (await tuneProgram(plain, device, tune === true ? {} : tune)).tuning : {};
+  const compiled = Object.keys(tuning).length === 0
+    ? plain
+    : compileGraph(graph, { ...settings, layout, tuning });
   const initializers = new Map(graph.states.map((declared) => [declared.path, declared.initializer]));
   const first: InitialState = (path, shape, dtype, role) =>
     (typeof state === "function" ? state(path, shape, dtype, role) : undefined) ??
       initializers.get(path)?.({ shape, dtype, seed, path });
   const executable = await load<I, O>(compiled.program, device, { state: first, ...shared && { shared } });
   const compare = (data: RunData) => {
-    const fused = compileGraph(graph, { ...settings, keep: true });
+    const fused = compileGraph(graph, { ...settings, keep: true, tuning });
     const unfused = compileGraph(graph, { ...settings, policy: policies.none, keep: true });
     return compareRuns(device, fused, unfused, data);
   };

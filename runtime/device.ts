@@ -5,7 +5,8 @@
 
 import { RunError } from "../compiler/errors.ts";
 import type { Target } from "../compiler/target.ts";
-import { NoAdapterError, openAdapter } from "./adapter.ts";
+import { type AdapterDescription, NoAdapterError, openAdapter } from "./adapter.ts";
+import { classOf } from "./adapter_class.ts";
 import type { Engine } from "./engine.ts";
 import { JavaScriptEngine } from "./engines/javascript.ts";
 import { WebGpuEngine } from "./engines/webgpu.ts";
@@ -21,6 +22,8 @@ export interface Device extends Disposable {
   /** The adapter's name, or `cpu`. */
   readonly name: string;
   readonly kind: "webgpu" | "cpu";
+  /** The adapter as plain data; null for `cpu`. */
+  readonly adapter: AdapterDescription | null;
   /** What a program for this device is compiled for. */
   readonly target: Target;
   /** What executes; programs are loaded on it by `load`, never by hand. */
@@ -67,7 +70,7 @@ export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
   if (device !== "auto" && device !== "webgpu" && device !== "cpu") {
     throw new RunError(`openDevice(): there is no device "${device}"; there are "auto", "webgpu" and "cpu".`);
   }
-  if (device === "cpu") return new OpenDevice("cpu", cpuTarget, new JavaScriptEngine());
+  if (device === "cpu") return new OpenDevice("cpu", null, cpuTarget, new JavaScriptEngine());
   try {
     return await openWebGpu(options);
   } catch (error) {
@@ -75,7 +78,7 @@ export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
     const because = error.message.split("\n")[0]!;
     if (device === "webgpu") throw new RunError(`openDevice(): ${because}`, { cause: error });
     console.warn(`Weft computes on the CPU, which is slow. ${because}`);
-    return new OpenDevice("cpu", cpuTarget, new JavaScriptEngine());
+    return new OpenDevice("cpu", null, cpuTarget, new JavaScriptEngine());
   }
 }
 
@@ -104,7 +107,9 @@ async function openWebGpu({ device, trace, gpu, quirks: known }: DeviceOptions):
     const blockingMap = quirks.readBackWithoutAwait.ok;
     const timestamps = adapter.features.includes("timestamp-query") && quirks.timestamps.ok;
     trace?.(
-      `opened ${target.name} (${adapter.class}); f16 ${target.features.f16}, subgroups ${target.features.subgroups}, ` +
+      `opened ${target.name} (${
+        classOf(quirks)
+      }); f16 ${target.features.f16}, subgroups ${target.features.subgroups}, ` +
         `timestamps ${timestamps}, reads ${blockingMap ? "inside the call" : "by promise"}`,
     );
     const engine = new WebGpuEngine({
@@ -115,7 +120,7 @@ async function openWebGpu({ device, trace, gpu, quirks: known }: DeviceOptions):
       blockingMap,
       timestamps,
     });
-    return new OpenDevice(target.name, target, engine);
+    return new OpenDevice(target.name, adapter, target, engine);
   } catch (error) {
     opened.device.destroy();
     throw error;
@@ -123,7 +128,12 @@ async function openWebGpu({ device, trace, gpu, quirks: known }: DeviceOptions):
 }
 
 class OpenDevice implements Device {
-  constructor(readonly name: string, readonly target: Target, readonly engine: Engine) {}
+  constructor(
+    readonly name: string,
+    readonly adapter: AdapterDescription | null,
+    readonly target: Target,
+    readonly engine: Engine,
+  ) {}
 
   get kind(): "webgpu" | "cpu" {
     return this.engine.kind;

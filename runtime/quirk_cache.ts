@@ -1,21 +1,18 @@
 /**
  * Remembering the self-test of an adapter between processes.
  *
- * A profile belongs to an adapter as its driver describes it, the driver's version and the engine's. WebGPU does not
- * tell a driver's version; but a newly installed driver has a newly dated manifest, so the manifests' dates stand in.
+ * A profile belongs to an adapter as its driver describes it, the driver's version and the engine's.
  * @module
  */
 
 import { createHash } from "node:crypto";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import type { AdapterDescription } from "./adapter.ts";
+import { cacheFolder, driverDates } from "./cache_folder.ts";
 import { CHECK_NAMES, type QuirkProfile } from "./self_test.ts";
 
 /** Goes up when a check changes what it asks, so that an old answer is not taken for a new one. */
 const CHECKS_VERSION = 2;
-
-const DRIVER_MANIFESTS = ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d"];
 
 /** What tells adapters apart: the part of a description that is known before a device is opened. */
 export type AdapterIdentity = Pick<AdapterDescription, "vendor" | "device" | "description">;
@@ -46,28 +43,6 @@ export function rememberProfile(key: string, profile: QuirkProfile, folder: stri
   }
 }
 
-/** Where Weft keeps what it can find out again: the system's own place for caches. */
-function cacheFolder(): string {
-  const home = homedir();
-  const base = {
-    darwin: join(home, "Library", "Caches"),
-    windows: Deno.env.get("LOCALAPPDATA") ?? join(home, "AppData", "Local"),
-  }[Deno.build.os as string] ?? (Deno.env.get("XDG_CACHE_HOME") || join(home, ".cache"));
-  return join(base, "weft");
-}
-
 function fileOf(key: string, folder: string): string {
   return join(folder, `adapter-${createHash("sha256").update(key).digest("hex").slice(0, 16)}.json`);
-}
-
-function driverDates(): [name: string, modified: number][] {
-  return DRIVER_MANIFESTS.flatMap((folder) => {
-    try {
-      return [...Deno.readDirSync(folder)].map(({ name }): [string, number] => {
-        return [name, Deno.statSync(join(folder, name)).mtime?.getTime() ?? 0];
-      });
-    } catch {
-      return [];
-    }
-  }).sort();
 }

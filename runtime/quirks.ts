@@ -4,6 +4,7 @@
  */
 
 import type { OpenedAdapter } from "./adapter.ts";
+import { mayUseCache } from "./cache_folder.ts";
 import { cacheKey, recallProfile } from "./quirk_cache.ts";
 import { type QuirkProfile, selfTest } from "./self_test.ts";
 
@@ -23,13 +24,6 @@ import { type QuirkProfile, selfTest } from "./self_test.ts";
  * ```
  */
 export async function quirksOf(opened: OpenedAdapter): Promise<QuirkProfile> {
-  const remembered = mayReadCache() ? recallProfile(cacheKey(opened.adapter)) : null;
+  const remembered = mayUseCache(["read", "env", "sys"]) ? recallProfile(cacheKey(opened.adapter)) : null;
   return remembered ?? await selfTest(opened);
-}
-
-/** Asked first, since reading without permission would stop the program with a question to the user. */
-function mayReadCache(): boolean {
-  return (["read", "env", "sys"] as const).every((name) =>
-    Deno.permissions.querySync({ name }).state === "granted"
-  );
 }

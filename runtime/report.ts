@@ -4,7 +4,9 @@
  */
 
 import type { Compiled } from "../compiler/compile.ts";
+import { printPatch } from "../compiler/schedule/tuning.ts";
 import type { Arena } from "../compiler/program/program.ts";
+import { table } from "./table.ts";
 
 /**
  * One line per dispatch, with totals.
@@ -13,7 +15,7 @@ import type { Arena } from "../compiler/program/program.ts";
  */
 export function reportText(
   name: string,
-  { program, kernels, placement }: Compiled,
+  { program, kernels, placement, units }: Compiled,
   rewrites: readonly string[] = [],
 ): string {
   const dispatches = program.steps.flatMap((step) => step.kind === "dispatch" ? [step.dispatch] : []);
@@ -32,6 +34,7 @@ export function reportText(
     label,
   ]);
   lines.push(...table([["#", "kernel", "schedule", "groups", "what"], ...rows]));
+  lines.push(...tunedLines(units, kernels.length));
   lines.push(...rewrites);
   for (const { to, because } of placement.copies) lines.push(`copied at the end: ${to}, since ${because}`);
   for (const role of ["state", "input", "output", "constant"] as const) {
@@ -42,12 +45,13 @@ export function reportText(
   return lines.join("\n");
 }
 
-/** Rows with columns of equal width; the last column is left as it is. */
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows.map((row) =>
-    row.map((cell, column) => column === row.length - 1 ? cell : cell.padEnd(widths[column]!)).join("  ")
-  );
+/** How many kernels are not the target's own, and the numbers of each that is different from the others. */
+function tunedLines(units: Compiled["units"], kernels: number): string[] {
+  const tuned = units.filter(({ patch }) => patch !== undefined);
+  if (tuned.length === 0) return [];
+  const own = tuned.reduce((n, unit) => n + unit.kernels.length, 0);
+  const different = new Map(tuned.map(({ key, label, patch }) => [key, `  ${label}: ${printPatch(patch!)}`]));
+  return [`tuned: ${own} of ${count(kernels, "kernel")}`, ...different.values()];
 }
 
 const bytesOf = (arenas: readonly Arena[], role: Arena["role"]): number =>

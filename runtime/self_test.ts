@@ -14,8 +14,9 @@ import type { Check, Finding } from "./self_test/check.ts";
 import { EXECUTION_CHECKS } from "./self_test/execution.ts";
 import { FEATURE_CHECKS } from "./self_test/features.ts";
 import { NUMBER_CHECKS } from "./self_test/numbers.ts";
+import { PARALLELISM_CHECKS } from "./self_test/parallelism.ts";
 
-const CHECKS = { ...EXECUTION_CHECKS, ...NUMBER_CHECKS, ...FEATURE_CHECKS };
+const CHECKS = { ...EXECUTION_CHECKS, ...NUMBER_CHECKS, ...FEATURE_CHECKS, ...PARALLELISM_CHECKS };
 
 export type CheckName = keyof typeof CHECKS;
 export const CHECK_NAMES = Object.keys(CHECKS) as readonly CheckName[];

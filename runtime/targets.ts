@@ -6,15 +6,18 @@
  * @module
  */
 
-import { gpuTarget, softwareTarget, type Target } from "../compiler/target.ts";
+import { gpuTarget, integratedTarget, softwareTarget, type Target } from "../compiler/target.ts";
 import type { AdapterDescription } from "./adapter.ts";
+import { classOf } from "./adapter_class.ts";
 import type { QuirkProfile } from "./self_test.ts";
 
 /** Mesa before version 25 leaves a loop after this many turns, summed over all loops of an invocation. */
 const EARLY_LOOP_END = 65_535;
 
+const bases = { software: softwareTarget, integrated: integratedTarget, discrete: gpuTarget } as const;
+
 export function targetOf(adapter: AdapterDescription, quirks: QuirkProfile): Target {
-  const base = adapter.class === "software" ? softwareTarget : gpuTarget;
+  const base = bases[classOf(quirks)];
   const { limits } = adapter;
   return {
     ...base,

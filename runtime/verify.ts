@@ -2,9 +2,7 @@
  * Fused against unfused: one run computed both ways, compared tensor by tensor in the order of computing, so that the
  * first difference names the kernel that made it.
  *
- * Both programs are compiled to keep every temporary. What may differ by rounding is not guessed but measured: the
- * unfused program runs again with its feeds and states moved by a few units in the last place, and a tensor may differ as
- * far as that moved it, some times over.
+ * Both programs are compiled to keep every temporary. What may differ by rounding is measured (agreement.ts).
  * @module
  */
 
@@ -13,9 +11,10 @@ import { RunError } from "../compiler/errors.ts";
 import { labelOf } from "../compiler/fuse/group.ts";
 import { concrete, denseStorage } from "../compiler/fuse/lower_group.ts";
 import { showShape } from "../compiler/graph/dim.ts";
-import { isFloat, type StoredArray } from "../compiler/graph/dtype.ts";
+import type { StoredArray } from "../compiler/graph/dtype.ts";
 import { showType, type Tensor } from "../compiler/graph/node.ts";
 import type { OutputSlot, Program } from "../compiler/program/program.ts";
+import { firstDifference, move } from "./agreement.ts";
 import type { Device } from "./device.ts";
 import { load } from "./executable.ts";
 
@@ -24,15 +23,6 @@ export interface RunData {
   readonly feeds: Readonly<Record<string, StoredArray>>;
   readonly states: Readonly<Record<string, StoredArray>>;
 }
-
-/** How far inputs are moved, relatively: 8 units in the last place of f32. */
-const MOVED = 2 ** -20;
-/** How many times as far as the moved run a result may be off. */
-const SLACK = 32;
-/** What may be off in any case, relative to the largest element: sums have other orders. */
-const ROUNDING = 2e-5;
-/** Part of the elements of an integer or bool tensor that may flip where rounding decides. */
-const FLIPS = 1e-3;
 
 /**
  * Throws a RunError that names the first kernel of `fused` whose result differs from `unfused`.
@@ -51,7 +41,7 @@ export async function compareRuns(
   const moved = await runOnce(device, unfused, stored, moveAll(data));
   stored.forEach(({ key, label, result, shape, dtype }, index) => {
     const [found, wanted, other] = [inFused.get(key)!, plain.get(key)!, moved.get(key)!];
-    const worst = isFloat(dtype) ? worstElement(found, wanted, other) : flippedElement(found, wanted, other);
+    const worst = firstDifference(dtype, found, wanted, other);
     if (worst === undefined) return;
     throw new RunError(
       `verify: the kernel "${label}" gives ${found[worst]} as element ${
@@ -132,49 +122,6 @@ const moveAll = ({ feeds, states }: RunData): RunData => ({
 
 const moveEach = (arrays: Readonly<Record<string, StoredArray>>): Record<string, StoredArray> =>
   Object.fromEntries(Object.entries(arrays).map(([name, array]) => [name, move(array)]));
-
-/** Floats up and down in turn, by a rule without a period that an axis could have. */
-function move(array: StoredArray): StoredArray {
-  if (!(array instanceof Float32Array)) return array;
-  return array.map((x, i) => x * (1 + (Math.imul(i + 1, 0x9e3779b1) < 0 ? MOVED : -MOVED)));
-}
-
-function worstElement(found: StoredArray, wanted: StoredArray, other: StoredArray): number | undefined {
-  let scale = 0;
-  let spread = 0;
-  for (let i = 0; i < wanted.length; i++) {
-    if (!Number.isFinite(wanted[i]!)) continue;
-    scale = Math.max(scale, Math.abs(wanted[i]!));
-    if (Number.isFinite(other[i]!)) spread = Math.max(spread, Math.abs(other[i]! - wanted[i]!));
-  }
-  const allowed = ROUNDING * scale + SLACK * spread;
-  let worst: number | undefined;
-  let off = allowed;
-  for (let i = 0; i < wanted.length; i++) {
-    if (Object.is(found[i], wanted[i]) || found[i] === wanted[i]) continue;
-    const distance = Math.abs(found[i]! - wanted[i]!);
-    // NaN or infinity on one side only is never within a tolerance.
-    if (Number.isFinite(distance) ? distance <= off : !Number.isFinite(other[i]! - wanted[i]!)) continue;
-    if (!Number.isFinite(distance)) return i;
-    worst = i;
-    off = distance;
-  }
-  return worst;
-}
-
-function flippedElement(found: StoredArray, wanted: StoredArray, other: StoredArray): number | undefined {
-  let flips = 0;
-  let moved = 0;
-  let first: number | undefined;
-  for (let i = 0; i < wanted.length; i++) {
-    if (found[i] !== wanted[i]) {
-      flips++;
-      first ??= i;
-    }
-    if (other[i] !== wanted[i]) moved++;
-  }
-  return flips > SLACK * moved + FLIPS * wanted.length ? first : undefined;
-}
 
 function position(index: number, shape: readonly number[]): number[] {
   const at: number[] = [];

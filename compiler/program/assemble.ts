@@ -245,7 +245,7 @@ function clustersOf(lifetimes: readonly Lifetime[], slabs: readonly Slab[]): Clu
 }
 
 /** What shares an arena with something the kernel writes is bound for writing too. */
-function withArenaAccess(kernel: AnyKernel, bindings: readonly Binding[]): AnyKernel {
+export function withArenaAccess(kernel: AnyKernel, bindings: readonly Pick<Binding, "arena">[]): AnyKernel {
   const written = new Set<number>();
   kernel.buffers.forEach((b, i) => {
     if (b.access !== "read") written.add(bindings[i]!.arena);

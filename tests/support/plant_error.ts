@@ -47,7 +47,8 @@ const wrongProgram = <Attrs>(program: KernelProgram<Attrs>, result: number): Ker
     }),
 });
 
-function wrongStores(kernel: Kernel, buffer: string): Kernel {
+/** The kernel with an error in all that it stores to a buffer. */
+export function wrongStores(kernel: Kernel, buffer: string): Kernel {
   const block = (b: Block): Block =>
     b.kind === "phase"
       ? { ...b, body: b.body.flatMap(statement) }

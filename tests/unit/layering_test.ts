@@ -78,7 +78,9 @@ const layers: Readonly<Record<string, Allowed>> = {
     "compiler/graph": "values",
     "compiler/kernel": "values",
     "compiler/model": "values",
-    "compiler/program": "types",
+    "compiler/program": "values",
+    // Tuning tries schedules.
+    "compiler/schedule": "values",
     "compiler/target": "values",
     ops: "values",
   },
@@ -108,7 +110,8 @@ function importsOf(file: SourceFile): Import[] {
   ];
   return declarations.flatMap((d) => {
     const imported = d.getModuleSpecifierSourceFile();
-    if (!imported) return [];
+    // Data is no layer.
+    if (!imported || imported.getBaseName().endsWith(".json")) return [];
     return [{ from: pathOf(file), to: pathOf(imported), kind: d.isTypeOnly() ? "types" : "values" }];
   });
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { classifyAdapter } from "../../runtime/adapter_class.ts";
+import { classOf } from "../../runtime/adapter_class.ts";
 import { cacheKey, recallProfile, rememberProfile } from "../../runtime/quirk_cache.ts";
 import type { QuirkProfile } from "../../runtime/self_test.ts";
 import { rewriteSuite, servesSuite, urisOfferingSuite } from "../../runtime/setup/apt_sources.ts";
@@ -111,13 +111,18 @@ Deno.test("parseOsRelease() reads quoted and bare values, and is empty when a fi
   assert.deepEqual(parseOsRelease("NAME=Unknown\n"), { id: "", codename: "" });
 });
 
-Deno.test("classifyAdapter() knows software adapters by number, name and the fallback mark", () => {
-  const traits = { vendor: "", architecture: "", isFallbackAdapter: false };
-  assert.equal(classifyAdapter({ ...traits, isFallbackAdapter: true }), "software");
-  assert.equal(classifyAdapter({ ...traits, vendor: "65541" }), "software");
-  assert.equal(classifyAdapter({ ...traits, vendor: "google", architecture: "swiftshader" }), "software");
-  assert.equal(classifyAdapter({ ...traits, vendor: "32902" }), "integrated");
-  assert.equal(classifyAdapter({ ...traits, vendor: "4318" }), "discrete");
+Deno.test("classOf() reads an adapter's class off what runs at once", () => {
+  const finding = (ok: boolean) => ({ ok, means: "", saw: "" });
+  const of = (lanes: boolean, workgroups: boolean) =>
+    classOf({
+      lanesTogether: { name: "lanesTogether", ...finding(lanes) },
+      workgroupsTogether: { name: "workgroupsTogether", ...finding(workgroups) },
+    });
+  assert.equal(of(false, false), "software");
+  // Many cores run many workgroups, and are no GPU for it.
+  assert.equal(of(false, true), "software");
+  assert.equal(of(true, false), "integrated");
+  assert.equal(of(true, true), "discrete");
 });
 
 Deno.test("recallProfile() finds what rememberProfile() kept under the same key, and nothing under another", () => {

@@ -18,7 +18,6 @@ const adapter: AdapterDescription = {
   architecture: "",
   device: "1",
   description: "A graphics card",
-  class: "discrete",
   limits,
   features: ["shader-f16", "subgroups"],
 };
@@ -40,7 +39,8 @@ Deno.test("targetOf() takes limits from the adapter and numbers from its class",
     lanesPerWorkgroup: 512,
     sharedBytes: 32_768,
   });
-  assert.deepEqual(targetOf({ ...adapter, class: "software" }, quirks()).lanes, softwareTarget.lanes);
+  assert.deepEqual(targetOf(adapter, quirks(["lanesTogether"])).lanes, softwareTarget.lanes);
+  assert(targetOf(adapter, quirks(["workgroupsTogether"])).parallel < gpuTarget.parallel);
 });
 
 Deno.test("targetOf() uses a feature only where it was granted and works", () => {

@@ -1,0 +1,40 @@
+/**
+ * `weft`: what can be done with a model's file from a shell. Each command stands in a file of its own, `runtime/cli/`.
+ *
+ *     deno run -A cli.ts tune model.ts --size batch=32
+ *
+ * @module
+ */
+
+import { Command, CommanderError } from "commander";
+import { WeftError } from "./compiler/errors.ts";
+import { NoAdapterError } from "./runtime/adapter.ts";
+import { tuneCommand } from "./runtime/cli/tune.ts";
+import { UsageError } from "./runtime/cli/usage_error.ts";
+
+/**
+ * Runs a command; the process's exit code: 0, 1 where something failed, 2 where it was called wrongly, 130 where it was
+ * interrupted.
+ */
+export async function main(args: readonly string[]): Promise<number> {
+  const program = new Command("weft")
+    .description("Models as typed graphs, compiled to fused WGSL kernels.")
+    .exitOverride()
+    .showHelpAfterError("(--help tells what there is)");
+  const commands = [tuneCommand()];
+  for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
+  try {
+    await program.parseAsync([...args], { from: "user" });
+    return Deno.exitCode;
+  } catch (error) {
+    // Commander has said it already.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (error instanceof UsageError || error instanceof WeftError || error instanceof NoAdapterError) {
+      console.error(`weft: ${error.message}`);
+      return error instanceof UsageError ? 2 : 1;
+    }
+    throw error;
+  }
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

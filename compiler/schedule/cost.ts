@@ -1,0 +1,98 @@
+/**
+ * What kernels cost, read off their loops: a model to put candidates and groups in order with, before anything is measured.
+ *
+ *     steps   of one lane: an operation on a number or a vector is one, a slow function several, an access to a buffer as
+ *             many as the target says that it costs; a loop counts its turns, and both branches of an `if` count
+ *     waves   the target runs `parallel` workgroups of `lanes.map` lanes at once; wider workgroups take longer
+ *     time    steps · waves, summed over kernels, and a constant for each dispatch
+ *
+ * It knows nothing of caches, registers or occupancy. It may be wrong: what is measured decides.
+ */
+
+import type { Block, For, Instr, Kernel, Loop, Statement } from "../kernel/ir.ts";
+import { Ranges } from "../kernel/ranges.ts";
+import { type AnyScheduled, isRaw } from "../kernel/raw.ts";
+import { statementsOfKernel } from "../kernel/walk.ts";
+import type { Target } from "../target.ts";
+
+/** Steps that a dispatch costs whatever it does. */
+const dispatch = 5_000;
+/** Steps of a function that has no instruction of its own. */
+const slow = 8;
+/** Turns that are assumed where bounds are known at dispatch only. */
+const unknownTurns = 64;
+
+const slowFunctions: ReadonlySet<string> = new Set([
+  ...["exp", "exp2", "log", "log2", "sin", "cos", "tanh", "sqrt", "inverseSqrt"],
+  ...["div", "rem"],
+]);
+
+/** Steps one after the other until all kernels have run; of raw kernels, whose text is closed, the dispatch alone. */
+export function estimatedSteps(kernels: readonly AnyScheduled[], target: Target): number {
+  return kernels.reduce((sum, { kernel, groups }) => {
+    if (isRaw(kernel)) return sum + dispatch;
+    const width = Math.max(1, kernel.lanes / target.lanes.map);
+    const waves = Math.max(1, groups / target.parallel) * width;
+    return sum + dispatch + stepsOf(kernel, target) * waves;
+  }, 0);
+}
+
+/** Statements that a driver has to compile: what unrolling costs before anything runs. */
+export function compiledStatements(kernels: readonly AnyScheduled[]): number {
+  const counts = kernels.map(({ kernel }) => isRaw(kernel) ? 0 : [...statementsOfKernel(kernel)].length);
+  return Math.max(0, ...counts);
+}
+
+/** Steps of one lane. */
+function stepsOf(kernel: Kernel, target: Target): number {
+  const ranges = new Ranges(kernel);
+  const turnsOf = (loop: Loop | For): number => {
+    const turns = ranges.turns(loop);
+    return Number.isFinite(turns) ? turns : unknownTurns;
+  };
+  const inStatements = (list: readonly Statement[]): number =>
+    list.reduce((sum, s) => {
+      switch (s.kind) {
+        case "let":
+          return sum + stepsOfInstr(s.instr, target);
+        case "store":
+          return sum + target.contraction.load;
+        case "set":
+          return sum + 1;
+        case "for":
+          return sum + turnsOf(s) * (1 + ranges.inLoop(s, () => inStatements(s.body)));
+        case "if":
+          return sum + 1 + inStatements(s.then) + inStatements(s.otherwise);
+      }
+    }, 0);
+  const inBlocks = (blocks: readonly Block[]): number =>
+    blocks.reduce((sum, block) => {
+      switch (block.kind) {
+        case "uniform":
+          return sum;
+        case "phase":
+          return sum + inStatements(block.body);
+        case "loop":
+          return sum + turnsOf(block) * (1 + ranges.inLoop(block, () => inBlocks(block.body)));
+        case "combine":
+          return sum + block.arrays.length * 4 * Math.max(1, Math.log2(block.across));
+      }
+    }, 0);
+  return inBlocks(kernel.body);
+}
+
+function stepsOfInstr(instr: Instr, target: Target): number {
+  switch (instr.kind) {
+    case "load":
+      return target.contraction.load;
+    case "unary":
+    case "binary":
+      return instr.type.scalar === "f32" && slowFunctions.has(instr.op) ? slow : 1;
+    case "read":
+    case "select":
+    case "cast":
+      return 1;
+    default:
+      return 0;
+  }
+}

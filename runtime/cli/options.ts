@@ -1,0 +1,31 @@
+/**
+ * Options that commands have in common.
+ * @module
+ */
+
+import { InvalidArgumentError, Option } from "commander";
+import type { DeviceOptions } from "../device.ts";
+
+/** `--export NAME` */
+export const exportOption = (): Option =>
+  new Option("--export <name>", "which export of the file; needed where it exports several models");
+
+/** `--size batch=32`, any number of times. */
+export const sizeOption = (): Option =>
+  new Option("--size <name=number>", "a number for a size of the model; once for each")
+    .argParser((text, before: readonly string[]) => [...before, text]).default([], "none");
+
+const DEVICES = ["auto", "webgpu", "cpu"] as const satisfies readonly DeviceOptions["device"][];
+
+/** `--device cpu` */
+export const deviceOption = (): Option =>
+  new Option("--device <kind>", "what computes").choices(DEVICES).default("auto");
+
+/** For `argParser`: a number above 0. */
+export function positive(text: string): number {
+  const number = Number(text);
+  if (text.trim() === "" || !(number > 0) || number === Infinity) {
+    throw new InvalidArgumentError("It is no number above 0.");
+  }
+  return number;
+}

@@ -12,7 +12,7 @@ import { cacheFolder, driverDates } from "./cache_folder.ts";
 import { CHECK_NAMES, type QuirkProfile } from "./self_test.ts";
 
 /** Goes up when a check changes what it asks, so that an old answer is not taken for a new one. */
-const CHECKS_VERSION = 2;
+const CHECKS_VERSION = 4;
 
 /** What tells adapters apart: the part of a description that is known before a device is opened. */
 export type AdapterIdentity = Pick<AdapterDescription, "vendor" | "device" | "description">;

@@ -10,7 +10,7 @@ import type { Check, Finding } from "./check.ts";
 import { type Probe, runProbe } from "./probe.ts";
 
 /** Turns for one workgroup and for many: few, since a slow processor is to be asked as well as a fast one. */
-const TURNS = { one: 6_000, many: 20_000 } as const;
+const TURNS = { one: 24_000, many: 20_000 } as const;
 const STEPS_PER_TURN = 32;
 const LANES = 256;
 /** Vectors of CPUs have 16 lanes at most, so that there a workgroup takes 16 times as long as a lane, or longer. */

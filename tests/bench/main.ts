@@ -2,26 +2,25 @@
  * Weft beside kernels written by hand and beside other libraries, on this machine's adapter.
  *
  *     deno task bench [workload…] [--peers FOLDER] [--json] [--rounds N]
+ *     deno task bench --shapes [family…] [--json] [--rounds N]
  *
  * Weft and the kernels by hand run in this process, alternately, round by round; peers run in processes of their own
  * between two rounds. A round runs a workload so often that waiting for it is under 2 % of what is timed. The table
  * shows medians over the rounds. Machines drift: only ratios of one call mean anything.
+ *
+ * With --shapes, Weft alone over many shapes: what share of the rate of the best nearby shape each of them reaches.
  * @module
  */
 
 import { parseArgs } from "node:util";
 import { openDevice } from "../../mod.ts";
 import { openAdapter } from "../../runtime/adapter.ts";
-import { byHand, type Contestant, errorOf, weft } from "./contestants.ts";
+import { byHand, check, weft } from "./contestants.ts";
+import { interleave, median } from "./interleave.ts";
 import { checkPeers, type PeerTime, peerTimes } from "./peers.ts";
+import { showRates, showWorst, sweep } from "./sweep.ts";
 import { workloads } from "./workloads.ts";
 import type { Workload } from "./workloads/workload.ts";
-
-/** Deno waits 11 ms for the end of what was submitted. */
-const waiting = 11;
-const share = 0.02;
-/** Errors that sums of tens of thousands of numbers in f32 stay below, relative to the largest of a tensor. */
-const tolerance = 1e-4;
 
 interface Row {
   readonly workload: string;
@@ -35,37 +34,6 @@ interface Row {
   /** How many times as fast as the best peer. */
   readonly ratio?: number;
   readonly error: number;
-}
-
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
-
-/** Times contestants alternately; the number of runs per round is each one's own. */
-async function interleave(
-  contestants: readonly Contestant[],
-  rounds: number,
-  between: () => Promise<void>,
-): Promise<number[]> {
-  const runs: number[] = [];
-  for (const c of contestants) {
-    await c.time(2);
-    const once = Math.max(0.05, await c.time(4) - waiting / 4);
-    runs.push(Math.max(3, Math.ceil(waiting / share / once)));
-  }
-  const times: number[][] = contestants.map(() => []);
-  for (let round = 0; round < rounds; round++) {
-    for (const [i, c] of contestants.entries()) times[i]!.push(await c.time(runs[i]!));
-    await between();
-  }
-  return times.map(median);
-}
-
-/** The largest error of what the last run gave. */
-async function check(name: string, workload: Workload, contestants: readonly Contestant[]): Promise<number> {
-  const errors = await Promise.all(contestants.map((c) => errorOf(workload, c)));
-  errors.forEach((error, i) => {
-    if (!(error <= tolerance)) throw new Error(`${name}: ${["Weft", "by hand"][i]} is wrong by ${error}`);
-  });
-  return Math.max(...errors);
 }
 
 async function measure(
@@ -126,19 +94,18 @@ function show({ workload, weft, first, rate, byHand, fraction, peers, ratio }: R
   return cells.join("  ").trimEnd();
 }
 
-if (import.meta.main) {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      peers: { type: "string" },
-      json: { type: "boolean", default: false },
-      rounds: { type: "string", default: "5" },
-    },
-  });
-  if (values.peers !== undefined) checkPeers(values.peers);
+async function compare(
+  names: readonly string[],
+  { peers, json, rounds }: {
+    readonly peers: string | undefined;
+    readonly json: boolean;
+    readonly rounds: number;
+  },
+): Promise<void> {
+  if (peers !== undefined) checkPeers(peers);
   const opened = await openAdapter();
   using device = await openDevice({ device: "webgpu" });
-  if (!values.json) {
+  if (!json) {
     console.log(
       `${opened.adapter.description}, Deno ${Deno.version.deno}. Milliseconds per run, back to back.\n`,
     );
@@ -147,12 +114,37 @@ if (import.meta.main) {
     );
   }
   for (const [name, make] of Object.entries(workloads)) {
-    if (positionals.length > 0 && !positionals.some((part) => name.includes(part))) continue;
-    const row = await measure(name, make(), device, opened.device, {
-      rounds: Number(values.rounds),
-      peers: values.peers,
-    });
-    console.log(values.json ? JSON.stringify({ adapter: opened.adapter.description, ...row }) : show(row));
+    if (names.length > 0 && !names.some((part) => name.includes(part))) continue;
+    const row = await measure(name, make(), device, opened.device, { rounds, peers });
+    console.log(json ? JSON.stringify({ adapter: opened.adapter.description, ...row }) : show(row));
   }
   opened.device.destroy();
+}
+
+async function overShapes(
+  only: readonly string[],
+  { json, rounds }: { readonly json: boolean; readonly rounds: number },
+): Promise<void> {
+  using device = await openDevice({ device: "webgpu" });
+  const rates = await sweep(device, {
+    rounds,
+    only,
+    show: (rates) =>
+      console.log(json ? rates.map((r) => JSON.stringify(r)).join("\n") : `${showRates(rates)}\n`),
+  });
+  if (!json) console.log(`The worst of each family, beside the best nearby\n${showWorst(rates)}`);
+}
+
+if (import.meta.main) {
+  const { values: { peers, json, shapes, rounds }, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      peers: { type: "string" },
+      json: { type: "boolean", default: false },
+      shapes: { type: "boolean", default: false },
+      rounds: { type: "string" },
+    },
+  });
+  if (shapes) await overShapes(positionals, { json, rounds: Number(rounds ?? 3) });
+  else await compare(positionals, { peers, json, rounds: Number(rounds ?? 5) });
 }

@@ -3,7 +3,11 @@
  * @module
  */
 
-import { causalAttention, causalAttentionBackward } from "./workloads/attention.ts";
+import {
+  causalAttention,
+  causalAttentionBackward,
+  causalAttentionBesideThree,
+} from "./workloads/attention.ts";
 import { convolution, convolutionByData, convolutionByWeights } from "./workloads/convolutions.ts";
 import { product } from "./workloads/products.ts";
 import { normBackward, rowNorm, rowSoftmax, softmaxBackward } from "./workloads/rows.ts";
@@ -30,6 +34,7 @@ export const workloads: Readonly<Record<string, () => Workload>> = {
   "conv backward by data": convolutionByData,
   "conv backward by weights": convolutionByWeights,
   "causal attention 8×1024×64": causalAttention,
+  "causal attention, by hand in 3 kernels": causalAttentionBesideThree,
   "causal attention backward": causalAttentionBackward,
   "AdamW, 1,000,000 parameters": adamWUpdate,
   "MLP step 784-512-256-10, Adam, batch 128": mlpStep,

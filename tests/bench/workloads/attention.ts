@@ -4,6 +4,7 @@ import { attention } from "../../../mod.ts";
 import { attentionBackward } from "../../../ops/nn/attention_backward.ts";
 import { attentionByHand } from "../by_hand/attention.ts";
 import { attentionBackwardByHand } from "../by_hand/attention_backward.ts";
+import { unfusedAttentionByHand } from "../by_hand/attention_unfused.ts";
 import { type Floats, onDevice, resident, type Workload } from "./workload.ts";
 
 const [heads, positions, size] = [8, 1024, 64];
@@ -49,6 +50,12 @@ export function causalAttention(): Workload {
     elements: { y: (i) => attended(tensors, weigh(tensors, Math.floor(i / size)), i % size) },
   };
 }
+
+/** Weft's one kernel beside three that keep all scores in memory. */
+export const causalAttentionBesideThree = (): Workload => ({
+  ...causalAttention(),
+  byHand: () => unfusedAttentionByHand({ heads, positions, size, rows: 128 }),
+});
 
 /** `y` is the gradient by q. Five products over the pairs are needed; both sides here do seven, to keep no matrix. */
 export function causalAttentionBackward(): Workload {

@@ -10,18 +10,47 @@ const rows = 4096;
 const columns = 1024;
 
 export function rowSoftmax(): Workload {
+  return { ...softmaxOf(rows, columns), peer: "softmax", byHand: () => softmaxByHand(rows, columns) };
+}
+
+export function softmaxOf(rows: number, columns: number): Workload {
   const tensors = { x: resident([rows, columns], 6, -4, 4) };
+  const logSumExp = memoized((row) => {
+    const values = tensors.x.data.subarray(row * columns, (row + 1) * columns);
+    return Math.log(values.reduce((s, x) => s + Math.exp(x), 0));
+  });
   return {
-    peer: "softmax",
     bytes: rows * columns * 8,
     tensors,
     model: onDevice(tensors, ({ x }) => ({ y: softmax(x!) })),
-    byHand: () => softmaxByHand(rows, columns),
+    elements: {
+      y: (i) => Math.exp(tensors.x.data[i]! - logSumExp(Math.floor(i / columns))),
+    },
+  };
+}
+
+/** Rows may be long, and few. */
+function memoized(f: (row: number) => number): (row: number) => number {
+  const known = new Map<number, number>();
+  return (row) => {
+    if (!known.has(row)) known.set(row, f(row));
+    return known.get(row)!;
+  };
+}
+
+/** Sums along one of two axes. */
+export function sumOf(rows: number, columns: number, axis: 0 | 1): Workload {
+  const tensors = { x: resident([rows, columns], 11, 0, 1) };
+  const [count, step, stride] = axis === 0 ? [rows, columns, 1] : [columns, 1, columns];
+  return {
+    bytes: rows * columns * 4,
+    tensors,
+    model: onDevice(tensors, ({ x }) => ({ y: sum(x!, axis) as Floats })),
     elements: {
       y(i) {
-        const row = tensors.x.data.subarray(i - i % columns, i - i % columns + columns);
-        const most = Math.max(...row);
-        return Math.exp(tensors.x.data[i]! - most) / row.reduce((s, x) => s + Math.exp(x - most), 0);
+        let total = 0;
+        for (let j = 0; j < count; j++) total += tensors.x.data[i * stride + j * step]!;
+        return total;
       },
     },
   };

@@ -1,6 +1,6 @@
-/** A chain of element-wise ops, and a sum, of a long vector. */
+/** Element-wise ops on vectors and matrices, and the sum of a long vector. */
 
-import { add, gelu, mul, sigmoid, sum } from "../../../mod.ts";
+import { add, gelu, mul, sigmoid, sum, transpose } from "../../../mod.ts";
 import { chainByHand } from "../by_hand/elementwise.ts";
 import { sumByHand } from "../by_hand/sum.ts";
 import { type Floats, onDevice, resident, type Workload } from "./workload.ts";
@@ -8,22 +8,25 @@ import { type Floats, onDevice, resident, type Workload } from "./workload.ts";
 const count = 1 << 22;
 
 export function chain(): Workload {
-  const tensors = { x: resident([count], 5, -3, 3) };
+  return { ...chainOf([count]), peer: "chain", byHand: () => chainByHand(count) };
+}
+
+const geluOf = (u: number) => 0.5 * u * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (u + 0.044715 * u ** 3)));
+
+/** gelu(ax + b)·sigmoid(x). */
+export function chainOf(shape: readonly number[]): Workload {
+  const tensors = { x: resident(shape, 5, -3, 3) };
   return {
-    peer: "chain",
-    bytes: count * 8,
+    bytes: tensors.x.data.length * 8,
     tensors,
     model: onDevice(
       tensors,
       ({ x }) => ({ y: mul(gelu(add(mul(x!, 1.3), 0.1), "tanh"), sigmoid(x!)) as Floats }),
     ),
-    byHand: () => chainByHand(count),
     elements: {
       y(i) {
         const x = tensors.x.data[i]!;
-        const u = x * 1.3 + 0.1;
-        return 0.5 * u * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (u + 0.044715 * u ** 3))) /
-          (1 + Math.exp(-x));
+        return geluOf(x * 1.3 + 0.1) / (1 + Math.exp(-x));
       },
     },
   };
@@ -38,5 +41,29 @@ export function total(): Workload {
     model: onDevice(tensors, ({ x }) => ({ y: sum(x!) as Floats })),
     byHand: () => sumByHand(count),
     elements: { y: () => tensors.x.data.reduce((a, b) => a + b, 0) },
+  };
+}
+
+/** gelu(x + a row of biases). */
+export function biased(rows: number, columns: number): Workload {
+  const tensors = { x: resident([rows, columns], 5, -3, 3), b: resident([columns], 6) };
+  return {
+    bytes: rows * columns * 8,
+    tensors,
+    model: onDevice(tensors, ({ x, b }) => ({ y: gelu(add(x!, b!), "tanh") as Floats })),
+    elements: { y: (i) => geluOf(tensors.x.data[i]! + tensors.b.data[i % columns]!) },
+  };
+}
+
+/** a + bᵀ. */
+export function plusTransposed(rows: number, columns: number): Workload {
+  const tensors = { a: resident([rows, columns], 5), b: resident([columns, rows], 6) };
+  return {
+    bytes: rows * columns * 12,
+    tensors,
+    model: onDevice(tensors, ({ a, b }) => ({ y: add(a!, transpose(b!)) as Floats })),
+    elements: {
+      y: (i) => tensors.a.data[i]! + tensors.b.data[i % columns * rows + Math.floor(i / columns)]!,
+    },
   };
 }

@@ -6,6 +6,7 @@
 import {
   causalAttention,
   causalAttentionBackward,
+  causalAttentionBackwardBesideFive,
   causalAttentionBesideThree,
 } from "./workloads/attention.ts";
 import { convolution, convolutionByData, convolutionByWeights } from "./workloads/convolutions.ts";
@@ -36,6 +37,7 @@ export const workloads: Readonly<Record<string, () => Workload>> = {
   "causal attention 8×1024×64": causalAttention,
   "causal attention, by hand in 3 kernels": causalAttentionBesideThree,
   "causal attention backward": causalAttentionBackward,
+  "causal attention backward, by hand in 5 kernels": causalAttentionBackwardBesideFive,
   "AdamW, 1,000,000 parameters": adamWUpdate,
   "MLP step 784-512-256-10, Adam, batch 128": mlpStep,
   "GPT step 4 layers, 128 wide, 64 × 8 tokens, AdamW": gptStep,

@@ -4,6 +4,7 @@ import { attention } from "../../../mod.ts";
 import { attentionBackward } from "../../../ops/nn/attention_backward.ts";
 import { attentionByHand } from "../by_hand/attention.ts";
 import { attentionBackwardByHand } from "../by_hand/attention_backward.ts";
+import { unfusedAttentionBackwardByHand } from "../by_hand/attention_backward_unfused.ts";
 import { unfusedAttentionByHand } from "../by_hand/attention_unfused.ts";
 import { type Floats, onDevice, resident, type Workload } from "./workload.ts";
 
@@ -57,7 +58,7 @@ export const causalAttentionBesideThree = (): Workload => ({
   byHand: () => unfusedAttentionByHand({ heads, positions, size, rows: 128 }),
 });
 
-/** `y` is the gradient by q. Five products over the pairs are needed; both sides here do seven, to keep no matrix. */
+/** `y` is the gradient by q. Five products over the pairs are needed, and seven are done, so that no matrix of them is kept. */
 export function causalAttentionBackward(): Workload {
   const given = operands();
   const o = resident(shape, 0, 0, 0);
@@ -101,8 +102,8 @@ export function causalAttentionBackward(): Workload {
         heads,
         positions,
         size,
-        queries: { perLane: 8, block: 16 },
-        keys: { perLane: 8, block: 16 },
+        queries: { perLane: 8, block: 8 },
+        keys: { perLane: 8, block: 8 },
       }),
     elements: {
       y(i) {
@@ -118,3 +119,9 @@ export function causalAttentionBackward(): Workload {
     },
   };
 }
+
+/** Weft's two kernels beside five that keep weights and slopes in memory and so do five products. */
+export const causalAttentionBackwardBesideFive = (): Workload => ({
+  ...causalAttentionBackward(),
+  byHand: () => unfusedAttentionBackwardByHand({ heads, positions, size, rows: 128 }),
+});

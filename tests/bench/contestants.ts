@@ -6,15 +6,15 @@
 
 import { compile, type Device } from "../../mod.ts";
 import type { HandKernel } from "./by_hand/kernel.ts";
-import type { Workload } from "./workloads.ts";
+import type { Workload } from "./workloads/workload.ts";
 
 export interface Contestant extends Disposable {
   /** Milliseconds from nothing to the end of the first run: compile, pipelines, memory. */
   readonly first: number;
   /** Milliseconds of one run, of several back to back. */
   time(runs: number): Promise<number>;
-  /** The output `y`; undefined where there is none to compare. */
-  read(): Promise<Float32Array | undefined>;
+  /** An output, or a state, as the last run left it. */
+  read(name: string): Promise<Float32Array>;
 }
 
 async function timed(runs: number, run: () => void, wait: () => Promise<void>): Promise<number> {
@@ -34,7 +34,7 @@ export async function weft(workload: Workload, device: Device): Promise<Contesta
   return {
     first,
     time: (runs) => timed(runs, () => results = executable.run(feeds), () => executable.idle()),
-    read: async () => await results["y"]?.read() as Float32Array | undefined,
+    read: async (name) => await (results[name]?.read() ?? executable.state.read(name)) as Float32Array,
     [Symbol.dispose]: () => executable.dispose(),
   };
 }
@@ -84,8 +84,8 @@ export async function byHand(workload: Workload, device: GPUDevice): Promise<Con
   return {
     first,
     time: (runs) => timed(runs, run, wait),
-    async read() {
-      const y = memory.get("y")!;
+    async read(name) {
+      const y = memory.get(name)!;
       const staging = device.createBuffer({ size: y.size, usage: MAP_READ | COPY_DST });
       const encoder = device.createCommandEncoder();
       encoder.copyBufferToBuffer(y, 0, staging, 0, y.size);
@@ -105,19 +105,43 @@ interface Step {
   readonly groups: HandKernel["groups"];
 }
 
-/** The largest error of some elements, relative to 1 + |wanted|; NaN where an element is NaN. */
-export function errorOf(workload: Workload, y: Float32Array): number {
-  const { element } = workload;
-  if (!element) return 0;
-  const size = y.length === 4 ? 1 : y.length;
-  const places = size === 1
-    ? [0]
-    : Array.from({ length: 200 }, (_, i) => Math.floor((i + 0.5) * size / 200) ^ (i & 1));
+/** Errors that sums of tens of thousands of numbers in f32 stay below, relative to the largest of a tensor. */
+const tolerance = 1e-4;
+
+/** The largest error of what the last run gave. @throws where it is too large. */
+export async function check(
+  name: string,
+  workload: Workload,
+  contestants: readonly Contestant[],
+): Promise<number> {
+  const errors = await Promise.all(contestants.map((c) => errorOf(workload, c)));
+  errors.forEach((error, i) => {
+    if (!(error <= tolerance)) throw new Error(`${name}: ${["Weft", "by hand"][i]} is wrong by ${error}`);
+  });
+  return Math.max(...errors);
+}
+
+/**
+ * The largest error of some elements of all that is known, each relative to the largest of its tensor's; NaN where an
+ * element is NaN.
+ */
+async function errorOf({ elements = {} }: Workload, contestant: Contestant): Promise<number> {
   let worst = 0;
-  for (const i of places) {
-    const wanted = element(i);
-    const error = Math.abs(y[i]! - wanted) / (1 + Math.abs(wanted));
-    if (!(error <= worst)) worst = error;
+  for (const [name, element] of Object.entries(elements)) {
+    const found = await contestant.read(name);
+    const wanted = placesOf(found.length).map((i) => [i, element(i)] as const);
+    const largest = Math.max(...wanted.map(([, x]) => Math.abs(x)));
+    for (const [i, x] of wanted) {
+      // Math.max keeps a NaN.
+      worst = Math.max(worst, Math.abs(found[i]! - x) / largest);
+    }
   }
   return worst;
+}
+
+/** 200 places, all over; the kernels by hand have a scalar as a vec4. */
+function placesOf(length: number): readonly number[] {
+  if (length <= 4) return [0];
+  return Array.from({ length: 200 }, (_, i) => Math.floor((i + 0.5) * length / 200) ^ (i & 1))
+    .map((i) => Math.min(i, length - 1));
 }

@@ -2,25 +2,25 @@
  * Weft beside kernels written by hand and beside other libraries, on this machine's adapter.
  *
  *     deno task bench [workload…] [--peers FOLDER] [--json] [--rounds N]
+ *     deno task bench --shapes [family…] [--json] [--rounds N]
  *
  * Weft and the kernels by hand run in this process, alternately, round by round; peers run in processes of their own
  * between two rounds. A round runs a workload so often that waiting for it is under 2 % of what is timed. The table
  * shows medians over the rounds. Machines drift: only ratios of one call mean anything.
+ *
+ * With --shapes, Weft alone over many shapes: what share of the rate of the best nearby shape each of them reaches.
  * @module
  */
 
 import { parseArgs } from "node:util";
 import { openDevice } from "../../mod.ts";
 import { openAdapter } from "../../runtime/adapter.ts";
-import { byHand, type Contestant, errorOf, weft } from "./contestants.ts";
+import { byHand, check, weft } from "./contestants.ts";
+import { interleave, median } from "./interleave.ts";
 import { checkPeers, type PeerTime, peerTimes } from "./peers.ts";
-import { type Workload, workloads } from "./workloads.ts";
-
-/** Deno waits 11 ms for the end of what was submitted. */
-const waiting = 11;
-const share = 0.02;
-/** Relative errors that sums of a thousand numbers in f32 stay below. */
-const tolerance = 1e-3;
+import { showRates, showWorst, sweep } from "./sweep.ts";
+import { workloads } from "./workloads.ts";
+import type { Workload } from "./workloads/workload.ts";
 
 interface Row {
   readonly workload: string;
@@ -36,29 +36,8 @@ interface Row {
   readonly error: number;
 }
 
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
-
-/** Times contestants alternately; the number of runs per round is each one's own. */
-async function interleave(
-  contestants: readonly Contestant[],
-  rounds: number,
-  between: () => Promise<void>,
-): Promise<number[]> {
-  const runs: number[] = [];
-  for (const c of contestants) {
-    await c.time(2);
-    const once = Math.max(0.05, await c.time(4) - waiting / 4);
-    runs.push(Math.max(3, Math.ceil(waiting / share / once)));
-  }
-  const times: number[][] = contestants.map(() => []);
-  for (let round = 0; round < rounds; round++) {
-    for (const [i, c] of contestants.entries()) times[i]!.push(await c.time(runs[i]!));
-    await between();
-  }
-  return times.map(median);
-}
-
 async function measure(
+  name: string,
   workload: Workload,
   device: Awaited<ReturnType<typeof openDevice>>,
   gpu: GPUDevice,
@@ -66,19 +45,16 @@ async function measure(
 ): Promise<Row> {
   using own = await weft(workload, device);
   using hand = await byHand(workload, gpu);
+  const contestants = hand ? [own, hand] : [own];
+  let error = await check(name, workload, contestants);
   const found = new Map<string, PeerTime[]>();
-  const [ownMs, handMs] = await interleave(hand ? [own, hand] : [own], rounds, async () => {
+  const [ownMs, handMs] = await interleave(contestants, rounds, async () => {
     if (peers === undefined || workload.peer === undefined) return;
     for (const time of await peerTimes(peers, workload.peer)) {
       found.set(time.peer, [...found.get(time.peer) ?? [], time]);
     }
   });
-  let error = 0;
-  for (const contestant of hand ? [own, hand] : [own]) {
-    const y = await contestant.read();
-    if (y) error = Math.max(error, errorOf(workload, y));
-  }
-  if (!(error <= tolerance)) throw new Error(`${workload.name}: wrong by ${error}`);
+  if (!workload.advances) error = Math.max(error, await check(name, workload, contestants));
   const others = [...found].map(([peer, times]): PeerTime => ({
     peer,
     ms: median(times.map((t) => t.ms)),
@@ -86,7 +62,7 @@ async function measure(
   }));
   const best = Math.min(...others.map((p) => p.ms));
   return {
-    workload: workload.name,
+    workload: name,
     weft: ownMs!,
     first: own.first,
     rate: workload.flop
@@ -118,19 +94,18 @@ function show({ workload, weft, first, rate, byHand, fraction, peers, ratio }: R
   return cells.join("  ").trimEnd();
 }
 
-if (import.meta.main) {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      peers: { type: "string" },
-      json: { type: "boolean", default: false },
-      rounds: { type: "string", default: "5" },
-    },
-  });
-  if (values.peers !== undefined) checkPeers(values.peers);
+async function compare(
+  names: readonly string[],
+  { peers, json, rounds }: {
+    readonly peers: string | undefined;
+    readonly json: boolean;
+    readonly rounds: number;
+  },
+): Promise<void> {
+  if (peers !== undefined) checkPeers(peers);
   const opened = await openAdapter();
   using device = await openDevice({ device: "webgpu" });
-  if (!values.json) {
+  if (!json) {
     console.log(
       `${opened.adapter.description}, Deno ${Deno.version.deno}. Milliseconds per run, back to back.\n`,
     );
@@ -138,13 +113,38 @@ if (import.meta.main) {
       `${"workload".padEnd(50)}      Weft                  by hand  part    first  ratio  peers`,
     );
   }
-  for (const workload of workloads) {
-    if (positionals.length > 0 && !positionals.some((part) => workload.name.includes(part))) continue;
-    const row = await measure(workload, device, opened.device, {
-      rounds: Number(values.rounds),
-      peers: values.peers,
-    });
-    console.log(values.json ? JSON.stringify({ adapter: opened.adapter.description, ...row }) : show(row));
+  for (const [name, make] of Object.entries(workloads)) {
+    if (names.length > 0 && !names.some((part) => name.includes(part))) continue;
+    const row = await measure(name, make(), device, opened.device, { rounds, peers });
+    console.log(json ? JSON.stringify({ adapter: opened.adapter.description, ...row }) : show(row));
   }
   opened.device.destroy();
+}
+
+async function overShapes(
+  only: readonly string[],
+  { json, rounds }: { readonly json: boolean; readonly rounds: number },
+): Promise<void> {
+  using device = await openDevice({ device: "webgpu" });
+  const rates = await sweep(device, {
+    rounds,
+    only,
+    show: (rates) =>
+      console.log(json ? rates.map((r) => JSON.stringify(r)).join("\n") : `${showRates(rates)}\n`),
+  });
+  if (!json) console.log(`The worst of each family, beside the best nearby\n${showWorst(rates)}`);
+}
+
+if (import.meta.main) {
+  const { values: { peers, json, shapes, rounds }, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      peers: { type: "string" },
+      json: { type: "boolean", default: false },
+      shapes: { type: "boolean", default: false },
+      rounds: { type: "string" },
+    },
+  });
+  if (shapes) await overShapes(positionals, { json, rounds: Number(rounds ?? 3) });
+  else await compare(positionals, { peers, json, rounds: Number(rounds ?? 5) });
 }

@@ -1,0 +1,39 @@
+/**
+ * Times contestants alternately, each so often per round that waiting for the end is under 2 % of what is timed.
+ * @module
+ */
+
+import type { Contestant } from "./contestants.ts";
+
+/** Deno waits 11 ms for the end of what was submitted. */
+const waiting = 11;
+const share = 0.02;
+
+export const median = (values: readonly number[]): number =>
+  values.toSorted((a, b) => a - b)[values.length >> 1]!;
+
+/** Milliseconds per run, the median of the rounds; the number of runs per round is each one's own. */
+export async function interleave(
+  contestants: readonly Contestant[],
+  rounds: number,
+  between: () => Promise<void> = () => Promise.resolve(),
+): Promise<number[]> {
+  const runs: number[] = [];
+  for (const c of contestants) {
+    runs.push(Math.max(3, Math.ceil(waiting / share / await estimate(c))));
+  }
+  const times: number[][] = contestants.map(() => []);
+  for (let round = 0; round < rounds; round++) {
+    for (const [i, c] of contestants.entries()) times[i]!.push(await c.time(runs[i]!));
+    await between();
+  }
+  return times.map(median);
+}
+
+/** Milliseconds per run, roughly, from a few that take several times as long as waiting for them. */
+async function estimate(contestant: Contestant): Promise<number> {
+  for (let runs = 2;; runs *= 4) {
+    const once = await contestant.time(runs);
+    if (once * runs > 5 * waiting) return once - waiting / runs;
+  }
+}

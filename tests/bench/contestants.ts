@@ -53,6 +53,9 @@ export async function byHand(workload: Workload, device: GPUDevice): Promise<Con
   for (const [name, { data }] of Object.entries(workload.tensors)) {
     device.queue.writeBuffer(allocate(name, data.byteLength), 0, data);
   }
+  for (const [name, data] of Object.entries(written.constants ?? {})) {
+    device.queue.writeBuffer(allocate(name, data.byteLength), 0, data);
+  }
   for (const [name, floats] of Object.entries(written.memory)) allocate(name, floats * 4);
   const steps = written.kernels.map(({ wgsl, buffers, groups }: HandKernel) => {
     const pipeline = device.createComputePipeline({

@@ -1,6 +1,8 @@
 /**
- * The gradients of causal attention in five kernels with two matrices of queries × keys in memory, so that no product is
- * made twice: δ = Σ o·∂o; the weights and their slopes, with queries as columns; then ∂v, ∂k and ∂q as products of those.
+ * The gradients of causal attention with two matrices of queries × keys in memory, so that no product is made twice:
+ * δ = Σ o·∂o; the weights and their slopes, with queries as columns; then ∂v, ∂k and ∂q as products of those. All but the
+ * first run once for all queries, or for a strip of queries after the other: then two matrices of a strip are all that is
+ * kept, and ∂k and ∂v are added up over the strips.
  */
 
 import { scaleOf } from "./attention_lane.ts";
@@ -12,6 +14,8 @@ interface Sizes {
   readonly size: number;
   /** Rows that share a panel. */
   readonly rows: number;
+  /** Queries of a strip, a multiple of 128. */
+  readonly strip: number;
 }
 
 const depth = 16;
@@ -22,37 +26,54 @@ const range = (n: number) => Array.from({ length: n }, (_, i) => i);
 
 /** `y` is ∂q. The buffer `lse` is in base e. */
 export function unfusedAttentionBackwardByHand(sizes: Sizes): HandWritten {
-  const { heads, positions, size } = sizes;
-  const [rows, pairs] = [heads * positions, heads * positions ** 2];
+  const { heads, positions, size, strip } = sizes;
+  const [rows, pairs] = [heads * positions, heads * positions * strip];
+  const strips = range(positions / strip);
+  const perStrip = (s: number): HandKernel[] => [
+    weightsAndSlopes(sizes, s),
+    overQueries(sizes, s, ["weights", "dy", "dv"]),
+    overQueries(sizes, s, ["slopes", "q", "dk"]),
+    overKeys(sizes),
+  ];
   return {
+    // The buffer `first` of a strip holds its first query.
     kernels: [
       deltas(sizes),
-      weightsAndSlopes(sizes),
-      overQueries(sizes, ["weights", "dy", "dv"]),
-      overQueries(sizes, ["slopes", "q", "dk"]),
-      overKeys(sizes),
+      ...strips.flatMap((s) =>
+        perStrip(s).map((kernel) => ({ ...kernel, buffers: [`first${s}`, ...kernel.buffers] }))
+      ),
     ],
     memory: {
-      delta: rows,
+      known: 2 * rows,
       weights: pairs,
       slopes: pairs,
       y: rows * size,
       dk: rows * size,
       dv: rows * size,
     },
+    constants: Object.fromEntries(strips.map((s) => [`first${s}`, Uint32Array.of(s * strip, 0, 0, 0)])),
   };
 }
 
+/** Writes the log-sum-exp, in base 2, and δ behind all of those. */
 function deltas({ heads, positions, size }: Sizes): HandKernel {
-  const [all, quads] = [heads * positions * size / 4, size / 4];
-  const wgsl = `${bindings([["O", "vec4f", all], ["G", "vec4f", all], ["D", "f32", heads * positions]])}
+  const [rows, quads] = [heads * positions, size / 4];
+  const wgsl = `${
+    bindings([
+      ["O", "vec4f", rows * quads],
+      ["G", "vec4f", rows * quads],
+      ["L", "f32", rows],
+      ["R", "f32", 2 * rows],
+    ])
+  }
 ${
     eightLanes(`let row = group.x * 8u + lane;
   var s = vec4f();
   for (var i = 0u; i < ${quads}u + hidden; i++) { s += O[row * ${quads}u + i] * G[row * ${quads}u + i]; }
-  D[row] = ${across("s")};`)
+  R[row] = L[row] * ${Math.LOG2E};
+  R[${rows}u + row] = ${across("s")};`)
   }`;
-  return { wgsl, buffers: ["o", "dy", "delta"], groups: [heads * positions / 8] };
+  return { wgsl, buffers: ["o", "dy", "lse", "known"], groups: [rows / 8] };
 }
 
 /** Sixteen products onto a column: load, multiply and add, store. */
@@ -64,10 +85,10 @@ const column = (to: string, at: string, j: number, quads: number, first: string)
         ${to}[at] = s;
       }`;
 
-/** Both as [key, query]; a block of 128 queries that sees none of a block of keys is left out. */
-function weightsAndSlopes({ heads, positions, size, rows }: Sizes): HandKernel {
-  const [quads, width] = [size / 4, positions / 4];
-  const [all, pairs] = [heads * positions * quads, heads * positions * width];
+/** Both as [key, query], for the keys that the strip sees; a block of 128 queries that sees none of a block of keys is left out. */
+function weightsAndSlopes({ heads, positions, size, rows, strip }: Sizes, s: number): HandKernel {
+  const [quads, width] = [size / 4, strip / 4];
+  const [all, pairs, known] = [heads * positions * quads, heads * positions * width, heads * positions / 4];
   const productsOf = (columns: string, streamed: string, to: string, scale: number) =>
     `for (var d = 0u; d < end; d += ${depth}u) {
     for (var i = 0u; i < ${depth / 4}u + hidden; i++) {
@@ -87,39 +108,41 @@ function weightsAndSlopes({ heads, positions, size, rows }: Sizes): HandKernel {
     }
     for (var i = 0u; i < ${rows}u + hidden; i++) {
       ${each(depth / 4, (q) => `let a${q} = ${streamed}[head + (key0 + i) * ${quads}u + d / 4u + ${q}u];`)}
-      let row = (group.z * ${positions}u + key0 + i) * ${width}u + query4;
+      let row = (group.z * ${positions}u + key0 + i) * ${width}u + column4;
       ${each(queryQuads, (j) => column(to, "row", j, queryQuads, "d == 0u"))}
     }
   }`;
   const wgsl = `${
     bindings([
+      ["first", "u32", 4],
       ["Q", "vec4f", all],
       ["K", "vec4f", all],
       ["V", "vec4f", all],
       ["G", "vec4f", all],
-      ["L", "vec4f", heads * width],
-      ["D", "vec4f", heads * width],
+      ["R", "vec4f", 2 * known],
       ["P", "vec4f", pairs],
       ["S", "vec4f", pairs],
     ], 2)
   }
 ${
-    eightLanes(`let query4 = group.x * ${8 * queryQuads}u + lane;
+    eightLanes(`let column4 = group.x * ${8 * queryQuads}u + lane;
+  let query4 = first[0] / 4u + column4;
   let key0 = group.y * ${rows}u;
   let head = group.z * ${positions * quads}u;
-  let seen = group.x * ${32 * queryQuads}u + ${32 * queryQuads}u > key0;
+  let seen = first[0] + (group.x + 1u) * ${32 * queryQuads}u > key0;
   let end = select(0u, ${size}u, seen);
   var panel: array<vec4f, ${depth * queryQuads}>;
   ${productsOf("Q", "K", "P", scaleOf(size))}
   ${productsOf("G", "V", "S", 1)}
   ${
       each(queryQuads, (j) =>
-        `let lse${j} = L[group.z * ${width}u + query4 + ${8 * j}u] * ${Math.LOG2E};
-  let delta${j} = D[group.z * ${width}u + query4 + ${8 * j}u];
+        `let row${j} = group.z * ${positions / 4}u + query4 + ${8 * j}u;
+  let lse${j} = R[row${j}];
+  let delta${j} = R[${known}u + row${j}];
   let query${j} = vec4u(query4 + ${8 * j}u) * 4u + vec4u(0u, 1u, 2u, 3u);`)
     }
   for (var i = 0u; i < select(0u, ${rows}u, seen); i++) {
-    let row = (group.z * ${positions}u + key0 + i) * ${width}u + query4;
+    let row = (group.z * ${positions}u + key0 + i) * ${width}u + column4;
     ${
       each(queryQuads, (j) =>
         `{
@@ -133,8 +156,8 @@ ${
   }`;
   return {
     wgsl,
-    buffers: ["q", "k", "v", "dy", "lse", "delta", "weights", "slopes"],
-    groups: [positions / (32 * queryQuads), positions / rows, heads],
+    buffers: ["q", "k", "v", "dy", "known", "weights", "slopes"],
+    groups: [strip / (32 * queryQuads), (s + 1) * strip / rows, heads],
   };
 }
 
@@ -148,47 +171,64 @@ const fill = (source: string, from: string, quads: number) =>
   }
     }`;
 
-/** For each key the sum of rows of the queries that see it. */
-function overQueries({ heads, positions, size, rows }: Sizes, buffers: readonly string[]): HandKernel {
-  const [quads, width] = [size / 4, positions / 4];
+/** For each key that the strip sees the sum of rows of its queries that see it. */
+function overQueries(
+  { heads, positions, size, rows, strip }: Sizes,
+  s: number,
+  buffers: readonly string[],
+): HandKernel {
+  const [quads, width] = [size / 4, strip / 4];
   const all = heads * positions * quads;
   const wgsl = `${
-    bindings([["S", "vec4f", heads * positions * width], ["X", "vec4f", all], ["Y", "vec4f", all]])
+    bindings([
+      ["first", "u32", 4],
+      ["S", "vec4f", heads * positions * width],
+      ["X", "vec4f", all],
+      ["Y", "vec4f", all],
+    ])
   }
 ${
     eightLanes(`let key0 = group.x * ${rows}u;
   let head = group.y * ${positions * quads}u + lane;
   var panel: array<vec4f, ${depth * valueQuads}>;
-  for (var query = key0; query < ${positions}u + hidden; query += ${depth}u) {
+  for (var query = max(key0, first[0]); query < first[0] + ${strip}u; query += ${depth}u) {
     ${fill("X", "query", quads)}
     for (var i = 0u; i < ${rows}u + hidden; i++) {
       let key = key0 + i;
-      let source = (group.y * ${positions}u + key) * ${width}u + query / 4u;
+      let source = (group.y * ${positions}u + key) * ${width}u + (query - first[0]) / 4u;
       ${each(depth / 4, (q) => `let a${q} = S[source + ${q}u];`)}
       ${each(valueQuads, (j) => column("Y", `head + key * ${quads}u`, j, valueQuads, "query == key0"))}
     }
   }`)
   }`;
-  return { wgsl, buffers, groups: [positions / rows, heads] };
+  return { wgsl, buffers, groups: [(s + 1) * strip / rows, heads] };
 }
 
 /** For each query the sum of keys that it sees; the slopes are read down a column. */
-function overKeys({ heads, positions, size, rows }: Sizes): HandKernel {
+function overKeys({ heads, positions, size, rows, strip }: Sizes): HandKernel {
   const quads = size / 4;
   const all = heads * positions * quads;
-  const wgsl = `${bindings([["S", "f32", heads * positions ** 2], ["X", "vec4f", all], ["Y", "vec4f", all]])}
+  const wgsl = `${
+    bindings([
+      ["first", "u32", 4],
+      ["S", "f32", heads * positions * strip],
+      ["X", "vec4f", all],
+      ["Y", "vec4f", all],
+    ])
+  }
 ${
-    eightLanes(`let query0 = group.x * ${rows}u;
+    eightLanes(`let column0 = group.x * ${rows}u;
+  let query0 = first[0] + column0;
   let head = group.y * ${positions * quads}u + lane;
   var panel: array<vec4f, ${depth * valueQuads}>;
   for (var key = 0u; key < query0 + ${rows}u; key += ${depth}u) {
     ${fill("X", "key", quads)}
     for (var i = 0u; i < ${rows}u + hidden; i++) {
       let query = query0 + i;
-      let source = (group.y * ${positions}u + key) * ${positions}u + query;
+      let source = (group.y * ${positions}u + key) * ${strip}u + column0 + i;
       ${
       each(depth / 4, (q) =>
-        `let a${q} = vec4f(${range(4).map((e) => `S[source + ${(4 * q + e) * positions}u]`).join(", ")});`)
+        `let a${q} = vec4f(${range(4).map((e) => `S[source + ${(4 * q + e) * strip}u]`).join(", ")});`)
     }
       ${
       each(valueQuads, (j) => column("Y", `head + query * ${quads}u`, j, valueQuads, "key == 0u"))
@@ -196,5 +236,5 @@ ${
     }
   }`)
   }`;
-  return { wgsl, buffers: ["slopes", "k", "y"], groups: [positions / rows, heads] };
+  return { wgsl, buffers: ["slopes", "k", "y"], groups: [strip / rows, heads] };
 }

@@ -1,7 +1,8 @@
 /**
- * Causal attention in three kernels, with all scores in memory: products of queries and keys (a lane owns 16 keys, and the
+ * Causal attention in three kernels, with the scores in memory: products of queries and keys (a lane owns 16 keys, and the
  * queries are streamed past a panel of them), softmax (a lane has a row), products with the values (a lane owns 8 columns).
- * Blocks of scores that no query sees are neither computed nor read.
+ * Blocks of scores that no query sees are neither computed nor read. The three run once for all queries, or for a strip of
+ * queries after the other: then the scores of one strip are all that is kept.
  */
 
 import { scaleOf } from "./attention_lane.ts";
@@ -13,6 +14,8 @@ interface Sizes {
   readonly size: number;
   /** Queries that share a panel. */
   readonly rows: number;
+  /** Queries of a strip, a multiple of `rows`. */
+  readonly strip: number;
 }
 
 const depth = 16;
@@ -21,10 +24,16 @@ const quadsOfValues = 2;
 const range = (n: number) => Array.from({ length: n }, (_, i) => i);
 
 export function unfusedAttentionByHand(sizes: Sizes): HandWritten {
-  const { heads, positions, size } = sizes;
+  const { heads, positions, size, strip } = sizes;
+  const three = [scores(sizes), softmax(sizes), weighted(sizes)];
+  const strips = range(positions / strip);
   return {
-    kernels: [scores(sizes), softmax(sizes), weighted(sizes)],
-    memory: { scores: heads * positions ** 2, y: heads * positions * size },
+    // The buffer `first` of a strip holds its first query.
+    kernels: strips.flatMap((s) =>
+      three.map((kernel) => ({ ...kernel, buffers: [`first${s}`, ...kernel.buffers] }))
+    ),
+    memory: { scores: heads * positions * strip, y: heads * positions * size },
+    constants: Object.fromEntries(strips.map((s) => [`first${s}`, Uint32Array.of(s * strip, 0, 0, 0)])),
   };
 }
 
@@ -38,18 +47,20 @@ const column = (j: number, quads: number, at: string, first: string) =>
       }`;
 
 /** Base-2 scores: exp2 of them is what softmax wants. */
-function scores({ heads, positions, size, rows }: Sizes): HandKernel {
+function scores({ heads, positions, size, rows, strip }: Sizes): HandKernel {
   const [quads, width] = [size / 4, positions / 4];
   const wgsl = `${
     bindings([
+      ["first", "u32", 4],
       ["Q", "vec4f", heads * positions * quads],
       ["K", "vec4f", heads * positions * quads],
-      ["Y", "vec4f", heads * positions * width],
+      ["Y", "vec4f", heads * strip * width],
     ])
   }
 ${
     eightLanes(`let key = group.x * ${8 * quadsOfKeys}u + lane;
-  let query0 = group.y * ${rows}u;
+  let row0 = group.y * ${rows}u;
+  let query0 = first[0] + row0;
   let head = group.z * ${positions * quads}u;
   let end = select(0u, ${size}u, group.x * ${32 * quadsOfKeys}u < query0 + ${rows}u);
   var panel: array<vec4f, ${depth * quadsOfKeys}>;
@@ -70,9 +81,8 @@ ${
     }
     }
     for (var i = 0u; i < ${rows}u + hidden; i++) {
-      let query = query0 + i;
-      ${each(depth / 4, (q) => `let a${q} = Q[head + query * ${quads}u + d / 4u + ${q}u];`)}
-      let row = (group.z * ${positions}u + query) * ${width}u + key;
+      ${each(depth / 4, (q) => `let a${q} = Q[head + (query0 + i) * ${quads}u + d / 4u + ${q}u];`)}
+      let row = (group.z * ${strip}u + row0 + i) * ${width}u + key;
       ${each(quadsOfKeys, (j) => column(j, quadsOfKeys, "row", "d == 0u"))}
     }
   }`)
@@ -80,21 +90,21 @@ ${
   return {
     wgsl,
     buffers: ["q", "k", "scores"],
-    groups: [positions / (32 * quadsOfKeys), positions / rows, heads],
+    groups: [positions / (32 * quadsOfKeys), strip / rows, heads],
   };
 }
 
 /** In place; zeros from a row's own position to the end of its block. */
-function softmax({ heads, positions, rows }: Sizes): HandKernel {
+function softmax({ heads, positions, rows, strip }: Sizes): HandKernel {
   const width = positions / 4;
   const seen = (quad: string) =>
     `select(vec4f(-1e30), Y[row + ${quad}], (vec4u(${quad}) * 4u + vec4u(0u, 1u, 2u, 3u)) <= vec4u(query))`;
-  const wgsl = `${bindings([["Y", "vec4f", heads * positions * width]])}
+  const wgsl = `${bindings([["first", "u32", 4], ["Y", "vec4f", heads * strip * width]])}
 ${
-    eightLanes(`let query = group.x * 8u + lane;
-  let row = (group.y * ${positions}u + query) * ${width}u;
+    eightLanes(`let query = first[0] + group.x * 8u + lane;
+  let row = (group.y * ${strip}u + group.x * 8u + lane) * ${width}u;
   // All lanes' rows end within the same eight columns.
-  let end = group.x * 2u + 2u;
+  let end = (query / 8u + 1u) * 2u;
   var m = -3e38;
   var s = 0.0;
   for (var i = 0u; i < end; i += 2u) {
@@ -111,20 +121,22 @@ ${
     Y[row + i] = exp2(${seen("i")} - shift);
   }`)
   }`;
-  return { wgsl, buffers: ["scores"], groups: [positions / 8, heads] };
+  return { wgsl, buffers: ["scores"], groups: [strip / 8, heads] };
 }
 
-function weighted({ heads, positions, size, rows }: Sizes): HandKernel {
+function weighted({ heads, positions, size, rows, strip }: Sizes): HandKernel {
   const [quads, width] = [size / 4, positions / 4];
   const wgsl = `${
     bindings([
-      ["S", "vec4f", heads * positions * width],
+      ["first", "u32", 4],
+      ["S", "vec4f", heads * strip * width],
       ["V", "vec4f", heads * positions * quads],
       ["Y", "vec4f", heads * positions * quads],
     ])
   }
 ${
-    eightLanes(`let query0 = group.x * ${rows}u;
+    eightLanes(`let row0 = group.x * ${rows}u;
+  let query0 = first[0] + row0;
   let head = group.y * ${positions * quads}u + lane;
   var panel: array<vec4f, ${depth * quadsOfValues}>;
   for (var key = 0u; key < query0 + ${rows}u; key += ${depth}u) {
@@ -137,12 +149,11 @@ ${
     }
     }
     for (var i = 0u; i < ${rows}u + hidden; i++) {
-      let query = query0 + i;
-      let source = (group.y * ${positions}u + query) * ${width}u + key / 4u;
+      let source = (group.y * ${strip}u + row0 + i) * ${width}u + key / 4u;
       ${each(depth / 4, (q) => `let a${q} = S[source + ${q}u];`)}
-      ${each(quadsOfValues, (j) => column(j, quadsOfValues, `head + query * ${quads}u`, "key == 0u"))}
+      ${each(quadsOfValues, (j) => column(j, quadsOfValues, `head + (query0 + i) * ${quads}u`, "key == 0u"))}
     }
   }`)
   }`;
-  return { wgsl, buffers: ["scores", "v", "y"], groups: [positions / rows, heads] };
+  return { wgsl, buffers: ["scores", "v", "y"], groups: [strip / rows, heads] };
 }

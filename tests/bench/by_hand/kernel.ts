@@ -17,6 +17,8 @@ export interface HandKernel {
 export interface HandWritten {
   readonly kernels: readonly HandKernel[];
   readonly memory: Readonly<Record<string, number>>;
+  /** Small buffers of numbers that kernels are given, by name. */
+  readonly constants?: Readonly<Record<string, Uint32Array<ArrayBuffer>>>;
 }
 
 /** The text of f(0) … f(n − 1). */

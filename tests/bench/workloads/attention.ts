@@ -52,10 +52,10 @@ export function causalAttention(): Workload {
   };
 }
 
-/** Weft's one kernel beside three that keep all scores in memory. */
-export const causalAttentionBesideThree = (): Workload => ({
+/** Weft's one kernel beside three for each `strip` of queries, which keep its scores in memory. */
+export const causalAttentionBesideThree = (strip = positions): Workload => ({
   ...causalAttention(),
-  byHand: () => unfusedAttentionByHand({ heads, positions, size, rows: 128 }),
+  byHand: () => unfusedAttentionByHand({ heads, positions, size, rows: 128, strip }),
 });
 
 /** `y` is the gradient by q. Five products over the pairs are needed, and seven are done, so that no matrix of them is kept. */
@@ -120,8 +120,8 @@ export function causalAttentionBackward(): Workload {
   };
 }
 
-/** Weft's two kernels beside five that keep weights and slopes in memory and so do five products. */
-export const causalAttentionBackwardBesideFive = (): Workload => ({
+/** Weft's two kernels beside those that keep the weights and slopes of a strip in memory and so do five products. */
+export const causalAttentionBackwardBesideFive = (strip = positions): Workload => ({
   ...causalAttentionBackward(),
-  byHand: () => unfusedAttentionBackwardByHand({ heads, positions, size, rows: 128 }),
+  byHand: () => unfusedAttentionBackwardByHand({ heads, positions, size, rows: 128, strip }),
 });

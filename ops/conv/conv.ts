@@ -97,8 +97,11 @@ export const convOp: Op<Conv> = defineOp<Conv>({
           (y * attrs.strides[a]! - (attrs.low[a] as number) + j[a]! * attrs.dilations[a]!) /
           attrs.inputDilations[a]!
         );
-        if (!from.every((p, a) => Number.isInteger(p) && p >= 0 && p < image[a + 2]!)) return;
-        total += x![offsetOf([b!, first + c!, ...from], image)]! * w![offsetOf([o!, c!, ...j], kernel)]!;
+        // Between the elements of a dilated x there is nothing; around x there are zeros.
+        if (!from.every(Number.isInteger)) return;
+        const isInside = from.every((p, a) => p >= 0 && p < image[a + 2]!);
+        const element = isInside ? x![offsetOf([b!, first + c!, ...from], image)]! : 0;
+        total += element * w![offsetOf([o!, c!, ...j], kernel)]!;
       });
       out[position] = total;
     });
@@ -109,17 +112,20 @@ export const convOp: Op<Conv> = defineOp<Conv>({
     const [channels, ...kernel] = w!.shape.slice(1);
     const group = k.idiv(o!, outputs[0]!.shape[1]! / attrs.groups);
     return k.reduce("sum", [channels!, ...kernel], at, ([c, ...j]) => {
+      // Zeros of the border are multiplied, as those of `pad` are; between dilated elements there is nothing to multiply.
+      let inside: Value = k.const(true, "bool");
       let there: Value = k.const(true, "bool");
       const from = i.map((y, a) => {
         const p = k.affine([[y, attrs.strides[a]!], [j[a]!, attrs.dilations[a]!]], -(attrs.low[a] as number));
         const apart = attrs.inputDilations[a]!;
         const index = k.idiv(p, apart);
-        there = k.and(there, k.and(k.le(0, index), k.lt(index, x!.shape[a + 2]!)));
+        inside = k.and(inside, k.and(k.le(0, index), k.lt(index, x!.shape[a + 2]!)));
         if (apart > 1) there = k.and(there, k.eq(k.imod(p, apart), 0));
         return index;
       });
       const channel = k.iadd(k.imul(group, channels!), c!);
-      return k.guard(there, k.mul(x!.at([b!, channel, ...from]), w!.at([o!, c!, ...j])), 0);
+      const element = k.guard(inside, x!.at([b!, channel, ...from]), 0);
+      return k.guard(there, k.mul(element, w!.at([o!, c!, ...j])), 0);
     });
   },
   dims: ["low", "high"],

@@ -10,6 +10,7 @@ import { wide } from "../../kernel/ir.ts";
 import type { Evaluator } from "../../kernel/lower.ts";
 import { stepOf } from "../../kernel/reducers.ts";
 import type { Value, Var } from "../../kernel/value.ts";
+import { type Carry, carryOf } from "./carry.ts";
 import { alongOf, Operand, Steps } from "./operand.ts";
 import type { FreshVars, Places } from "./places.ts";
 import type { Contraction } from "./problem.ts";
@@ -129,7 +130,7 @@ export class Chunk {
 }
 
 /** A chunk whose panel lies ready. */
-class FilledChunk {
+export class FilledChunk {
   constructor(
     readonly c: Contraction,
     readonly ev: Evaluator,
@@ -140,15 +141,28 @@ class FilledChunk {
     readonly isFirst: Instr,
   ) {}
 
+  /** What neighbors along the innermost row variable share, ahead of the loop over it; undefined where they share none. */
+  carry(tile: Tile, inner: Value): Carry | undefined {
+    const fours = Array.from({ length: Math.floor(this.steps.count / 4) }, (_, i) => 4 * i);
+    const byFours = this.#rowOperands(tile).filter((side) => side.along === "k");
+    const values = byFours.flatMap((side) => fours.map((step) => side.four(step)));
+    return inner.kind === "var" ? carryOf(this.ev, values, inner, this.steps.component) : undefined;
+  }
+
+  #rowOperands(tile: Tile): Operand[] {
+    const { c, ev, steps } = this;
+    const own = c.rows.at(-1);
+    return c.a.map((side) => {
+      const byFours = alongOf([side], own, steps.variable, steps.count) === "k" || steps.areContiguous(side);
+      return new Operand(ev, side, tile.rows, steps, byFours ? "k" : "none");
+    });
+  }
+
   /** Column by column, so that few sums are alive at a time: from `start`, over the chunk, to `end`. */
   forColumns(tile: Tile, start: (column: number) => Instr, end: (column: number, sum: Instr) => void): void {
     const { c, ev, columns, steps, panels } = this;
     const { b } = ev;
-    const ownRow = c.rows.at(-1);
-    const a = c.a.map((side) => {
-      const along = alongOf([side], ownRow, steps.variable, steps.count) === "k" ? "k" : "none";
-      return new Operand(ev, side, tile.rows, steps, along);
-    });
+    const a = this.#rowOperands(tile);
     const others = c.b.map((side) =>
       new Operand(ev, side, columns, steps, columns.width === 4 ? "own" : "none")
     );

@@ -48,6 +48,12 @@ export class Steps {
     return [[this.variable, this.ev.k.iadd(this.base, step)]];
   }
 
+  /** Does four steps' worth of a side lie together, whatever the variable is decoded to? */
+  areContiguous(side: Value): boolean {
+    if (this.count % 4 !== 0 || this.count === 0) return false;
+    return contiguousLoads([this.ev.k.substitute(side, new Map(this.four(0)))], this.component) > 0;
+  }
+
   /** The four steps around one, along `component`. */
   four(step: number): Bindings {
     const { k } = this.ev;
@@ -85,6 +91,11 @@ export class Operand {
       return { value, along: places.component, part: component };
     }
     return { value: this.#at([...places.at(place, at), ...steps.at(step)]), along: undefined, part: 0 };
+  }
+
+  /** The value of four steps, at the first place, for a side that is read along k. */
+  four(step: number): Value {
+    return this.#source(0, 0, step).value;
   }
 
   /** The side at one place, component and step. */

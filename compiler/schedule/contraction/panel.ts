@@ -18,7 +18,7 @@ import { wide } from "../../kernel/ir.ts";
 import { Evaluator } from "../../kernel/lower.ts";
 import { identityOf, stepOf } from "../../kernel/reducers.ts";
 import type { BufferRef, Value, Var } from "../../kernel/value.ts";
-import { Chunk, type Element, firstRow, forColumns } from "./chunk.ts";
+import { Chunk, type Element, type FilledChunk, firstRow, forColumns } from "./chunk.ts";
 import { decode, FreshVars, layPlaces, type Places, tileExtents, tilesOf } from "./places.ts";
 import { extentOf } from "./extent.ts";
 import type { Contraction } from "./problem.ts";
@@ -28,14 +28,15 @@ import { type Slot, sumsOf } from "./sums.ts";
 import type { Tiling } from "./tiling.ts";
 
 export const panelGroups = (c: Contraction, { grid, rows, columns }: Tiling): number =>
-  extentOf(c.batch) * Math.ceil(extentOf(c.rows) / rows) * tilesOf(c.columns, c.width, grid[1], columns);
+  extentOf(c.batch) * Math.ceil(extentOf(c.rows) / (rows * grid[0])) *
+  tilesOf(c.columns, c.width, grid[1], columns);
 
 /** @param c With one summed variable. */
 export function panelKernel(
   c: Contraction,
   tiling: Tiling,
 ): BuiltKernel & { readonly scratch: readonly BufferRef[] } {
-  const b = new IrBuilder(tiling.grid[1]);
+  const b = new IrBuilder(tiling.grid[0] * tiling.grid[1]);
   const ev = new Evaluator(c.k, b);
   const fresh = new FreshVars(c.k, takenBy(c));
   let scratch: readonly BufferRef[] = [];
@@ -54,7 +55,7 @@ class Panel {
   readonly #row: readonly Value[];
   readonly #firstRow: Instr;
   readonly #rowCount: Instr;
-  /** Whether the workgroup has the first rows; undefined where there is one tile of them. */
+  /** Whether the lane has the first rows; undefined where there is one share of them. */
   readonly #isFirst: Instr | undefined;
   readonly #groups: number;
   /** Per rider, a sum per column. */
@@ -65,19 +66,27 @@ class Panel {
     this.#groups = panelGroups(c, tiling);
     const { b } = ev;
     const rowExtent = extentOf(c.rows);
-    const rowTiles = Math.ceil(rowExtent / tiling.rows);
+    const [rowLanes, lanes] = tiling.grid;
+    const rowTiles = Math.ceil(rowExtent / (tiling.rows * rowLanes));
     const columnTiles = tileExtents(c.columns, c.width, tiling.grid[1] * tiling.columns);
     const index = decode(b, b.group, [...c.batch.map((v) => v.extent), rowTiles, ...columnTiles]);
     c.batch.forEach((v, i) => ev.bind(v, index[i]!));
     const tile = index.slice(c.batch.length + 1);
     this.#summed = c.reduce.vars[0]!;
-    this.#columns = layPlaces(ev, fresh, c.columns, c.width, tile, b.lane, tiling.grid[1], tiling.columns);
+    const [along, across] = decode(b, b.lane, tiling.grid) as [Instr, Instr];
+    this.#columns = layPlaces(ev, fresh, c.columns, c.width, tile, across, lanes, tiling.columns);
     this.#row = c.rows.map((v) => fresh.of(v.extent));
-    this.#firstRow = b.mul(index[c.batch.length]!, tiling.rows);
+    // Each lane's share of the rows lies together.
+    const share = rowLanes === 1
+      ? index[c.batch.length]!
+      : b.add(b.mul(index[c.batch.length]!, rowLanes), along);
+    this.#firstRow = b.mul(share, tiling.rows);
     const left = b.sub(b.int(rowExtent), this.#firstRow);
-    this.#isFirst = rowTiles > 1 && c.riders.length > 0 ? b.lt(index[c.batch.length]!, 1) : undefined;
+    this.#isFirst = rowTiles * rowLanes > 1 && c.riders.length > 0 ? b.lt(share, 1) : undefined;
     this.#riding = c.riders.map((r) => b.array("lane", wide(r.reduce.type, c.width), tiling.columns, true));
-    this.#rowCount = rowExtent % tiling.rows === 0 ? b.int(tiling.rows) : b.min(left, tiling.rows);
+    this.#rowCount = rowExtent % (tiling.rows * rowLanes) === 0
+      ? b.int(tiling.rows)
+      : b.min(left, tiling.rows);
   }
 
   /** Writes the loops; returns the scratch buffers they need. */
@@ -124,7 +133,7 @@ class Panel {
       chunk.open((panel) => {
         this.#forRows((_, tile) => {
           panel.forColumns(tile, () => zero, (column, sum) => storeResults(tile, firstRow, column, sum));
-        });
+        }, panel);
       });
       return [];
     }
@@ -143,7 +152,7 @@ class Panel {
               first > 0 ? load(slots[column]!) : b.select(panel.isFirst, zero, load(slots[column]!)),
             (column, sum) => b.store(slots[column]!.buffer, slots[column]!.index, sum),
           );
-        });
+        }, panel);
       });
     accumulate(0, chunks, depth);
     if (rest > 0) accumulate(chunks * depth, 1, rest);
@@ -175,15 +184,31 @@ class Panel {
     return { c: this.#c, ev: this.#ev, rows, columns };
   }
 
-  /** One turn per row of the workgroup. */
-  #forRows(f: (row: Instr, tile: Tile) => void): void {
+  /** One turn per row of the workgroup; where rows slide, along the lines of the innermost variable. */
+  #forRows(f: (row: Instr, tile: Tile) => void, panel?: FilledChunk): void {
     const { b } = this.#ev;
-    const { rows } = this.#c;
+    const { rows, windows } = this.#c;
     const tile = this.#tile(this.#columns);
     if (rows.length === 0) return f(b.int(0), tile);
-    b.for(b.int(0), this.#rowCount, 1, (row) => {
-      const indices = decode(b, b.add(this.#firstRow, row), rows.map((v) => v.extent));
-      this.#ev.with(this.#row.map((v, i) => [v, indices[i]!] as const), () => f(row, tile));
+    const bindings = (indices: readonly Instr[]) => indices.map((at, i) => [this.#row[i]!, at] as const);
+    if (!windows) {
+      b.for(b.int(0), this.#rowCount, 1, (row) => {
+        const indices = decode(b, b.add(this.#firstRow, row), rows.map((v) => v.extent));
+        this.#ev.with(bindings(indices), () => f(row, tile));
+      });
+      return;
+    }
+    const length = rows.at(-1)!.extent;
+    const inner = this.#row.at(-1)!;
+    b.for(b.int(0), b.div(this.#rowCount, length), 1, (line) => {
+      const at = b.add(b.div(this.#firstRow, length), line);
+      this.#ev.with(bindings(decode(b, at, rows.slice(0, -1).map((v) => v.extent))), () => {
+        const carry = panel?.carry(tile, inner);
+        b.for(b.int(0), b.int(length), 1, (counter) => {
+          const row = () => f(b.add(b.mul(line, length), counter), tile);
+          this.#ev.with([[inner, counter]], () => carry ? carry.turn(row) : row());
+        });
+      });
     });
   }
 }

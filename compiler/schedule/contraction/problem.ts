@@ -34,6 +34,8 @@ export interface Contraction {
   readonly riders: readonly Rider[];
   /** Columns come in vectors of this width. */
   readonly width: 1 | 4;
+  /** Its rows slide (windows.ts): a panel takes this many steps of k, and walks along whole lines of rows. */
+  readonly windows?: { readonly steps: number };
   /** Where the columns' vector axis really ends, if it was made longer (pad.ts): nothing behind that is stored. */
   readonly end?: { readonly axis: Var; readonly extent: number };
 }

@@ -3,6 +3,7 @@
  * gradients, one-hot products, convolution and its gradients.
  *
  *     problem.ts    the group as one contraction: axes split and merged (normal.ts), sorted by side (sides.ts)
+ *     windows.ts    a side that slides over its operand, written down once before
  *     orient.ts     which side is the columns
  *     riders.ts     sums of one side alone that are added up on the way
  *     pad.ts        columns that are no whole vectors, as longer ones
@@ -30,6 +31,7 @@ import { groupsOf } from "./lane_tile.ts";
 import { registerKernel } from "./register.ts";
 import { stagedBytes, stagedKernel } from "./staged.ts";
 import { splitSum } from "./split_k.ts";
+import { type Windowed, windowed } from "./windows.ts";
 import { panelTiling, registerTiling } from "./tiling.ts";
 
 /** Fewer steps than this are not worth a part of their own. */
@@ -42,6 +44,9 @@ export function scheduleContraction(group: LoweredGroup, target: Target): Schedu
     const plain = scheduleMap(group, target);
     if (!isRefusal(plain)) return plain.map((kernel) => ({ ...kernel, schedule: "contraction" }));
   }
+  const slid = target.contraction.shape === "panel" ? windowed(c, target, group.label) : undefined;
+  const sliding = slid && slidingKernels(slid, target, group.label);
+  if (sliding && fits(sliding, target)) return sliding;
   const nest = nestOf(c, target);
   const steps = extentOf(c.reduce.vars);
   const wanted = Math.min(Math.floor(target.parallel / nest.groups), Math.floor(steps / shortestPart));
@@ -63,6 +68,23 @@ export function scheduleContraction(group: LoweredGroup, target: Target): Schedu
     for (const kernel of results) kernels.push({ ...kernel, split: true, schedule: "contraction" });
   }
   return fits(kernels, target) ? kernels : whole();
+}
+
+/** A kernel that writes a side's windows down, and the panel that reads them. */
+function slidingKernels(
+  { written, scratch, c }: Windowed,
+  target: Target,
+  label: string,
+): readonly ScheduledKernel[] | undefined {
+  const tiling = panelTiling(c, target);
+  const first = scheduleMap(written, target);
+  if (!tiling || isRefusal(first)) return undefined;
+  const groups = panelGroups(c, tiling);
+  const last = { ...panelKernel(c, tiling), ...finish, groups, label };
+  return [
+    ...first.map((k) => ({ ...k, split: true, schedule: "contraction", scratch: [...k.scratch, scratch] })),
+    last,
+  ];
 }
 
 const productsOf = (c: Contraction): number =>

@@ -67,7 +67,7 @@ export function sumsOf(c: Contraction, tiling: Tiling, groups: number, b: IrBuil
     return { slot, scratch: [], done: c.stores.length === 1 && host.value === c.reduce };
   }
   const { rows, columns } = tiling;
-  const perColumn = tiling.grid[1] * c.width;
+  const perColumn = tiling.grid[0] * tiling.grid[1] * c.width;
   const perGroup = rows * columns * perColumn;
   const type = c.reduce.type === "bool" ? "u32" : c.reduce.type;
   const buffer: BufferRef = {

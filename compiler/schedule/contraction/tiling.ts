@@ -15,7 +15,7 @@ export interface Tiling {
   readonly shape: "panel" | "register";
   /** Lanes along rows and along columns. */
   readonly grid: readonly [number, number];
-  /** Row places per lane, each `rowWidth` rows. */
+  /** Row places per lane, each `rowWidth` rows; of a panel, the rows that a lane walks along. */
   readonly rows: number;
   readonly rowWidth: 1 | 4;
   /** Column places per lane, each as wide as the contraction's vectors. */
@@ -101,26 +101,44 @@ function panelDepth(extent: number, wanted: number): number {
 }
 
 /**
+ * Lanes along rows and along columns: all along the columns, unless those are so few that a lane would have a column or
+ * two to a row of A, which costs as much to load as four columns to multiply.
+ */
+function panelGrid(
+  lanes: number,
+  columnUnits: number,
+  most: number,
+  rows: number,
+): readonly [number, number] {
+  let across = lanes;
+  while (across % 2 === 0 && columnUnits <= across / 2 * most && rows >= 2 * lanes) across /= 2;
+  return [lanes / across, across];
+}
+
+/**
  * The panel's tile, or undefined where too few rows would share a panel.
  *
  * @param c With one summed variable.
  */
 export function panelTiling(c: Contraction, target: Target): Tiling | undefined {
   const { tile, depth: wanted, grid, panelRows: [least, most] } = target.contraction;
-  const lanes = grid[0] * grid[1];
   const columnUnits = extentOf(c.columns) / c.width;
-  const columns = fit(c.width === 4 ? tile[1] / 4 : Math.min(4, tile[1]), columnUnits, lanes);
-  const tiles = Math.ceil(columnUnits / (lanes * columns)) * extentOf(c.batch);
   const extent = extentOf(c.rows);
   if (extent < least) return undefined;
+  const mostColumns = c.width === 4 ? tile[1] / 4 : Math.min(4, tile[1]);
+  const [rowLanes, lanes] = panelGrid(grid[0] * grid[1], columnUnits, mostColumns, extent);
+  const columns = fit(mostColumns, columnUnits, lanes);
+  const tiles = Math.ceil(columnUnits / (lanes * columns)) * extentOf(c.batch);
   const summed = extentOf(c.reduce.vars);
-  const depth = panelDepth(summed, wanted);
+  const depth = c.windows?.steps ?? panelDepth(summed, wanted);
   // Long loops over rows pay for filling the panel; but every worker wants a workgroup.
-  const share = Math.max(least, Math.ceil(extent * tiles / target.parallel));
+  const share = Math.max(least, Math.ceil(extent * tiles / target.parallel / rowLanes));
   // Per chunk the loops that fill the panel, and the rows.
   const turns = Math.floor(target.quirks.loopBound / (Math.ceil(summed / depth) + columns + 1)) -
     depth * (columns + 1);
-  const rows = Math.max(1, Math.min(most, extent, share, turns));
-  const balanced = Math.ceil(extent / Math.ceil(extent / rows));
-  return { shape: "panel", grid: [1, lanes], rows: balanced, rowWidth: 1, columns, depth };
+  const rows = Math.max(1, Math.min(most, Math.ceil(extent / rowLanes), share, turns));
+  const unit = c.windows ? c.rows.at(-1)!.extent : 1;
+  const perLane = extent / rowLanes;
+  const balanced = Math.ceil(perLane / Math.ceil(perLane / rows) / unit) * unit;
+  return { shape: "panel", grid: [rowLanes, lanes], rows: balanced, rowWidth: 1, columns, depth };
 }

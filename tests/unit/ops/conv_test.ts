@@ -44,12 +44,16 @@ Deno.test("conv() says which channels, groups or windows do not fit", () => {
   });
 });
 
-Deno.test("conv() adds nothing for what lies outside, even where the kernel is infinite", () => {
-  const [y] = evaluate(() => [conv(feed("x", [1, 1, 2]), feed("k", [1, 1, 3]), { padding: 1 })], {
-    x: [1, 2],
-    k: [Infinity, 1, 0],
-  });
-  deepStrictEqual(y, [1, Infinity]);
+Deno.test("conv() multiplies the zeros around x, and adds nothing for what is not between dilated elements", () => {
+  const given = { x: [1, 2], k: [Infinity, 1, 0] };
+  const [bordered, dilated] = evaluate(() => {
+    const [x, k] = [feed("x", [1, 1, 2]), feed("k", [1, 1, 3])];
+    return [conv(x, k, { padding: 1 }), conv(x, k, { padding: 0, inputDilation: 2 })];
+  }, given);
+  // 0 · ∞ + 1 · 1 + 2 · 0, then 1 · ∞ + 2 · 1 + 0 · 0.
+  deepStrictEqual(bordered, [NaN, Infinity]);
+  // 1 · ∞, nothing, 2 · 0.
+  deepStrictEqual(dilated, [Infinity]);
 });
 
 Deno.test("convTranspose() is the transpose of conv()", () => {

@@ -12,7 +12,7 @@
  * Everything else (a reduction inside the loop of another, two contractions) would repeat work per element: refused.
  */
 
-import { type Load, type Reduce, type Value, type Var, walk } from "../kernel/value.ts";
+import { childrenOf, type Load, type Reduce, type Value, type Var, walk } from "../kernel/value.ts";
 import type { LoweredGroup, Root } from "../schedule/group.ts";
 import { isScan, scanLine } from "../schedule/scan/problem.ts";
 
@@ -84,17 +84,17 @@ const outer = (value: Value, bound: readonly Var[]): Set<Var> =>
  * meets many of the other.
  */
 function isContraction(reduce: Reduce): boolean {
-  const sides: Set<Var>[] = [];
+  const sides: Set<string>[] = [];
+  const side = (v: Value) =>
+    sides.push(new Set([...outer(v, reduce.vars)].flatMap((axis) => partsOf(v, axis))));
   walk([reduce.body], (v) => {
-    if (v.kind === "load" && reduce.vars.some((k) => v.free.has(k))) sides.push(outer(v, reduce.vars));
+    if (v.kind === "load" && reduce.vars.some((k) => v.free.has(k))) side(v);
   });
   // A side may also be an index comparison (one-hot products): id[k] == v has the free axis v and no load of it.
   walk([reduce.body], (v) => {
     if (
       v.kind === "binary" && v.op === "eq" && v.a.type === "i32" && reduce.vars.some((k) => v.free.has(k))
-    ) {
-      sides.push(outer(v, reduce.vars));
-    }
+    ) side(v);
   });
   for (const a of sides) {
     for (const b of sides) {
@@ -102,6 +102,22 @@ function isContraction(reduce: Reduce): boolean {
     }
   }
   return false;
+}
+
+/**
+ * An axis as a side knows it: whole, or only by its quotient (the groups of a grouped convolution), which says nothing of
+ * where within a group it is.
+ */
+function partsOf(side: Value, axis: Var): string[] {
+  const name = `${axis.extent}_${axis.slot}`;
+  const seen = new Set<Value>();
+  const isWhole = (v: Value): boolean => {
+    if (v === axis) return true;
+    if (seen.has(v) || !v.free.has(axis) || (v.kind === "div" && v.arg === axis)) return false;
+    seen.add(v);
+    return childrenOf(v).some(isWhole);
+  };
+  return isWhole(side) ? [name, `${name} within`] : [name];
 }
 
 const nestedIn = (body: Value): Reduce[] => {

@@ -596,15 +596,18 @@ export class Values {
       const q = Math.floor(arg.value / divisor);
       return this.int(kind === "div" ? q : arg.value - q * divisor);
     }
-    // A common factor of all terms and the divisor: (g·x + r) / (g·d) = x / d for 0 ≤ r < g.
+    // A factor of the divisor and some terms, where the others are small: (g·x + r) / (g·d) = x / d for 0 ≤ r < g.
     if (arg.kind === "linear") {
-      let g = divisor;
-      for (const t of arg.terms) g = gcd(g, t.coefficient);
-      if (g > 1) {
-        const r = ((arg.constant % g) + g) % g;
+      const factors = new Set(arg.terms.map((t) => gcd(divisor, t.coefficient)).filter((g) => g > 1));
+      for (const g of [...factors].sort((a, b) => b - a)) {
+        const whole = arg.terms.filter((t) => t.coefficient % g === 0);
+        const constant = ((arg.constant % g) + g) % g;
+        const small = arg.terms.filter((t) => t.coefficient % g !== 0);
+        const r = this.#linear(new Map(small.map((t) => [t.atom, t.coefficient])), constant);
+        if (r.lo < 0 || r.hi >= g) continue;
         const x = this.#linear(
-          new Map(arg.terms.map((t) => [t.atom, t.coefficient / g])),
-          (arg.constant - r) / g,
+          new Map(whole.map((t) => [t.atom, t.coefficient / g])),
+          (arg.constant - constant) / g,
         );
         if (kind === "div") return this.idiv(x, divisor / g);
         return this.iadd(this.imul(this.imod(x, divisor / g), g), r);

@@ -14,6 +14,7 @@ import {
   type BufferRef,
   childrenOf,
   type Linear,
+  type Reduce,
   type Value,
   type Values,
   type Var,
@@ -23,7 +24,7 @@ import type { LoweredGroup, Root } from "../group.ts";
 import { extentOf } from "./extent.ts";
 import { takenBy } from "./lane_tile.ts";
 import { FreshVars } from "./places.ts";
-import type { Contraction } from "./problem.ts";
+import type { Contraction, Store } from "./problem.ts";
 import { cutSides } from "./sides.ts";
 
 export interface Windowed {
@@ -57,10 +58,11 @@ const mostSteps = 48;
 
 /** The contraction over its written side, if one side has windows and it is worth a kernel of its own. */
 export function windowed(c: Contraction, target: Target, label: string): Windowed | undefined {
-  if (c.riders.length > 0) return undefined;
   for (const [side, own, others] of [[c.a, c.rows, c.columns], [c.b, c.columns, c.rows]] as const) {
     // The other side has to fill the lanes, or the elements written down are not read often enough.
     const lanes = target.contraction.grid[0] * target.contraction.grid[1];
+    // What rides with the columns goes on riding with them.
+    if (c.riders.length > 0 && others !== c.columns) continue;
     if (side.length !== 1 || extentOf(others) < 4 * lanes || others.at(-1)!.extent % 4 !== 0) continue;
     const found = written(c, side[0]!, own, others, target, label);
     if (found) return found;
@@ -78,16 +80,18 @@ function written(
 ): Windowed | undefined {
   const { k, reduce } = c;
   const fresh = new FreshVars(k, takenBy(c));
-  const windows = windowsOf(k, side, [...c.batch, ...own], reduce.vars, fresh);
-  if (windows.length === 0) return undefined;
+  const all = windowsOf(k, side, [...c.batch, ...own], reduce.vars, fresh);
+  // Innermost a summed variable of whole fours: one that is in no window (channels), or else one whose window is then not
+  // joined (the pixels of a line, under a gradient by the weights, once for each tap).
+  const free = reduce.vars.filter((v) => side.free.has(v) && !all.some((w) => w.summed === v));
+  const isInner = (v: Var) => v.extent % 4 === 0;
+  const inner = free.findLast(isInner) ?? all.map((w) => w.summed).findLast(isInner);
+  const windows = all.filter((w) => w.summed !== inner);
+  if (!inner || windows.length === 0) return undefined;
   const joined = join(k, side, windows);
   const hidden = windows.flatMap(({ axis, summed }) => [axis, summed]);
   if (!joined || hidden.some((v) => joined.free.has(v))) return undefined;
-
   const open = reduce.vars.filter((v) => !hidden.includes(v));
-  // Innermost a variable of whole fours; the others stand before the windows.
-  const inner = open.findLast((v) => v.extent % 4 === 0 && joined.free.has(v));
-  if (!inner) return undefined;
   const outer = [...c.batch, ...own, ...open].filter((v) => v !== inner && joined.free.has(v));
   const axes = [...outer, ...windows.map((w) => w.position), inner];
   const scratch: BufferRef = {
@@ -128,10 +132,14 @@ function written(
       return k.affine([[axis, stride], [at(summed), dilation]], offset);
     }),
   );
-  const body = k.substitute(reduce.body, new Map([[side, load], ...decoded]));
-  const sum = k.reduceOver(reduce.op, [flat], body);
-  if (sum.kind !== "reduce") return undefined;
-  const rows = own;
+  const stepped = (sum: Reduce) =>
+    k.reduceOver(sum.op, [flat], k.substitute(sum.body, new Map([[side, load], ...decoded])));
+  const sum = stepped(reduce);
+  const riding = c.riders.map((r) => stepped(r.reduce));
+  if (sum.kind !== "reduce" || !riding.every((r) => r.kind === "reduce")) return undefined;
+  // Neighboring rows are those whose windows share most.
+  const last = windows.findLast((w) => own.includes(w.axis))?.axis;
+  const rows = last ? [...own.filter((v) => v !== last), last] : own;
   const sides = cutSides(sum.body, { batch: c.batch, rows, columns: others });
   return {
     written: { values: k, roots: [root], label: `${label}: windows` },
@@ -142,19 +150,30 @@ function written(
       rows,
       columns: others,
       ...sides,
-      stores: c.stores.map((s) => ({ ...s, value: k.substitute(s.value, new Map([[reduce, sum]])) })),
+      stores: c.stores.map((s) => instead(k, s, reduce, sum)),
+      riders: c.riders.map((r, i) => ({
+        reduce: riding[i]!,
+        store: instead(k, r.store, r.reduce, riding[i]!),
+      })),
       width: 4,
       windows: { steps: stepsOf(order) },
     },
   };
 }
 
-/** Steps of a chunk: fours in as many of the inner windows as go into it whole. */
+const instead = (k: Values, store: Store, old: Value, sum: Value): Store => ({
+  ...store,
+  value: k.substitute(store.value, new Map([[old, sum]])),
+});
+
+/** Steps of a chunk: fours in as many of the inner variables as go into it whole, and an even part of the next one. */
 function stepsOf(order: readonly Var[]): number {
   let steps = 1;
   for (const v of [...order].reverse()) {
-    if (steps * v.extent > mostSteps) break;
-    steps *= v.extent;
+    let part = Math.min(v.extent, Math.floor(mostSteps / steps));
+    while (v.extent % part !== 0) part--;
+    steps *= part;
+    if (part < v.extent) break;
   }
   return steps;
 }
@@ -170,9 +189,10 @@ function windowsOf(
   const windows: Window[] = [];
   const free = new Set(axes.filter((v) => side.free.has(v)));
   for (const u of summed) {
-    if (u.extent > longest || !side.free.has(u)) continue;
+    if (!side.free.has(u)) continue;
     const linears = linearsWith(side, u);
     const partner = [...free].find((i) => {
+      if (Math.min(i.extent, u.extent) > longest) return false;
       const ratios = linears.map((l) => ratio(l, i, u));
       return ratios.length > 0 && ratios.every((r) => r && r[0] === ratios[0]![0] && r[1] === ratios[0]![1]);
     });

@@ -51,8 +51,8 @@ export interface Target {
     readonly depth: number;
     /** Lanes along rows and columns of the output; their product is `lanes.contraction`. */
     readonly grid: readonly [number, number];
-    /** Split the reduced axis over workgroups where there are few tiles. */
-    readonly splitK: boolean;
+    /** Split the sum over workgroups where there are few tiles: steps that are worth a part of their own; 0: never. */
+    readonly partSteps: number;
     /** Stage both operands in shared memory. */
     readonly staged: boolean;
     /** What reading a vector of an operand costs, in products of a vector. */
@@ -95,7 +95,7 @@ export const testTarget: Target = {
     panelRows: [1, 4],
     depth: 1,
     grid: [2, 2],
-    splitK: false,
+    partSteps: 0,
     staged: false,
     load: 1,
     plain: 0,
@@ -118,7 +118,7 @@ export const softwareTarget: Target = {
     panelRows: [1, 256],
     depth: 16,
     grid: [1, 8],
-    splitK: false,
+    partSteps: 512,
     staged: false,
     load: 16,
     plain: 16_384,
@@ -140,7 +140,7 @@ export const gpuTarget: Target = {
     panelRows: [1, 1],
     depth: 16,
     grid: [8, 8],
-    splitK: true,
+    partSteps: 32,
     staged: true,
     load: 2,
     plain: 0,

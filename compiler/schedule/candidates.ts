@@ -128,7 +128,7 @@ const knobs: Readonly<Record<ScheduleName, readonly Knob[]>> = {
       (shape) => ({ contraction: { shape } }),
     ),
     chosen([true, false], (t) => t.contraction.staged, (staged) => ({ contraction: { staged } })),
-    chosen([true, false], (t) => t.contraction.splitK, (splitK) => ({ contraction: { splitK } })),
+    chosen([0, 32, 256], (t) => t.contraction.partSteps, (partSteps) => ({ contraction: { partSteps } })),
     scaled((t) => t.contraction.load, (load) => ({ contraction: { load } }), [1, 64], 4),
     parallel,
   ],
@@ -173,7 +173,7 @@ const starts: Readonly<Record<ScheduleName, (target: Target) => readonly TargetP
       register(many, { staged: false, tile: [8, 8], depth: 4 }),
       register(many, { staged: true, tile: [4, 4], depth: 8 }),
       register(many, { staged: true, tile: [8, 8], depth: 16 }),
-      register(many, { staged: true, tile: [4, 8], depth: 16, splitK: true }),
+      register(many, { staged: true, tile: [4, 8], depth: 16, partSteps: 32 }),
       // Each element a loop of its own, in as many lanes as there are.
       { contraction: { plain: Number.MAX_SAFE_INTEGER } },
     ];

@@ -15,7 +15,7 @@ import { type CountedProgram, examplePrograms, gptStep, mlpStep, oneKernelEach }
 /** Reductions and products are split over workgroups for speed, not for what they are: here they are not. */
 export const unsplit = (target: Target): Target => ({
   ...target,
-  contraction: { ...target.contraction, splitK: false },
+  contraction: { ...target.contraction, partSteps: 0 },
   row: { ...target.row, perChunk: 1 << 30 },
 });
 

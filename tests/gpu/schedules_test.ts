@@ -72,7 +72,7 @@ const schedules: Readonly<
         depth: 4,
       }),
       gpuTarget,
-      changed(gpuTarget, "gpu, not staged", { staged: false, depth: 4, splitK: false }),
+      changed(gpuTarget, "gpu, not staged", { staged: false, depth: 4, partSteps: 0 }),
     ],
     [
       forward("contraction, a·b", (a, b) => ops.matmul(a, b), [x(32, 40), x(40, 32)]),

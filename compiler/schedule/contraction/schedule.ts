@@ -34,9 +34,6 @@ import { splitSum } from "./split_k.ts";
 import { type Windowed, windowed } from "./windows.ts";
 import { panelTiling, registerTiling } from "./tiling.ts";
 
-/** Fewer steps than this are not worth a part of their own. */
-const shortestPart = 32;
-
 export function scheduleContraction(group: LoweredGroup, target: Target): Scheduled {
   const c = contractionOf(group, target);
   if ("refused" in c) return c;
@@ -49,8 +46,11 @@ export function scheduleContraction(group: LoweredGroup, target: Target): Schedu
   if (sliding && fits(sliding, target)) return sliding;
   const nest = nestOf(c, target);
   const steps = extentOf(c.reduce.vars);
-  const wanted = Math.min(Math.floor(target.parallel / nest.groups), Math.floor(steps / shortestPart));
-  const split = target.contraction.splitK && wanted > 1 ? splitSum(c, wanted, group.label) : undefined;
+  const { partSteps } = target.contraction;
+  const wanted = partSteps === 0
+    ? 1
+    : Math.min(Math.floor(target.parallel / nest.groups), Math.floor(steps / partSteps));
+  const split = wanted > 1 ? splitSum(c, wanted, group.label) : undefined;
   const whole = (): ScheduledKernel[] => {
     const kernels = [nest.build(group.label)];
     return fits(kernels, target) ? kernels : [registerNest(c, target).build(group.label)];

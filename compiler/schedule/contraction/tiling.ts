@@ -60,7 +60,7 @@ function halvings(places: number): number[] {
  * one gets enough of them.
  */
 export function registerTiling(c: Contraction, target: Target): Tiling {
-  const { tile, depth: wanted, load, splitK } = target.contraction;
+  const { tile, depth: wanted, load, partSteps } = target.contraction;
   const inner = orderSummed(c).at(-1)!;
   const ownRows = c.rows.at(-1);
   const byRows = ownRows !== undefined && ownRows.extent % 4 === 0 && tile[0] % 4 === 0 &&
@@ -73,7 +73,7 @@ export function registerTiling(c: Contraction, target: Target): Tiling {
     const groups = extentOf(c.batch) * Math.ceil(rowUnits / (grid[0] * rows)) *
       Math.ceil(columnUnits / (grid[1] * columns));
     // Split sums fill the last wave.
-    const waves = splitK ? groups / target.parallel : Math.ceil(groups / target.parallel);
+    const waves = partSteps > 0 ? groups / target.parallel : Math.ceil(groups / target.parallel);
     return Math.max(1, waves) * (rows * rowWidth * columns + load * (rows + columns));
   };
   const mostRows = fit(tile[0] / rowWidth, rowUnits, grid[0]);
@@ -100,6 +100,10 @@ function panelDepth(extent: number, wanted: number): number {
   return wanted;
 }
 
+/** Rows that pay for filling a panel, where the sum is long enough to be split over workgroups instead. */
+const worthAPanel = ({ contraction: { partSteps } }: Target, summed: number): number =>
+  partSteps > 0 && summed >= 2 * partSteps ? 64 : 1;
+
 /**
  * Lanes along rows and along columns: all along the columns, unless those are so few that a lane would have a column or
  * two to a row of A, which costs as much to load as four columns to multiply.
@@ -111,7 +115,7 @@ function panelGrid(
   rows: number,
 ): readonly [number, number] {
   let across = lanes;
-  while (across % 2 === 0 && columnUnits <= across / 2 * most && rows >= 2 * lanes) across /= 2;
+  while (across % 2 === 0 && columnUnits <= across / 2 * most && rows >= 128 * lanes / across) across /= 2;
   return [lanes / across, across];
 }
 
@@ -132,7 +136,11 @@ export function panelTiling(c: Contraction, target: Target): Tiling | undefined 
   const summed = extentOf(c.reduce.vars);
   const depth = c.windows?.steps ?? panelDepth(summed, wanted);
   // Long loops over rows pay for filling the panel; but every worker wants a workgroup.
-  const share = Math.max(least, Math.ceil(extent * tiles / target.parallel / rowLanes));
+  const share = Math.max(
+    least,
+    Math.ceil(extent * tiles / target.parallel / rowLanes),
+    worthAPanel(target, summed),
+  );
   // Per chunk the loops that fill the panel, and the rows.
   const turns = Math.floor(target.quirks.loopBound / (Math.ceil(summed / depth) + columns + 1)) -
     depth * (columns + 1);

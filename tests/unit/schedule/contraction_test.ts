@@ -242,12 +242,12 @@ for (const target of targets) {
 }
 
 Deno.test("scheduleContraction() splits long sums with few tiles", () => {
-  const split = { parallel: 16, contraction: { ...testTarget.contraction, splitK: true } };
+  const split = { parallel: 16, contraction: { ...testTarget.contraction, partSteps: 32 } };
   for (
     const target of [{ ...testTarget, ...split }, {
       ...panel,
       ...split,
-      contraction: { ...panel.contraction, splitK: true },
+      contraction: { ...panel.contraction, partSteps: 32 },
     }]
   ) {
     for (const [M, K, N] of [[4, 256, 8], [3, 331, 5], [1, 250, 4], [2, 1024, 4]] as const) {
@@ -281,7 +281,7 @@ Deno.test("scheduleContraction() doesn't split a sum where its parts would be a 
     ...testTarget,
     parallel: 16,
     limits: { ...testTarget.limits, storageBuffers },
-    contraction: { ...testTarget.contraction, splitK: true },
+    contraction: { ...testTarget.contraction, partSteps: 32 },
   });
   // 331 is a prime: what the parts leave over is summed beside them, from both sides.
   const kernels = (storageBuffers: number) => matmul([4, 331, 8]).check(within(storageBuffers)).length;

@@ -1,0 +1,124 @@
+/**
+ * Where the first second goes, and what a run costs its host afterwards.
+ *
+ *     deno run -A runtime/setup/main.ts tests/bench/first_run.ts [mlp|gpt]… [--json]
+ *
+ * Each training step starts in a process of its own, twice: with an empty cache of the driver's (of Mesa's; other drivers
+ * keep theirs elsewhere) and with what the first one left. `host` is the JavaScript of one run, divided by its dispatches:
+ * recording and submitting, nothing waited for.
+ * @module
+ */
+
+import { parseArgs } from "node:util";
+import { compileGraph } from "../../compiler/compile.ts";
+import { TimingTrace } from "../../compiler/trace.ts";
+import type { StoredArray } from "../../compiler/graph/dtype.ts";
+import { openDevice } from "../../mod.ts";
+import { load } from "../../runtime/executable.ts";
+import { table } from "../../runtime/table.ts";
+import { median } from "./interleave.ts";
+import { gptStep, mlpStep } from "./programs.ts";
+
+const programs = { mlp: mlpStep, gpt: gptStep } as const;
+type Name = keyof typeof programs;
+
+interface Times {
+  /** Milliseconds by stage, in order. */
+  readonly stages: Readonly<Record<string, number>>;
+  readonly dispatches: number;
+  /** Microseconds of JavaScript per dispatch. */
+  readonly host: number;
+}
+
+/** Everything in this process, from the start of the program on. */
+async function once(name: Name): Promise<Times> {
+  const stages: Record<string, number> = { "start and imports": performance.now() };
+  const timed = async <T>(stage: string, run: () => T | Promise<T>): Promise<T> => {
+    const start = performance.now();
+    const result = await run();
+    stages[stage] = performance.now() - start;
+    return result;
+  };
+  using device = await timed("open the device", () => openDevice({ device: "webgpu" }));
+  const trace = new TimingTrace();
+  const { graph, sizes } = programs[name];
+  const traced = await timed("trace and gradient", graph);
+  const { program } = compileGraph(traced, { target: device.target, sizes, trace });
+  for (const [stage, ms] of trace.times) stages[stage] = ms;
+  using executable = await timed("memory and pipelines", () => load(program, device));
+  const feeds: Record<string, StoredArray> = {};
+  for (const { name, dtype, shape } of program.inputs) {
+    const size = shape.reduce((n, d) => n * d, 1);
+    feeds[name] = dtype === "i32"
+      ? new Int32Array(size)
+      : Float32Array.from({ length: size }, (_, i) => Math.sin(i));
+  }
+  const run = async () => {
+    executable.run(feeds);
+    await executable.idle();
+  };
+  await timed("first run (the driver compiles)", run);
+  await timed("second run", run);
+  const dispatches = program.steps.filter((step) => step.kind === "dispatch").length;
+  const host: number[] = [];
+  for (let i = 0; i < 30; i++) {
+    const start = performance.now();
+    executable.run(feeds);
+    host.push((performance.now() - start) / dispatches * 1000);
+    await executable.idle();
+  }
+  return { stages, dispatches, host: median(host) };
+}
+
+async function inFreshProcess(name: Name, cache: string): Promise<Times> {
+  const { stdout, success } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", import.meta.filename!, "--once", name],
+    env: { MESA_SHADER_CACHE_DIR: cache },
+    stderr: "inherit",
+  }).output();
+  if (!success) throw new Error(`${name}: the process failed`);
+  return JSON.parse(new TextDecoder().decode(stdout));
+}
+
+if (import.meta.main) {
+  const { values: { json, once: isOnce }, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { json: { type: "boolean", default: false }, once: { type: "boolean", default: false } },
+  });
+  const names = (positionals.length > 0 ? positionals : Object.keys(programs)) as Name[];
+  for (const name of names) {
+    if (!(name in programs)) throw new Error(`"${name}": there are ${Object.keys(programs).join(" and ")}`);
+    if (isOnce) {
+      console.log(JSON.stringify(await once(name)));
+      continue;
+    }
+    const cache = Deno.makeTempDirSync();
+    try {
+      const cold = await inFreshProcess(name, cache);
+      const warm = await inFreshProcess(name, cache);
+      if (json) {
+        console.log(JSON.stringify({ name, cold, warm }));
+        continue;
+      }
+      const total = ({ stages }: Times) =>
+        Object.entries(stages).reduce((n, [stage, ms]) => stage === "second run" ? n : n + ms, 0);
+      const rows = Object.keys(cold.stages).map((stage) => [
+        stage,
+        cold.stages[stage]!.toFixed(0),
+        warm.stages[stage]!.toFixed(0),
+      ]);
+      console.log(
+        table([
+          [`${name}: ms`, "cold", "warm"],
+          ...rows,
+          ["to the end of the first run", total(cold).toFixed(0), total(warm).toFixed(0)],
+        ]).join("\n"),
+      );
+      console.log(
+        `host: ${warm.host.toFixed(1)} µs of JavaScript per dispatch, ${warm.dispatches} dispatches\n`,
+      );
+    } finally {
+      Deno.removeSync(cache, { recursive: true });
+    }
+  }
+}

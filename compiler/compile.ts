@@ -10,14 +10,14 @@ import type { Graph } from "./graph/graph.ts";
 import { printGraph } from "./graph/print.ts";
 import { verifyGraph } from "./graph/verify.ts";
 import type { Cover } from "./fuse/group.ts";
-import { greedy } from "./fuse/greedy.ts";
 import { OwnWorks } from "./fuse/own_work.ts";
 import { printCover } from "./fuse/print.ts";
 import { rematerialize } from "./fuse/rematerialize.ts";
 import { verifyHints } from "./fuse/hints.ts";
 import { verifyCover } from "./fuse/verify.ts";
 import type { Arithmetic, Numerics } from "./fuse/lower_group.ts";
-import { type FusionOptions, type FusionPolicy, unfused } from "./fuse/policy.ts";
+import { policies } from "./fuse/policies.ts";
+import type { FusionOptions, FusionPolicy } from "./fuse/policy.ts";
 import { type CostModel, costModelOf } from "./fuse/worthwhile.ts";
 import type { AnyScheduled } from "./kernel/raw.ts";
 import { verifyMemory, verifyOrder } from "./memory/verify.ts";
@@ -39,11 +39,7 @@ import { isolateResults } from "./simplify/isolate.ts";
 import type { Target } from "./target.ts";
 import { noTrace, type Trace } from "./trace.ts";
 
-/** The policies that ship. A user may pass one of their own. */
-export const policies: Readonly<Record<"none" | "greedy", FusionPolicy>> = {
-  none: { name: "none", cover: unfused, takesHints: false },
-  greedy: { name: "greedy", cover: greedy },
-};
+export { policies };
 
 export interface CompileOptions {
   readonly target: Target;

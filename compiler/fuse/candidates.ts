@@ -154,7 +154,7 @@ export class Candidates {
 }
 
 /** What nodes read, looking through views: leaves, and results of atoms. */
-function readThroughViews(nodes: readonly Node[], isAtom: (node: Node) => boolean): Tensor[] {
+export function readThroughViews(nodes: readonly Node[], isAtom: (node: Node) => boolean): Tensor[] {
   const found = new Map<string, Tensor>();
   const seen = new Set<Node>();
   const stack = nodes.flatMap((n) => n.inputs);

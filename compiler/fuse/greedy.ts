@@ -124,6 +124,7 @@ export function greedy(graph: Graph, options: FusionOptions): Cover {
         into: g.root,
         because: refusal?.refused ?? decision!.because,
         rule: refusal?.rule ?? decision!.rule,
+        ...decision?.refusedBy && { refusedBy: decision.refusedBy },
         bytes: decision?.bytes ?? 0,
         flops: decision?.flops ?? 0,
       });
@@ -151,6 +152,7 @@ interface Verdict {
   readonly bytes: number;
   readonly flops: number;
   readonly accepted: ReadonlyMap<Growing, Accepted>;
+  readonly refusedBy?: Node;
 }
 
 /** Is every input, views apart, computed for this node alone? */
@@ -219,7 +221,7 @@ function decide(
     ], judge.storage);
     if (certain > storageBuffers) {
       const { rule, refused } = tooManyBuffers(certain, storageBuffers);
-      return no(rule, refused);
+      return { ...no(rule, refused), refusedBy: g.root };
     }
     const known = g.accepted;
     if (isFree(node) && known) continue;
@@ -231,7 +233,7 @@ function decide(
     } else {
       const nodes = new Set(g.nodes).add(node);
       const { verdict, prologue: inside, depth } = judge.judge({ roots: g.roots, nodes }, node);
-      if (isRefused(verdict)) return no(verdict.rule, verdict.refused);
+      if (isRefused(verdict)) return { ...no(verdict.rule, verdict.refused), refusedBy: g.root };
       accepted.set(g, verdict);
       if (isTrivial(node)) continue;
       if (inside) {

@@ -32,6 +32,8 @@ export interface Decision {
   /** The root of the group it would have joined. */
   readonly into: Node;
   readonly because: string;
+  /** Where several kernels read the node: the root of the one that had this reason to refuse it. */
+  readonly refusedBy?: Node;
   /** Which kind of reason; policies that ship say it. */
   readonly rule?: Rule;
   /** Bytes of traffic saved and floating-point operations repeated by fusing. */

@@ -44,7 +44,9 @@ export const PARALLELISM_CHECKS = {
       `A hundred workgroups of ${GROUP_LANES} lanes run together; the number measured is how many do, at least.`,
     async ask({ device }): Promise<Finding> {
       const one = await chain(device, GROUP_LANES, 1, TURNS.many);
-      if (one > SLOW) return { ok: false, saw: `one workgroup alone takes ${one.toFixed(0)} ms`, measured: 1 };
+      if (one > SLOW) {
+        return { ok: false, saw: `one workgroup alone takes ${one.toFixed(0)} ms`, measured: 1 };
+      }
       let together = 1;
       for (const groups of GROUPS) {
         if (await chain(device, GROUP_LANES, groups, TURNS.many) > BESIDE * one) break;

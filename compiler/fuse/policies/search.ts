@@ -39,7 +39,7 @@ export function search(graph: Graph, options: FusionOptions): Cover {
   const other = descend(starts[1]!, []);
   if (other.ms < best.ms) best = other;
   if (candidates.atoms.length <= mostForBeam) best = beam([best, other, ...starts], best);
-  return best.cover([...start.decisions, ...steps.map((step) => decisionOf(step, candidates))]);
+  return best.cover([...start.decisions, ...steps.flatMap((step) => decisionsOf(step, candidates))]);
 }
 
 /** Steps of a plan with what each saves by itself, the most first. */
@@ -95,14 +95,19 @@ const why = {
   store: "search: storing it saves",
 } as const;
 
-function decisionOf({ edit: { kind, what }, saves }: Step, { options }: Candidates): Decision {
-  return {
+/** One for each pair of kernels that a step is about. */
+function decisionsOf({ edit: { kind, what, remove }, saves }: Step, { options }: Candidates): Decision[] {
+  const node = what.at(-1)!;
+  const others = kind === "merge"
+    ? [what[0]!]
+    : remove.map((g) => g.roots[0]!.node).filter((n) => n !== node);
+  return others.map((into) => ({
     fuse: kind !== "store",
-    node: what.at(-1)!,
-    into: what[0]!,
+    node,
+    into,
     because: `${why[kind]} ${saves.toPrecision(3)} ms by the model "${options.cost.name}"`,
     rule: "cost",
     bytes: 0,
     flops: 0,
-  };
+  }));
 }

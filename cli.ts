@@ -9,6 +9,7 @@
 import { Command, CommanderError } from "commander";
 import { WeftError } from "./compiler/errors.ts";
 import { NoAdapterError } from "./runtime/adapter.ts";
+import { explainCommand } from "./runtime/cli/explain.ts";
 import { tuneCommand } from "./runtime/cli/tune.ts";
 import { UsageError } from "./runtime/cli/usage_error.ts";
 
@@ -21,7 +22,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .description("Models as typed graphs, compiled to fused WGSL kernels.")
     .exitOverride()
     .showHelpAfterError("(--help tells what there is)");
-  const commands = [tuneCommand()];
+  const commands = [explainCommand(), tuneCommand()];
   for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
   try {
     await program.parseAsync([...args], { from: "user" });

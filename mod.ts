@@ -57,13 +57,17 @@ export { trainStep, type TrainStepOptions } from "./ops/optim/train_step.ts";
 
 // Looking into it.
 export { printGraph } from "./compiler/graph/print.ts";
+export { explain, type Explanation } from "./compiler/explain/explain.ts";
+export { printExplanations } from "./compiler/explain/print.ts";
 export { printCover } from "./compiler/fuse/print.ts";
 export { printProgram } from "./compiler/program/print.ts";
 
 // Running it: devices, executables, checkpoints.
 export { policies } from "./compiler/compile.ts";
-export type { FusionPolicy } from "./compiler/fuse/policy.ts";
+export { expandComposites, type GraphPass, type Pass, passes, without } from "./compiler/passes.ts";
+export type { FusionOptions, FusionPolicy } from "./compiler/fuse/policy.ts";
 export type { CostModel } from "./compiler/fuse/worthwhile.ts";
+export type { GroupWork } from "./compiler/fuse/group_work.ts";
 export { type Inspection, PrintingTrace, TimingTrace, type Trace } from "./compiler/trace.ts";
 export {
   compile,

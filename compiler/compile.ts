@@ -9,20 +9,19 @@ import { bindSizes } from "./graph/bind.ts";
 import type { Graph } from "./graph/graph.ts";
 import { printGraph } from "./graph/print.ts";
 import { verifyGraph } from "./graph/verify.ts";
+import { packingPass, type Pass, passes as shipped, verifyDemands, verifyPass } from "./passes.ts";
 import type { Cover } from "./fuse/group.ts";
-import { greedy } from "./fuse/greedy.ts";
-import { OwnWorks } from "./fuse/own_work.ts";
 import { printCover } from "./fuse/print.ts";
-import { rematerialize } from "./fuse/rematerialize.ts";
 import { verifyHints } from "./fuse/hints.ts";
 import { verifyCover } from "./fuse/verify.ts";
 import type { Arithmetic, Numerics } from "./fuse/lower_group.ts";
-import { type FusionOptions, type FusionPolicy, unfused } from "./fuse/policy.ts";
+import { policies } from "./fuse/policies.ts";
+import type { FusionOptions, FusionPolicy } from "./fuse/policy.ts";
 import { type CostModel, costModelOf } from "./fuse/worthwhile.ts";
 import type { AnyScheduled } from "./kernel/raw.ts";
 import { verifyMemory, verifyOrder } from "./memory/verify.ts";
 import { checkLimits } from "./memory/limits.ts";
-import { isPacked, packGroups } from "./memory/pack.ts";
+import { isPacked, unpacked } from "./memory/pack.ts";
 import { printPacking, printPlacement } from "./memory/print.ts";
 import { overfull, type Placement, placeTensors } from "./memory/placement.ts";
 import type { Lifetime } from "./memory/plan.ts";
@@ -34,16 +33,10 @@ import { printKernels } from "./schedule/print.ts";
 import { scheduleUnits, type Unit } from "./schedule/unit.ts";
 import type { Tuning } from "./schedule/tuning.ts";
 import { verifyKernels } from "./schedule/verify.ts";
-import { simplify } from "./simplify/simplify.ts";
-import { isolateResults } from "./simplify/isolate.ts";
 import type { Target } from "./target.ts";
 import { noTrace, type Trace } from "./trace.ts";
 
-/** The policies that ship. A user may pass one of their own. */
-export const policies: Readonly<Record<"none" | "greedy", FusionPolicy>> = {
-  none: { name: "none", cover: unfused, takesHints: false },
-  greedy: { name: "greedy", cover: greedy },
-};
+export { policies };
 
 export interface CompileOptions {
   readonly target: Target;
@@ -61,6 +54,8 @@ export interface CompileOptions {
   readonly layout?: StateLayout | undefined;
   /** Every temporary gets memory of its own, so that all can be looked at after a run: for `verify` and debuggers. */
   readonly keep?: boolean;
+  /** What rewrites the graph before fusion and the plan after it, in order. Default: all that ship (`passes.ts`). */
+  readonly passes?: readonly Pass[] | undefined;
   /** Groups that are scheduled with other numbers than the target's. */
   readonly tuning?: Tuning | undefined;
 }
@@ -68,6 +63,10 @@ export interface CompileOptions {
 /** A program, and what its making decided: what reports and tests read. */
 export interface Compiled {
   readonly program: Program;
+  /** What it was compiled for, and with. */
+  readonly target: Target;
+  readonly policy: string;
+  readonly cost: CostModel;
   readonly graph: Graph;
   readonly cover: Cover;
   readonly placement: Placement;
@@ -86,6 +85,7 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
     sizes = {},
     policy = policies.greedy,
     cost = costModelOf(options.target),
+    passes = shipped,
     trace = noTrace,
     arithmetic,
     layout,
@@ -100,30 +100,31 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
   }
   const numerics: Numerics = { arithmetic, builtins: target.builtins };
 
-  const inGraph = (stage: string) => ({ verify: (g: Graph) => verifyGraph(g, stage), print: printGraph });
-
   // Sizes first: nothing below asks whether a dimension is known.
-  const bound = trace.stage("bind", () => bindSizes(traced, sizes), inGraph("bind"));
-  const simple = trace.stage("simplify", () => simplify(bound), inGraph("simplify"));
-  // Before fusion: whatever is demanded is then computed by exactly one group.
-  const isolated = trace.stage("isolate", () => isolateResults(simple), inGraph("isolate"));
-  // Before fusion, which then finds a kernel that computes a copy in passing.
-  const graph = trace.stage(
-    "rematerialize",
-    () => rematerialize(isolated, cost, new OwnWorks()),
-    inGraph("rematerialize"),
-  );
+  let graph = trace.stage("bind", () => bindSizes(traced, sizes), {
+    verify: (g) => verifyGraph(g, "bind"),
+    print: printGraph,
+  });
+  for (const pass of passes) {
+    if (pass.on !== "graph") continue;
+    const before = graph;
+    graph = trace.stage(pass.name, () => pass.run(before, { cost }), {
+      verify: (g) => verifyPass(before, g, pass.name),
+      print: printGraph,
+    });
+  }
+  verifyDemands(graph, passes);
   const { cover, placement } = fuseAndPlace(graph, policy, { limits: target.limits, cost }, keep, trace);
   // After placement: which updates are in place decides which buffers may lie side by side.
-  const packing = trace.stage(
-    "pack",
-    () => packGroups(placement, { bindingBytes: target.limits.bindingBytes, layout, numerics }),
-    {
+  const site = { bindingBytes: target.limits.bindingBytes, layout, numerics };
+  const packer = packingPass(passes);
+  const packing = !packer
+    ? unpacked(placement)
+    : trace.stage(packer.name, () => packer.run(placement, site), {
       verify: ({ order }) =>
         verifyOrder(graph, placement, order.map((unit) => isPacked(unit) ? unit.members : [unit])),
       print: printPacking,
-    },
-  );
+    });
   const units = trace.stage(
     "schedule",
     () => scheduleUnits(graph, placement, packing, target, { tuning, numerics }),
@@ -145,7 +146,8 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
       print: (made) => printProgram(made.program),
     },
   );
-  return { program, graph, cover, placement, units, kernels, lifetimes, regions };
+  const made = { program, graph, cover, placement, units, kernels, lifetimes, regions };
+  return { ...made, target, cost, policy: policy.name };
 }
 
 /**

@@ -44,8 +44,8 @@ export class RunError extends WeftError {
 /** A broken promise between two stages: always Weft's own bug, never the user's. */
 export class InternalError extends Error {
   override name = "InternalError";
-  constructor(stage: string, message: string) {
-    super(`${stage}: ${message} (this is a bug in Weft; please report it with the graph that caused it)`);
+  constructor(stage: string, readonly what: string) {
+    super(`${stage}: ${what} (this is a bug in Weft; please report it with the graph that caused it)`);
   }
 }
 

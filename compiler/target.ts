@@ -62,6 +62,8 @@ export interface Target {
   };
   /** Workgroups wanted to fill the machine. */
   readonly parallel: number;
+  /** Bytes that its memory moves in a millisecond: a rough number, with which plans are compared before they run. */
+  readonly bytesPerMs: number;
   /** Statements per kernel that unrolling may reach. */
   readonly statements: number;
   readonly quirks: {
@@ -101,6 +103,7 @@ export const testTarget: Target = {
     plain: 0,
   },
   parallel: 4,
+  bytesPerMs: 8e6,
   statements: 120,
   quirks: { loopBound: Infinity },
 };
@@ -124,6 +127,7 @@ export const softwareTarget: Target = {
     plain: 16_384,
   },
   parallel: 4,
+  bytesPerMs: 8e6,
   statements: 600,
 };
 
@@ -146,8 +150,9 @@ export const gpuTarget: Target = {
     plain: 0,
   },
   parallel: 256,
+  bytesPerMs: 4e8,
   statements: 2000,
 };
 
 /** A graphics processor of few units, such as those that share a chip with a CPU. */
-export const integratedTarget: Target = { ...gpuTarget, name: "integrated", parallel: 64 };
+export const integratedTarget: Target = { ...gpuTarget, name: "integrated", parallel: 64, bytesPerMs: 5e7 };

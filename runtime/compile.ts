@@ -6,6 +6,7 @@
 import { RunError, ShapeError } from "../compiler/errors.ts";
 import { type Compiled, compileGraph, policies } from "../compiler/compile.ts";
 import type { FusionPolicy } from "../compiler/fuse/policy.ts";
+import type { Pass } from "../compiler/passes.ts";
 import type { Arithmetic } from "../compiler/fuse/lower_group.ts";
 import type { CostModel } from "../compiler/fuse/worthwhile.ts";
 import { sizeNames } from "../compiler/graph/bind.ts";
@@ -38,8 +39,13 @@ export interface CompileModelOptions {
    * Or a function of first values, by path; where it gives undefined, the model's initializer does.
    */
   readonly state?: State | InitialState;
-  /** Which ops share a kernel: `policies.greedy` (the default), `policies.none`, or one of your own. */
+  /** Which ops share a kernel: `policies.greedy` (the default), another of `policies`, or one of your own. */
   readonly policy?: FusionPolicy;
+  /**
+   * What rewrites the graph before fusion and the plan after it: the list `passes`, in another order, without some
+   * (`without(passes, "rematerialize")`), or with your own.
+   */
+  readonly passes?: readonly Pass[];
   /** What a repeated operation and a byte of traffic cost, for policies that ask. */
   readonly cost?: CostModel;
   /**
@@ -193,7 +199,7 @@ async function compileAt<I extends Inputs, O extends Outputs>(
   sizes: Sizes,
   { state, mine }: Home,
 ): Promise<ModelExecutable<I, O>> {
-  const { device, seed = 0, policy, cost, arithmetic, trace, verify, tune } = options;
+  const { device, seed = 0, policy, passes, cost, arithmetic, trace, verify, tune } = options;
   const { graph } = model;
   const shared = typeof state === "object" ? state : undefined;
   const settings = {
@@ -201,6 +207,7 @@ async function compileAt<I extends Inputs, O extends Outputs>(
     sizes,
     ...policy && { policy },
     ...cost && { cost },
+    passes,
     arithmetic,
     ...trace && { trace },
   };

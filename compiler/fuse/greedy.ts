@@ -29,7 +29,8 @@ import {
 import { requiredGroups } from "./hints.ts";
 import { bindingsOf, expectedStorage } from "./expected_storage.ts";
 import { Judge } from "./judge.ts";
-import { type Accepted, isRefused } from "./legal.ts";
+import type { Accepted } from "./legal.ts";
+import { isRefused, type Refused, type Rule, tooManyBuffers } from "./reason.ts";
 import { splitToLimit } from "./split.ts";
 import { mergeGroups } from "./merge.ts";
 import type { FusionOptions } from "./policy.ts";
@@ -103,14 +104,7 @@ export function greedy(graph: Graph, options: FusionOptions): Cover {
     for (const user of users.get(node) ?? []) for (const g of homes.get(user) ?? []) into.add(g);
     const results = storedResults(node, users, wanted);
     if (results.length === 0) continue;
-    const must = results.some((t) => wanted.has(t.key))
-      ? "it is an output"
-      : isProgramNode(node)
-      ? "it is a program"
-      : node.op.barrier
-      ? "noFuse: it is wanted in memory"
-      : "";
-    const refusal = must === "" ? undefined : must;
+    const refusal = mustBeStored(node, results.some((t) => wanted.has(t.key)));
     const decision = refusal === undefined
       ? decide(node, [...into], users, cost, limits.storageBuffers, works, judge)
       : undefined;
@@ -128,7 +122,9 @@ export function greedy(graph: Graph, options: FusionOptions): Cover {
         fuse: decision?.fuse ?? false,
         node,
         into: g.root,
-        because: refusal ?? decision!.because,
+        because: refusal?.refused ?? decision!.because,
+        rule: refusal?.rule ?? decision!.rule,
+        ...decision?.refusedBy && { refusedBy: decision.refusedBy },
         bytes: decision?.bytes ?? 0,
         flops: decision?.flops ?? 0,
       });
@@ -141,12 +137,22 @@ export function greedy(graph: Graph, options: FusionOptions): Cover {
   return split === merged ? merged : mergeGroups(graph, split, options);
 }
 
+/** Why a node is stored, whatever its users would like. */
+function mustBeStored(node: Node, isWanted: boolean): Refused | undefined {
+  if (isWanted) return { rule: "demand", refused: "it is an output" };
+  if (isProgramNode(node)) return { rule: "program", refused: "it is a program" };
+  if (node.op.barrier) return { rule: "hint", refused: "noFuse: it is wanted in memory" };
+  return undefined;
+}
+
 interface Verdict {
   readonly fuse: boolean;
   readonly because: string;
+  readonly rule: Rule;
   readonly bytes: number;
   readonly flops: number;
   readonly accepted: ReadonlyMap<Growing, Accepted>;
+  readonly refusedBy?: Node;
 }
 
 /** Is every input, views apart, computed for this node alone? */
@@ -175,9 +181,10 @@ function decide(
   judge: Judge,
 ): Verdict {
   const accepted = new Map<Growing, Accepted>();
-  const no = (because: string, bytes = 0, flops = 0): Verdict => ({
+  const no = (rule: Rule, because: string, bytes = 0, flops = 0): Verdict => ({
     fuse: false,
     because,
+    rule,
     bytes,
     flops,
     accepted,
@@ -188,17 +195,21 @@ function decide(
   let moreLoads = 0;
   let prologue = false;
   if (!isTrivial(node) && works.of(node).joins && partsAreFree(node, users)) {
-    return no("its parts are used nowhere else and can be born inside it: storing it costs nothing");
+    return no("cost", "its parts are used nowhere else and can be born inside it: storing it costs nothing");
   }
   for (const g of into) {
     if (isProgramNode(g.root)) {
       if (!isTrivial(node)) {
-        return no(`${g.root.op.name} reads its inputs many times: only views are computed in place`);
+        return no(
+          "program",
+          `${g.root.op.name} reads its inputs many times: only views are computed in place`,
+        );
       }
       continue;
     }
     if (g.update && reduces(node)) {
       return no(
+        "cost",
         "updates of states stay plain maps, so that those of all parameters are packed into one kernel",
       );
     }
@@ -209,7 +220,8 @@ function decide(
       ...node.inputs.filter((t) => isLeaf(t.node)),
     ], judge.storage);
     if (certain > storageBuffers) {
-      return no(`needs ${certain} storage buffers, and the limit is ${storageBuffers}`);
+      const { rule, refused } = tooManyBuffers(certain, storageBuffers);
+      return { ...no(rule, refused), refusedBy: g.root };
     }
     const known = g.accepted;
     if (isFree(node) && known) continue;
@@ -221,7 +233,7 @@ function decide(
     } else {
       const nodes = new Set(g.nodes).add(node);
       const { verdict, prologue: inside, depth } = judge.judge({ roots: g.roots, nodes }, node);
-      if (isRefused(verdict)) return no(verdict.refused);
+      if (isRefused(verdict)) return { ...no(verdict.rule, verdict.refused), refusedBy: g.root };
       accepted.set(g, verdict);
       if (isTrivial(node)) continue;
       if (inside) {
@@ -239,15 +251,17 @@ function decide(
   if (into.length > 1 && !isTrivial(node)) {
     if (reduces(node)) {
       const contraction = into.some((g) => accepted.get(g)?.kind === "contraction");
-      if (contraction) return no(`a contraction would be computed ${into.length} times`);
+      if (contraction) return no("recomputation", `a contraction would be computed ${into.length} times`);
     }
     if (prologue && scalarsOf(node)) {
       return no(
+        "recomputation",
         "the reductions it is made of must be stored if this is not, and contractions would repeat it",
       );
     }
     if (anchored(node, users)) {
       return no(
+        "recomputation",
         `its operand must be stored if this is not, and is as large: one write instead of ${into.length} repeats`,
       );
     }
@@ -256,10 +270,18 @@ function decide(
   const saved = nodeBytes * (1 + into.length) + inputs + cost.bytesPerDispatch - moreLoads;
   const extra = Math.max(0, repeated) / cost.flopsPerByte;
   if (isTrivial(node)) {
-    return { fuse: true, because: "a view costs nothing", bytes: nodeBytes, flops: 0, accepted };
+    return {
+      fuse: true,
+      because: "a view costs nothing",
+      rule: "cost",
+      bytes: nodeBytes,
+      flops: 0,
+      accepted,
+    };
   }
   if (extra > saved) {
     return no(
+      "cost",
       `would repeat ${Math.round(repeated)} operations to save ${Math.round(saved)} bytes`,
       saved,
       repeated,
@@ -270,6 +292,7 @@ function decide(
     because: into.length > 1
       ? `cheap enough to compute in ${into.length} places`
       : "saves a write and a read",
+    rule: "cost",
     bytes: saved,
     flops: Math.max(0, repeated),
     accepted,

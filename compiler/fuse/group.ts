@@ -8,6 +8,7 @@ import { resultsOf } from "../graph/graph.ts";
 import type { Node } from "../graph/node.ts";
 import type { Tensor } from "../graph/node.ts";
 import { isProgram } from "../graph/op.ts";
+import type { Rule } from "./reason.ts";
 
 export interface Group {
   readonly id: number;
@@ -31,6 +32,10 @@ export interface Decision {
   /** The root of the group it would have joined. */
   readonly into: Node;
   readonly because: string;
+  /** Where several kernels read the node: the root of the one that had this reason to refuse it. */
+  readonly refusedBy?: Node;
+  /** Which kind of reason; policies that ship say it. */
+  readonly rule?: Rule;
   /** Bytes of traffic saved and floating-point operations repeated by fusing. */
   readonly bytes: number;
   readonly flops: number;

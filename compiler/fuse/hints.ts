@@ -11,7 +11,7 @@ import { demanded, type Graph, resultsOf } from "../graph/graph.ts";
 import type { Node, Tensor } from "../graph/node.ts";
 import { type Cover, type Decision, isLeaf, isProgramNode, isTrivial } from "./group.ts";
 import type { Judge } from "./judge.ts";
-import { isRefused } from "./legal.ts";
+import { isRefused } from "./reason.ts";
 import { elementsOf } from "./worthwhile.ts";
 
 /** A group that must be, whatever else a cover does: it may grow, and its results are stored. */

@@ -4,7 +4,8 @@
  */
 
 import type { Node, Tensor } from "../graph/node.ts";
-import { type Accepted, classify, isRefused, type Refused } from "./legal.ts";
+import { type Accepted, classify } from "./legal.ts";
+import { isRefused, type Refused } from "./reason.ts";
 import type { ExpectedStorage } from "./expected_storage.ts";
 import { lowerGroup } from "./lower_group.ts";
 import { signatureOf } from "./signature.ts";

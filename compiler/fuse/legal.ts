@@ -15,6 +15,7 @@
 import { childrenOf, type Load, type Reduce, type Value, type Var, walk } from "../kernel/value.ts";
 import type { LoweredGroup, Root } from "../schedule/group.ts";
 import { isScan, scanLine } from "../schedule/scan/problem.ts";
+import { type Refused, tooManyBuffers } from "./reason.ts";
 
 export type Kind = "map" | "row" | "contraction" | "scan";
 
@@ -25,12 +26,6 @@ export interface Accepted {
   /** The contraction of the group, if it is one. */
   readonly main?: Reduce;
 }
-
-export interface Refused {
-  readonly refused: string;
-}
-
-export const isRefused = (x: Accepted | Refused): x is Refused => "refused" in x;
 
 /** Which schedule takes the group, or why none does. */
 export function classify(group: LoweredGroup, storageBuffers: number): Accepted | Refused {
@@ -47,24 +42,31 @@ export function classify(group: LoweredGroup, storageBuffers: number): Accepted 
   });
   const written = new Set(group.roots.map((r) => r.buffer.name));
   const buffers = new Set([...loads, ...written]).size;
-  if (buffers > storageBuffers) {
-    return { refused: `needs ${buffers} storage buffers, and the limit is ${storageBuffers}` };
-  }
+  if (buffers > storageBuffers) return tooManyBuffers(buffers, storageBuffers);
   if (guarded) {
-    return { refused: "a reduction would be computed where a concat or pad does not even look at it" };
+    return {
+      rule: "recomputation",
+      refused: "a reduction would be computed where a concat or pad does not even look at it",
+    };
   }
   if (prefixes > 0) {
     if (prefixes > 1 || reduces.size > 0) {
-      return { refused: "a cumulative op shares its kernel with elementwise ones only" };
+      return {
+        rule: "iteration space",
+        refused: "a cumulative op shares its kernel with elementwise ones only",
+      };
     }
     const line = scanLine(group);
-    if (!isScan(line)) return line;
+    if (!isScan(line)) return { rule: "iteration space", ...line };
     return { kind: "scan", space: `scan ${spaceOf(group.roots[0]!.axes)}` };
   }
   if (reduces.size === 0) {
     const shapes = new Set(group.roots.map((r) => spaceOf(r.axes)));
     if (shapes.size > 1) {
-      return { refused: `results have different iteration spaces: ${[...shapes].join(" and ")}` };
+      return {
+        rule: "iteration space",
+        refused: `results have different iteration spaces: ${[...shapes].join(" and ")}`,
+      };
     }
     return { kind: "map", space: `map ${[...shapes][0]}` };
   }
@@ -135,12 +137,14 @@ function contraction(
   const main = contractions[0]!;
   if (contractions.length > 1) {
     return {
+      rule: "recomputation",
       refused: `${contractions.length} contractions: each would be repeated for every element of the other`,
     };
   }
   const inside = nestedIn(main.body).length;
   if (inside > 0) {
     return {
+      rule: "recomputation",
       refused: `a reduction would be repeated inside the loop over ${extent(main.vars)} of a contraction`,
     };
   }
@@ -149,9 +153,9 @@ function contraction(
     const own = nestedIn(root.value);
     if (own.some((r) => r !== main)) {
       const refused = riderRefusal(root, own, main);
-      if (refused) return { refused };
+      if (refused) return { rule: "iteration space", refused };
     } else if ([...main.free].some((v) => !axes.has(v)) || axes.size !== main.free.size) {
-      return { refused: "a result is not of the contraction's own shape" };
+      return { rule: "iteration space", refused: "a result is not of the contraction's own shape" };
     }
   }
   return { kind: "contraction", space: `contraction ${group.roots[0]!.shape}`, main };
@@ -203,14 +207,21 @@ function row(group: LoweredGroup, reduces: ReadonlySet<Reduce>): Accepted | Refu
   const space = outerKey(first.free);
   for (const r of reduces) {
     if (extent(r.vars) !== extent(first.vars)) {
-      return { refused: `reductions over different axes: ${extent(first.vars)} and ${extent(r.vars)}` };
+      return {
+        rule: "iteration space",
+        refused: `reductions over different axes: ${extent(first.vars)} and ${extent(r.vars)}`,
+      };
     }
     if (outerKey(r.free) !== space) {
-      return { refused: `reductions of different rows: [${space}] and [${outerKey(r.free)}]` };
+      return {
+        rule: "iteration space",
+        refused: `reductions of different rows: [${space}] and [${outerKey(r.free)}]`,
+      };
     }
     for (const inner of nestedIn(r.body)) {
       if (inner !== r && r.vars.some((v) => inner.free.has(v))) {
         return {
+          rule: "recomputation",
           refused: `a reduction over ${extent(inner.vars)} would be repeated ${extent(r.vars)} times`,
         };
       }
@@ -221,15 +232,24 @@ function row(group: LoweredGroup, reduces: ReadonlySet<Reduce>): Accepted | Refu
     const axes = root.axes.filter((a): a is Var => a.kind === "var");
     const rest = axes.filter((v) => !first.free.has(v));
     if ([...first.free].some((v) => !axes.includes(v))) {
-      return { refused: `a result of shape [${root.shape}] has fewer axes than the rows of the reduction` };
+      return {
+        rule: "iteration space",
+        refused: `a result of shape [${root.shape}] has fewer axes than the rows of the reduction`,
+      };
     }
     if (rest.length > 0) {
       // A result as long as the row: its other axes must be the reduced ones.
       if (rest.map((v) => v.extent).join("×") !== extent(first.vars)) {
-        return { refused: `a result of shape [${root.shape}] is no row of ${extent(first.vars)}` };
+        return {
+          rule: "iteration space",
+          refused: `a result of shape [${root.shape}] is no row of ${extent(first.vars)}`,
+        };
       }
       if (contiguous === "column") {
-        return { refused: "a column sum and the column itself need two passes over memory" };
+        return {
+          rule: "iteration space",
+          refused: "a column sum and the column itself need two passes over memory",
+        };
       }
     }
   }

@@ -12,7 +12,7 @@ import { deviceBytes } from "../graph/dtype.ts";
 import { type Cover, type Decision, type Group, isProgramNode, loadsOf } from "./group.ts";
 import { bindingsOf, expectedStorage } from "./expected_storage.ts";
 import { Judge } from "./judge.ts";
-import { isRefused } from "./legal.ts";
+import { isRefused, type Rule, tooManyBuffers } from "./reason.ts";
 import type { FusionOptions } from "./policy.ts";
 import { distance } from "./rematerialize.ts";
 import { elementsOf } from "./worthwhile.ts";
@@ -50,12 +50,12 @@ export function mergeGroups(graph: Graph, cover: Cover, { limits, apart }: Fusio
       if (a.dead || b.dead || refused.get(a)?.get(b) === size(a, b)) continue;
       const into = a.roots[0]!.node;
       const node = b.roots[0]!.node;
-      const note = (fuse: boolean, because: string) => {
-        decisions.push({ fuse, node, into, because, bytes, flops: 0 });
+      const note = (fuse: boolean, rule: Rule, because: string) => {
+        decisions.push({ fuse, node, into, because, rule, bytes, flops: 0 });
         if (!fuse) refused.set(a, (refused.get(a) ?? new Map<Live, number>()).set(b, size(a, b)));
       };
       if (connected(a, b, home) || connected(b, a, home)) {
-        note(false, "a third kernel needs the result of one and feeds the other");
+        note(false, "cycle", "a third kernel needs the result of one and feeds the other");
         continue;
       }
       const nodes = new Set([...a.nodes, ...b.nodes]);
@@ -63,28 +63,34 @@ export function mergeGroups(graph: Graph, cover: Cover, { limits, apart }: Fusio
         n.op.barrier && [...nodes].some((u) => u.inputs.some((t) => t.node === n))
       );
       if (kept) {
-        note(false, "noFuse: it is wanted in memory");
+        note(false, "hint", "noFuse: it is wanted in memory");
         continue;
       }
       const roots = [...a.roots, ...b.roots].filter((t) => wanted.has(t.key) || isRead(t, live, a, b))
         .sort((x, y) => x.node.id - y.node.id || x.result - y.result);
       const bindings = bindingsOf([...loadsOf({ nodes }), ...roots], judge.storage);
       if (bindings > limits.storageBuffers) {
-        note(false, `needs ${bindings} storage buffers, and the limit is ${limits.storageBuffers}`);
+        const { rule, refused } = tooManyBuffers(bindings, limits.storageBuffers);
+        note(false, rule, refused);
         continue;
       }
       const { verdict } = judge.judge({ roots, nodes });
       if (isRefused(verdict)) {
-        note(false, verdict.refused);
+        note(false, verdict.rule, verdict.refused);
         continue;
       }
       const repeated = [...a.roots, ...b.roots].find((t) => judge.judge({ roots, nodes }, t.node).prologue);
       if (repeated) {
-        note(false, `${repeated.node.op.name} would be repeated inside the loop of a contraction`);
+        note(
+          false,
+          "recomputation",
+          `${repeated.node.op.name} would be repeated inside the loop of a contraction`,
+        );
         continue;
       }
       note(
         true,
+        "cost",
         roots.length < a.roots.length + b.roots.length
           ? "what one stores for the other alone stays inside the kernel"
           : "one kernel with several results reads shared memory once",

@@ -3,12 +3,20 @@
  * split, a reader may come to compute for itself, or find elsewhere, what it used to load.
  */
 
-import type { Node } from "../graph/node.ts";
+import type { Node, Tensor } from "../graph/node.ts";
 import { type Group, isProgramNode, loadsOf } from "./group.ts";
 
-/** @param wanted What must be in memory at the end, read or not. */
-export function pruned(groups: readonly Group[], wanted: ReadonlySet<string>): readonly Group[] {
-  const read = new Set(groups.flatMap((g) => loadsOf(g).map((t) => t.key)));
+/**
+ * @param wanted What must be in memory at the end, read or not.
+ * @param loads What a group loads, for whoever remembers it.
+ */
+export function pruned(
+  groups: readonly Group[],
+  wanted: ReadonlySet<string>,
+  loads: (group: Group) => readonly Tensor[] = loadsOf,
+): readonly Group[] {
+  const read = new Set<string>();
+  for (const g of groups) for (const t of loads(g)) read.add(t.key);
   let changed = false;
   const kept = groups.flatMap((group) => {
     const used = group.roots.filter((t) => wanted.has(t.key) || read.has(t.key));
@@ -19,7 +27,7 @@ export function pruned(groups: readonly Group[], wanted: ReadonlySet<string>): r
     return roots.length === 0 ? [] : [{ ...group, roots, nodes: neededFor(roots, group.nodes) }];
   });
   // What is left out has read something in its turn.
-  return changed ? pruned(kept, wanted) : groups;
+  return changed ? pruned(kept, wanted, loads) : groups;
 }
 
 function neededFor(roots: Group["roots"], nodes: ReadonlySet<Node>): ReadonlySet<Node> {

@@ -9,7 +9,8 @@ import { resultsOf } from "../graph/graph.ts";
 import type { Node } from "../graph/node.ts";
 import { type Cover, type Decision, type Group, isProgramNode, loadsOf } from "./group.ts";
 import { bindingsOf, type ExpectedStorage } from "./expected_storage.ts";
-import { classify, isRefused } from "./legal.ts";
+import { classify } from "./legal.ts";
+import { isRefused, tooManyBuffers } from "./reason.ts";
 import { lowerGroup } from "./lower_group.ts";
 import { pruned } from "./prune.ts";
 import { elements } from "./worthwhile.ts";
@@ -45,8 +46,17 @@ export function splitToLimit(
       out.push(group);
       continue;
     }
-    const because = `the kernel needs ${bindings(group)} storage buffers, and the limit is ${limit}`;
-    decisions.push({ fuse: false, node: cut.node, into: group.roots[0]!.node, because, bytes: 0, flops: 0 });
+    const { rule, refused } = tooManyBuffers(bindings(group), limit);
+    const into = group.roots[0]!.node;
+    decisions.push({
+      fuse: false,
+      node: cut.node,
+      into,
+      because: `the kernel ${refused}`,
+      rule,
+      bytes: 0,
+      flops: 0,
+    });
     if (!stored.has(cut.node)) {
       const piece: Group = { id: 0, roots: resultsOf(cut.node), nodes: cut.below };
       stored.set(cut.node, piece);

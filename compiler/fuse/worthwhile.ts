@@ -10,6 +10,7 @@ import { resultsOf } from "../graph/graph.ts";
 import { deviceBytes } from "../graph/dtype.ts";
 import { childrenOf, type Value, walk } from "../kernel/value.ts";
 import type { Target } from "../target.ts";
+import type { GroupWork } from "./group_work.ts";
 import { concrete } from "./lower_group.ts";
 
 /** What fusion weighs against each other. */
@@ -21,13 +22,17 @@ export interface CostModel {
   readonly bytesPerDispatch: number;
   /** Columns of a contraction that share one evaluation of a prologue. */
   readonly tileColumns: number;
+  /** Bytes of traffic in a millisecond: what turns all of the above into time (`plan_cost.ts`). */
+  readonly bytesPerMs: number;
+  /** Milliseconds of one group, for whoever has a better estimate than `plan_cost.ts`, such as a fit to measurements. */
+  readonly groupMs?: (work: GroupWork) => number;
 }
 
 /**
  * The default model, with the target's tiles: staged operands are evaluated once per workgroup, others by every lane.
  */
-export function costModelOf({ contraction: { tile, grid, staged } }: Target): CostModel {
-  return { ...defaultCostModel, tileColumns: staged ? tile[1] * grid[1] : tile[1] };
+export function costModelOf({ contraction: { tile, grid, staged }, bytesPerMs }: Target): CostModel {
+  return { ...defaultCostModel, tileColumns: staged ? tile[1] * grid[1] : tile[1], bytesPerMs };
 }
 
 /** Fits both adapters well enough to decide; `tune` may replace it. */
@@ -36,6 +41,7 @@ export const defaultCostModel: CostModel = {
   flopsPerByte: 8,
   bytesPerDispatch: 64 * 1024,
   tileColumns: 64,
+  bytesPerMs: 8e6,
 };
 
 const costly: ReadonlySet<string> = new Set([
@@ -50,6 +56,26 @@ const costly: ReadonlySet<string> = new Set([
   "inverseSqrt",
 ]);
 
+/** Operations of a value itself, its operands being there. */
+export function ownFlops(v: Value): number {
+  switch (v.kind) {
+    case "load":
+      return 8;
+    case "unary":
+      return costly.has(v.op) ? 8 : 1;
+    case "binary":
+      return v.op === "div" || v.op === "rem" ? 4 : 1;
+    case "select":
+    case "guard":
+      return 1;
+    case "div":
+    case "mod":
+      return 4;
+    default:
+      return 0;
+  }
+}
+
 /** Operations to evaluate one element, given what is already computed; a load counts as eight. */
 export function flopsOf(value: Value, below: ReadonlySet<Value> = new Set()): number {
   let flops = 0;
@@ -57,11 +83,7 @@ export function flopsOf(value: Value, below: ReadonlySet<Value> = new Set()): nu
   const go = (v: Value): void => {
     if (seen.has(v) || below.has(v) || v.kind === "reduce" || v.kind === "prefix") return;
     seen.add(v);
-    if (v.kind === "load") flops += 8;
-    else if (v.kind === "unary") flops += costly.has(v.op) ? 8 : 1;
-    else if (v.kind === "binary") flops += v.op === "div" || v.op === "rem" ? 4 : 1;
-    else if (v.kind === "select" || v.kind === "guard") flops += 1;
-    else if (v.kind === "div" || v.kind === "mod") flops += 4;
+    flops += ownFlops(v);
     if (v.kind === "load") return; // index arithmetic is part of the load
     for (const child of childrenOf(v)) go(child);
   };

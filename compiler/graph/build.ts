@@ -127,6 +127,26 @@ export class GraphBuilder {
     return this.#inFusion(this.#fusion ?? { origin: callerOrigin() }, f);
   }
 
+  /** Makes one kernel of the ops that gave some tensors, and of what lies between them. */
+  fuseTogether(tensors: readonly Tensor[]): void {
+    for (const t of tensors) {
+      const { name } = throughViews(t).node.op;
+      if (this.nodes[t.node.id] !== t.node) throw new ShapeError(`fuse: ${name} belongs to another model`);
+      if (name === "input" || name === "state") {
+        throw new ShapeError(`fuse: this ${name} is in memory already; no kernel computes it`);
+      }
+    }
+    const fusion: Fusion = { origin: callerOrigin() };
+    for (const node of spanOf(tensors.map((t) => throughViews(t).node))) {
+      if (this.fusions.has(node)) {
+        throw new ShapeError(
+          `fuse: ${node.op.name} belongs to another fuse(…) already, and an op is in one kernel; put all into one fuse`,
+        );
+      }
+      this.fusions.set(node, fusion);
+    }
+  }
+
   #inFusion<T>(fusion: Fusion | undefined, f: () => T): T {
     const before = this.#fusion;
     this.#fusion = fusion;
@@ -217,6 +237,39 @@ export class GraphBuilder {
       if (known.length < maxOrigins && !known.includes(origin)) known.push(origin);
     }
   }
+}
+
+/** What a chain of views shows. */
+function throughViews(t: Tensor): Tensor {
+  while (t.node.op.view && t.node.inputs.length === 1) t = t.node.inputs[0]!;
+  return t;
+}
+
+/** Some nodes, and every node on a way from one of them to another. */
+function spanOf(ends: readonly Node[]): ReadonlySet<Node> {
+  const first = Math.min(...ends.map((n) => n.id));
+  const span = new Set(ends);
+  const known = new Map<Node, boolean>();
+  /** Does it lie above one of the ends? */
+  const reaches = (node: Node): boolean => {
+    if (node.id < first) return false;
+    let found = known.get(node);
+    if (found !== undefined) return found;
+    found = false;
+    for (const { node: input } of node.inputs) if (reaches(input) || ends.includes(input)) found = true;
+    known.set(node, found);
+    return found;
+  };
+  const seen = new Set<Node>();
+  const stack = ends.flatMap((n) => n.inputs.map((t) => t.node));
+  for (let node = stack.pop(); node; node = stack.pop()) {
+    if (seen.has(node)) continue;
+    seen.add(node);
+    if (!reaches(node)) continue;
+    span.add(node);
+    stack.push(...node.inputs.map((t) => t.node));
+  }
+  return span;
 }
 
 /** A size that is a number is one of elements; those with names are checked when they are bound. */

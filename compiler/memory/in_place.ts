@@ -8,7 +8,8 @@
  */
 
 import { type Group, isProgramNode, loadsOf } from "../fuse/group.ts";
-import { classify, isRefused } from "../fuse/legal.ts";
+import { classify } from "../fuse/legal.ts";
+import { isRefused } from "../fuse/reason.ts";
 import { denseStorage, lowerGroup } from "../fuse/lower_group.ts";
 import type { Tensor } from "../graph/node.ts";
 import { type Reduce, type Value, walk } from "../kernel/value.ts";

@@ -44,6 +44,9 @@ export interface Packing {
   readonly slabs: readonly Slab[];
 }
 
+/** What runs where nothing is packed. */
+export const unpacked = ({ order }: Placement): Packing => ({ order, slabs: [] });
+
 export const isPacked = (g: Group | PackedGroup): g is PackedGroup => "members" in g;
 
 /** More classes of constants than this in one slab would cost more comparisons than a dispatch is worth. */

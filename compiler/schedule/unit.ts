@@ -6,7 +6,8 @@
  */
 
 import { CompileError } from "../errors.ts";
-import { classify, isRefused } from "../fuse/legal.ts";
+import { classify } from "../fuse/legal.ts";
+import { isRefused } from "../fuse/reason.ts";
 import { type Group, isProgramNode, labelOf, loadsOf } from "../fuse/group.ts";
 import { lowerGroup, type Numerics } from "../fuse/lower_group.ts";
 import { signatureOf } from "../fuse/signature.ts";

@@ -12,18 +12,33 @@ import type { Tensor } from "../graph/node.ts";
 import { rewriteGraph } from "../graph/rewrite.ts";
 import { folded } from "./fold_constants.ts";
 import { build, match } from "./pattern.ts";
-import { type Rule, rules } from "./rules.ts";
+import { type Rule, rules as shipped } from "./rules.ts";
 import { simplerView } from "./views.ts";
 
 /** Hears which rule fired, and for the node of which op. */
 export type Listener = (rule: string, op: string) => void;
 
-export function simplify(graph: Graph, listen: Listener = () => {}): Graph {
+/** What `simplify` does besides its rules: names for whoever switches something off. */
+export const otherSteps = ["fold constants", "compose views"] as const;
+
+export interface SimplifyOptions {
+  /** Default: those that ship. */
+  readonly rules?: readonly Rule[];
+  /** Names of rules, and of `otherSteps`, that are left out. */
+  readonly without?: ReadonlySet<string>;
+}
+
+export function simplify(
+  graph: Graph,
+  listen: Listener = () => {},
+  { rules = shipped, without = new Set() }: SimplifyOptions = {},
+): Graph {
+  const byOp = Map.groupBy(rules.filter((rule) => !without.has(rule.name)), (rule) => rule.from.op);
   return rewriteGraph(graph, (node, inputs, builder) => {
     if (node.types.length > 1 || inputs.length === 0 && node.op.name !== "sizeOf") return undefined;
     let current: Tensor = resultsOf(builder.node(node.op, inputs, node.attrs))[0]!;
     for (;;) {
-      const next = step(current, listen);
+      const next = step(current, listen, byOp, without);
       if (!next) return [current];
       current = next;
     }
@@ -31,15 +46,20 @@ export function simplify(graph: Graph, listen: Listener = () => {}): Graph {
 }
 
 /** One simplification at the tensor itself, or undefined where none applies. */
-function step(tensor: Tensor, listen: Listener): Tensor | undefined {
+function step(
+  tensor: Tensor,
+  listen: Listener,
+  byOp: ReadonlyMap<string, readonly Rule[]>,
+  without: ReadonlySet<string>,
+): Tensor | undefined {
   const { node } = tensor;
   const { op, inputs } = node;
-  const constant = folded(node, inputs);
+  const constant = without.has("fold constants") ? undefined : folded(node, inputs);
   if (constant) {
     listen("fold constants", op.name);
     return constant;
   }
-  if (op.view && inputs.length === 1) {
+  if (op.view && inputs.length === 1 && !without.has("compose views")) {
     const view = simplerView(node, inputs[0]!);
     if (view) listen("compose views", op.name);
     return view;
@@ -53,5 +73,3 @@ function step(tensor: Tensor, listen: Listener): Tensor | undefined {
   }
   return undefined;
 }
-
-const byOp: ReadonlyMap<string, readonly Rule[]> = Map.groupBy(rules, (rule) => rule.from.op);

@@ -30,6 +30,18 @@ const layers: Readonly<Record<string, Allowed>> = {
     "compiler/schedule": "values",
     "compiler/target": "types",
   },
+  "compiler/passes": {
+    "compiler/graph": "values",
+    "compiler/simplify": "values",
+    "compiler/fuse": "values",
+    "compiler/memory": "values",
+  },
+  "compiler/explain": {
+    "compiler/graph": "values",
+    "compiler/fuse": "values",
+    "compiler/schedule": "values",
+    "compiler/compile": "types",
+  },
   "compiler/schedule": {
     "compiler/graph": "values",
     "compiler/kernel": "values",
@@ -56,7 +68,7 @@ const layers: Readonly<Record<string, Allowed>> = {
   "compiler/compile": {
     "compiler/graph": "values",
     "compiler/kernel": "types",
-    "compiler/simplify": "values",
+    "compiler/passes": "values",
     "compiler/fuse": "values",
     "compiler/memory": "values",
     "compiler/schedule": "values",
@@ -74,7 +86,9 @@ const layers: Readonly<Record<string, Allowed>> = {
   runtime: {
     "compiler/compile": "values",
     "compiler/emit": "values",
+    "compiler/explain": "values",
     "compiler/fuse": "values",
+    "compiler/passes": "types",
     "compiler/graph": "values",
     "compiler/kernel": "values",
     "compiler/model": "values",

@@ -25,6 +25,7 @@ import {
   sort,
   sum,
   tanh,
+  type Tensor,
   trainStep,
 } from "../../../mod.ts";
 import { assertClose } from "../schedule/row_support.ts";
@@ -171,4 +172,63 @@ Deno.test("fuse() asks for nothing where there are no elements", () => {
   const net = model({ x: input(["n", 8], "f32") }, ({ x }) => ({ y: fuse(() => softmax(add(x, 1))) }));
   const kernels = (n: number) => compileGraph(net.graph, { target: testTarget, sizes: { n } }).kernels.length;
   assert.deepEqual([kernels(5), kernels(0)], [1, 0]);
+});
+
+Deno.test("fuse(a, b) makes one kernel of the ops that gave two tensors, and of what is between them", () => {
+  const net = (hint: boolean) =>
+    model(square, ({ x }) => {
+      const s = sum(exp(x), 1, { keepDims: true });
+      const y = mul(x, tanh(s));
+      if (hint) fuse(s, y);
+      return { y, s: reshape(s, [6]) };
+    });
+  const kernels = kernelsOf(compiled(net(true)));
+  assert(kernels.some((k) => k.includes("sum tanh mul")), `${kernels}`);
+  const between = model(square, ({ x }) => {
+    const a = exp(x), b = relu(matmul(a, x));
+    const [one, other] = fuse(a, b);
+    return { y: add(one, other) };
+  });
+  assert.match(
+    refusal(model(square, ({ x }) => {
+      const a = matmul(x, x);
+      const b = matmul(relu(a), x);
+      fuse(a, b);
+      return { y: b };
+    })),
+    /matmul, relu, matmul cannot be one kernel/,
+  );
+  assert(
+    kernelsOf(compiled(between)).some((k) => k.startsWith("exp matmul relu")),
+    `${kernelsOf(compiled(between))}`,
+  );
+});
+
+Deno.test("fuse(…) says what it takes, and that an op is in one kernel only", () => {
+  const wrong = (f: (x: Tensor<readonly [6, 6], "f32">) => unknown): string => {
+    let message = "";
+    model(square, ({ x }) => {
+      try {
+        f(x);
+      } catch (error) {
+        message = `${error}`;
+      }
+      return { x };
+    });
+    return message;
+  };
+  const loose = fuse as unknown as (...args: readonly unknown[]) => unknown;
+  assert.match(wrong(() => loose()), /two tensors and more, fuse\(a, b\); here it was given nothing/);
+  assert.match(wrong((x) => loose(exp(x))), /given one tensor/);
+  assert.match(wrong((x) => loose(exp(x), 3)), /given a number, not a tensor/);
+  assert.match(wrong((x) => fuse(x, exp(x))), /this input is in memory already/);
+  assert.match(
+    wrong((x) => {
+      const a = exp(x);
+      const b = tanh(a);
+      fuse(a, b);
+      fuse(b, relu(b));
+    }),
+    /tanh belongs to another fuse\(…\) already/,
+  );
 });

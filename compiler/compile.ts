@@ -70,6 +70,8 @@ export interface Compiled {
   readonly placement: Placement;
   readonly kernels: readonly AnyScheduled[];
   readonly lifetimes: readonly Lifetime[];
+  /** The group that each of `kernels` serves; several of a packed one. */
+  readonly serves: readonly (readonly Group[])[];
   /** Where each buffer lies, by its name. */
   readonly regions: ReadonlyMap<string, Region>;
 }
@@ -110,17 +112,23 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
     },
   );
   const memory = new ScheduleMemory(placement.storage);
+  const kernelsOf = (unit: (typeof packing.order)[number]): readonly AnyScheduled[] => {
+    if (isPacked(unit)) {
+      const label = `${labelOf(graph, unit.members[0]!)}, ${unit.members.length} times`;
+      return scheduleGroup({ ...unit.lowered, label }, target, "map").kernels;
+    }
+    const label = labelOf(graph, unit);
+    if (isProgramNode(unit.roots[0]!.node)) {
+      return planProgram(unit, placement.storage, packing.slabs, target, label);
+    }
+    return memory.kernels(unit, label, () => scheduleOne(unit, placement.storage, target, label));
+  };
+  const serves: (readonly Group[])[] = [];
   const kernels = trace.stage("schedule", () =>
-    packing.order.flatMap((group): readonly AnyScheduled[] => {
-      if (isPacked(group)) {
-        const label = `${labelOf(graph, group.members[0]!)}, ${group.members.length} times`;
-        return scheduleGroup({ ...group.lowered, label }, target, "map").kernels;
-      }
-      const label = labelOf(graph, group);
-      if (isProgramNode(group.roots[0]!.node)) {
-        return planProgram(group, placement.storage, packing.slabs, target, label);
-      }
-      return memory.kernels(group, label, () => scheduleOne(group, placement.storage, target, label));
+    packing.order.flatMap((unit) => {
+      const made = kernelsOf(unit);
+      for (let i = 0; i < made.length; i++) serves.push(isPacked(unit) ? unit.members : [unit]);
+      return made;
     }), {
     verify(made) {
       checkLimits(graph, placement, target.limits);
@@ -137,7 +145,7 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
       print: (made) => printProgram(made.program),
     },
   );
-  return { program, graph, cover, placement, kernels, lifetimes, regions };
+  return { program, graph, cover, placement, kernels, serves, lifetimes, regions };
 }
 
 /**

@@ -1,0 +1,190 @@
+/**
+ * A model becomes a bundle: files that run on WebGPU and need nothing of Weft.
+ *
+ * Nothing here needs a GPU, a clock or the machine's own arithmetic, so the same sources give the same bytes.
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+import config from "../../deno.json" with { type: "json" };
+import {
+  type BundleFeature,
+  type CompiledVariants,
+  compileVariants,
+} from "../../compiler/bundle/compile_variants.ts";
+import { loaderFiles } from "../../compiler/bundle/loader_files.ts";
+import { type BundleState, type Manifest, manifestVersion } from "../../compiler/bundle/manifest.ts";
+import schema from "../../compiler/bundle/manifest.schema.json" with { type: "text" };
+import { readmeText } from "../../compiler/bundle/readme.ts";
+import { makeSelfTest } from "../../compiler/bundle/self_test.ts";
+import { RunError } from "../../compiler/errors.ts";
+import { bindDim, type Sizes } from "../../compiler/graph/dim.ts";
+import { roundTo, type StoredArray } from "../../compiler/graph/dtype.ts";
+import type { Graph } from "../../compiler/graph/graph.ts";
+import type { Inputs } from "../../compiler/model/input.ts";
+import { Model, type Outputs } from "../../compiler/model/model.ts";
+import { defaultLimits, gpuTarget, type Target } from "../../compiler/target.ts";
+import { arrayText, described, isStored } from "../host_form.ts";
+import type { InitialState } from "../state.ts";
+import { bundleLimits, type LimitNumbers } from "./limits.ts";
+import { constantWeights, isZero, type Weight, weightFiles, widestFirst } from "./weights.ts";
+
+/** Options of `buildBundle`. */
+export interface BundleOptions {
+  /** What the bundle is called. */
+  readonly name: string;
+  /** A number for every named size, or several choices. */
+  readonly sizes?: Sizes | readonly Sizes[];
+  /** What a device must have: WebGPU's default limits (the default), or a stated device's, by WebGPU's names. */
+  readonly limits?: "default" | LimitNumbers;
+  /** What to use where a device has it. A device that lacks it runs a plain variant. */
+  readonly features?: readonly BundleFeature[];
+  /** How f32 parameters are stored. Default `f32`. */
+  readonly weights?: "f32" | "f16";
+  /** Seed of the initializers and of random numbers. Default 0. */
+  readonly seed?: number;
+  /** First values of states by path; where it gives undefined, the model's initializer does. */
+  readonly state?: InitialState;
+  /** Whether to compute what a run must give, by plain loops: slow for large models. Default true. */
+  readonly selfTest?: boolean;
+  /** `json`: without the loader, for hosts in other languages. Default `module`. */
+  readonly format?: "module" | "json";
+  /** Most bytes of one weight file. Default 2 GiB. */
+  readonly shardBytes?: number;
+}
+
+/** A bundle in memory. */
+export interface BuiltBundle {
+  readonly manifest: Manifest;
+  /** The contents of each file, in parts, by its path in the folder. */
+  readonly files: ReadonlyMap<string, readonly Uint8Array<ArrayBufferLike>[]>;
+  /** The programs of the plain variant, as Weft itself would run them. */
+  readonly compiled: CompiledVariants["compiled"];
+}
+
+/**
+ * Builds a bundle of a model.
+ *
+ * @throws CompileError or ShapeError where the model can't be compiled as asked; RunError where a state doesn't fit.
+ * @example
+ * ```ts
+ * import { buildBundle, input, linear, model } from "@weft/weft";
+ *
+ * const net = model({ x: input(["batch", 2], "f32") }, ({ x }) => ({ y: linear(2, 3)(x) }));
+ * const { manifest, files } = await buildBundle(net, { name: "net", sizes: { batch: 1 } });
+ * console.log(manifest.kernels.length, [...files.keys()]);
+ * ```
+ */
+export async function buildBundle<I extends Inputs, O extends Outputs>(
+  model: Model<I, O>,
+  options: BundleOptions,
+): Promise<BuiltBundle> {
+  if (!(model instanceof Model)) {
+    throw new RunError(
+      `buildBundle(): takes a model, as model(…) and trainStep(…) make it, not ${described(model)}.`,
+    );
+  }
+  const { name, sizes = {}, features = [], selfTest = true, format = "module", shardBytes } = options;
+  if (typeof name !== "string" || !/^[\w .-]{1,100}$/.test(name)) {
+    throw new RunError(
+      `buildBundle(): the name is ${
+        JSON.stringify(name)
+      }; use up to 100 letters, digits, spaces, "_", "-" and ".".`,
+    );
+  }
+  const choices: readonly Sizes[] = Array.isArray(sizes) ? sizes : [sizes as Sizes];
+  if (choices.length === 0) {
+    throw new RunError("buildBundle(): there is no choice of sizes; give at least one.");
+  }
+  const { graph } = model;
+  const target = targetOf(options.limits);
+  const made = compileVariants(graph, { name, target, features, sizes: choices });
+  const states = firstStates(graph, choices[0]!, options);
+  const stored = widestFirst(states.filter(({ data }) => !isZero(data)));
+  const all = [...constantWeights(made.constants), ...stored];
+  const { weights, tensors, contents } = weightFiles(all, shardBytes);
+  const files = new Map<string, readonly Uint8Array<ArrayBufferLike>[]>();
+  const put = (path: string, text: string) => files.set(path, [new TextEncoder().encode(text)]);
+
+  const test = selfTest
+    ? `${
+      JSON.stringify(makeSelfTest(graph, {
+        sizes: choices[0]!,
+        program: 0,
+        states: new Map(states.map(({ name, data }) => [name, data])),
+      }))
+    }\n`
+    : undefined;
+  const firstStored = made.constants.length;
+  const manifest: Manifest = {
+    $schema: "./manifest.schema.json",
+    format: "weft-bundle",
+    version: manifestVersion,
+    name,
+    generator: `weft ${config.version}`,
+    kind: graph.writes.some(({ state }) => state.node.attrs.role === "parameter") ? "training" : "inference",
+    sizes: choices.map((size) => Object.fromEntries(Object.entries(size).sort(([a], [b]) => a < b ? -1 : 1))),
+    inputs: graph.inputs.map(({ shape, dtype, node }) => ({ name: node.attrs.name, dtype, shape })),
+    outputs: Object.entries(graph.outputs).map(([name, { shape, dtype }]) => ({ name, dtype, shape })),
+    state: made.compiled[0]!.program.state.map(({ name, dtype, shape, role }): BundleState => {
+      const tensor = stored.findIndex((weight) => weight.name === name);
+      return { name, dtype, shape, role, ...tensor >= 0 && { tensor: firstStored + tensor } };
+    }),
+    weights,
+    tensors,
+    kernels: made.kernels,
+    variants: made.variants,
+    ...test !== undefined && { selfTest: { file: "selftest.json", sha256: hashOf(test) } },
+  };
+  const text = `${JSON.stringify(manifest)}\n`;
+  put("manifest.json", text);
+  put("manifest.schema.json", schema);
+  put("README.md", readmeText(manifest, format));
+  if (test !== undefined) put("selftest.json", test);
+  made.kernels.forEach(({ file }, i) => put(file, made.texts[i]!));
+  weights.forEach(({ file }, i) => files.set(file, contents[i]!));
+  if (format === "module") {
+    for (const [path, script] of await loaderFiles(manifest, hashOf(text))) put(path, script);
+  }
+  return { manifest, files, compiled: made.compiled };
+}
+
+/** What bundles are compiled for: a graphics processor with these limits. */
+function targetOf(limits: BundleOptions["limits"] = "default"): Target {
+  return {
+    ...gpuTarget,
+    name: "bundle",
+    limits: limits === "default" ? defaultLimits : bundleLimits(limits),
+  };
+}
+
+/** The states as they begin, in the form that is stored. */
+function firstStates(graph: Graph, sizes: Sizes, options: BundleOptions): Weight[] {
+  const { seed = 0, state, weights = "f32" } = options;
+  return graph.states.map(({ path, tensor, initializer, role }): Weight => {
+    const shape = tensor.shape.map((dim) => bindDim(dim, sizes) as number);
+    const { dtype } = tensor;
+    const data = state?.(path, shape, dtype, role) ?? initializer({ shape, dtype, seed, path });
+    const elements = shape.reduce((n, size) => n * size, 1);
+    if (!isStored(dtype, data) || data.length !== elements) {
+      throw new RunError(
+        `buildBundle(): the state "${path}" wants ${arrayText(dtype, elements)}, not ${described(data)}.`,
+      );
+    }
+    const isHalved = weights === "f16" && dtype === "f32" && role === "parameter";
+    if (!isHalved) return { name: path, shape, dtype, stored: dtype, data };
+    const rounded: StoredArray = Float32Array.from(data, (x) => roundTo("f16", x));
+    const beyond = rounded.findIndex((x, i) => Number.isFinite(data[i]!) && !Number.isFinite(x));
+    if (beyond >= 0) {
+      throw new RunError(
+        `buildBundle(): element ${beyond} of the parameter "${path}" is ${
+          data[beyond]
+        }, which f16 can't hold (its ` +
+          "largest number is 65504). Store the weights as f32.",
+      );
+    }
+    return { name: path, shape, dtype, stored: "f16", data: rounded };
+  });
+}
+
+const hashOf = (text: string): string => createHash("sha256").update(text).digest("hex");

@@ -80,3 +80,7 @@ export { printProfile, type ProfileRow } from "./runtime/profile.ts";
 export type { Results } from "./runtime/results.ts";
 export { type HostTensor, SafetensorsReader, writeSafetensors } from "./runtime/safetensors.ts";
 export type { InitialState, LoadOptions, State } from "./runtime/state.ts";
+
+// Shipping it: standalone bundles.
+export { buildBundle, type BuiltBundle, type BundleOptions } from "./runtime/bundle/build.ts";
+export { writeBundle } from "./runtime/bundle/write.ts";

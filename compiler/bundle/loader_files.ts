@@ -10,7 +10,7 @@ import { ModuleKind, Project, ScriptTarget, type SourceFile } from "ts-morph";
 import { minify } from "terser";
 import { InternalError } from "../errors.ts";
 import type { DType } from "../graph/dtype.ts";
-import { type Script, scripts } from "./loader_sources.ts";
+import { type Script, scriptOf, scripts } from "./loader_sources.ts";
 import type { BundleTensor, Manifest } from "./manifest.ts";
 
 const arrays: { readonly [D in DType]: string } = {
@@ -60,27 +60,27 @@ export async function loaderFiles(
   return files;
 }
 
-async function minified(text: string, { name, generator }: Manifest): Promise<string> {
+async function minified(text: string, { generator }: Manifest): Promise<string> {
   const { code } = await minify(text, {
     module: true,
     ecma: 2020,
     compress: { passes: 3, unsafe_arrows: true, unsafe_methods: true },
-    format: { preamble: `// Part of the bundle "${name}": see README.md. Made by ${generator}.` },
+    format: { preamble: `// Made by ${generator}; see README.md.` },
   });
   if (!code) throw new InternalError("bundle", "the loader was not emitted");
   return `${code}\n`;
 }
 
-/** A script's modules as one text, without the imports that are in it. */
-function joined(project: Project, { modules, exports, imports }: Script): string {
-  const outside: string[] = [];
+/** A script's modules as one text, in which only other files of the bundle are imported. */
+function joined(project: Project, { name, modules, exports }: Script): string {
+  const outside = new Set<string>();
   const texts = modules.map((text, i) => {
     const module = project.createSourceFile(`module${i}.ts`, text);
     for (const declaration of module.getImportDeclarations()) {
-      const from = imports[declaration.getModuleSpecifierValue()];
-      if (from !== undefined) {
-        declaration.setModuleSpecifier(from);
-        outside.push(declaration.getText());
+      const file = scriptOf[declaration.getModuleSpecifierValue()];
+      if (file !== undefined && file !== `./${name}.js`) {
+        declaration.setModuleSpecifier(file);
+        outside.add(declaration.getText());
       }
       declaration.remove();
     }
@@ -91,14 +91,12 @@ function joined(project: Project, { modules, exports, imports }: Script): string
         }
       }
     }
-    let whole = module.getFullText().replace(/^\s*\/\*\*[\s\S]*?@module\s*\*\/\s*/, "");
+    const whole = module.getFullText().replace(/^\s*\/\*\*[\s\S]*?@module\s*\*\/\s*/, "");
     project.removeSourceFile(module);
-    for (const [from, to] of Object.entries(imports)) {
-      whole = whole.replaceAll(`import("${from}")`, `import("${to}")`);
-    }
-    return whole;
+    return whole.replace(/import\("(\.\/\w+\.ts)"\)/g, (_, from) => `import("${scriptOf[from]}")`);
   });
-  return [...new Set(outside), ...texts].join("\n");
+  // Types alone leave nothing behind; what is imported as a value by several modules stands once.
+  return [...outside, ...texts].join("\n");
 }
 
 function specialize(file: SourceFile, { inputs, outputs, state, sizes }: Manifest): void {

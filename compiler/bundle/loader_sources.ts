@@ -9,8 +9,11 @@
 import check from "./loader/check.ts" with { type: "text" };
 import elements from "./loader/elements.ts" with { type: "text" };
 import files from "./loader/files.ts" with { type: "text" };
+import halves from "./loader/halves.ts" with { type: "text" };
 import load from "./loader/load.ts" with { type: "text" };
 import loadedBundle from "./loader/loaded_bundle.ts" with { type: "text" };
+import memory from "./loader/memory.ts" with { type: "text" };
+import pipelines from "./loader/pipelines.ts" with { type: "text" };
 import publicTypes from "./loader/public.ts" with { type: "text" };
 import selfTest from "./loader/self_test.ts" with { type: "text" };
 import stateFile from "./loader/state_file.ts" with { type: "text" };
@@ -22,22 +25,23 @@ export interface Script {
   readonly modules: readonly string[];
   /** Modules whose exports are the file's; the others' are its own affair. */
   readonly exports: readonly string[];
-  /** What other files of the bundle are called that it imports, by the module that they are here. */
-  readonly imports: Readonly<Record<string, string>>;
 }
+
+/** What the modules that other files import are called in a bundle. */
+export const scriptOf: Readonly<Record<string, string>> = {
+  "./halves.ts": "./halves.js",
+  "./load.ts": "./index.js",
+  "./public.ts": "./index.js",
+  "./state_file.ts": "./state.js",
+};
 
 export const scripts: readonly Script[] = [
   {
     name: "index",
-    modules: [publicTypes, elements, files, check, loadedBundle, load],
+    modules: [publicTypes, elements, files, check, pipelines, memory, loadedBundle, load],
     exports: [publicTypes, load],
-    imports: { "./state_file.ts": "./state.js" },
   },
-  { name: "state", modules: [elements, stateFile], exports: [stateFile], imports: {} },
-  {
-    name: "selftest",
-    modules: [elements, files, selfTest],
-    exports: [selfTest],
-    imports: { "./load.ts": "./index.js", "./public.ts": "./index.js" },
-  },
+  { name: "halves", modules: [halves], exports: [halves] },
+  { name: "state", modules: [elements, stateFile], exports: [stateFile] },
+  { name: "selftest", modules: [elements, files, selfTest], exports: [selfTest] },
 ];

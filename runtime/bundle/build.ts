@@ -12,9 +12,8 @@ import {
   type CompiledVariants,
   compileVariants,
 } from "../../compiler/bundle/compile_variants.ts";
-import { loaderFiles } from "../../compiler/bundle/loader_files.ts";
 import { type BundleState, type Manifest, manifestVersion } from "../../compiler/bundle/manifest.ts";
-import schema from "../../compiler/bundle/manifest.schema.json" with { type: "text" };
+import schema from "../../compiler/bundle/manifest.schema.json" with { type: "json" };
 import { readmeText } from "../../compiler/bundle/readme.ts";
 import { makeSelfTest } from "../../compiler/bundle/self_test.ts";
 import { RunError } from "../../compiler/errors.ts";
@@ -23,7 +22,7 @@ import { roundTo, type StoredArray } from "../../compiler/graph/dtype.ts";
 import type { Graph } from "../../compiler/graph/graph.ts";
 import type { Inputs } from "../../compiler/model/input.ts";
 import { Model, type Outputs } from "../../compiler/model/model.ts";
-import { defaultLimits, gpuTarget, type Target } from "../../compiler/target.ts";
+import { defaultLimits, gpuTarget, softwareTarget, type Target } from "../../compiler/target.ts";
 import { arrayText, described, isStored } from "../host_form.ts";
 import type { InitialState } from "../state.ts";
 import { bundleLimits, type LimitNumbers } from "./limits.ts";
@@ -37,6 +36,8 @@ export interface BundleOptions {
   readonly sizes?: Sizes | readonly Sizes[];
   /** What a device must have: WebGPU's default limits (the default), or a stated device's, by WebGPU's names. */
   readonly limits?: "default" | LimitNumbers;
+  /** What schedules are made for: graphics processors (the default), or adapters that compute on the CPU. */
+  readonly tune?: "gpu" | "software";
   /** What to use where a device has it. A device that lacks it runs a plain variant. */
   readonly features?: readonly BundleFeature[];
   /** How f32 parameters are stored. Default `f32`. */
@@ -97,7 +98,7 @@ export async function buildBundle<I extends Inputs, O extends Outputs>(
     throw new RunError("buildBundle(): there is no choice of sizes; give at least one.");
   }
   const { graph } = model;
-  const target = targetOf(options.limits);
+  const target = targetOf(options);
   const made = compileVariants(graph, { name, target, features, sizes: choices });
   const states = firstStates(graph, choices[0]!, options);
   const stored = widestFirst(states.filter(({ data }) => !isZero(data)));
@@ -138,24 +139,22 @@ export async function buildBundle<I extends Inputs, O extends Outputs>(
   };
   const text = `${JSON.stringify(manifest)}\n`;
   put("manifest.json", text);
-  put("manifest.schema.json", schema);
+  put("manifest.schema.json", `${JSON.stringify(schema, null, 2)}\n`);
   put("README.md", readmeText(manifest, format));
   if (test !== undefined) put("selftest.json", test);
   made.kernels.forEach(({ file }, i) => put(file, made.texts[i]!));
   weights.forEach(({ file }, i) => files.set(file, contents[i]!));
   if (format === "module") {
+    // Made with ts-morph and terser, which whoever builds no bundle need not load.
+    const { loaderFiles } = await import("../../compiler/bundle/loader_files.ts");
     for (const [path, script] of await loaderFiles(manifest, hashOf(text))) put(path, script);
   }
   return { manifest, files, compiled: made.compiled };
 }
 
-/** What bundles are compiled for: a graphics processor with these limits. */
-function targetOf(limits: BundleOptions["limits"] = "default"): Target {
-  return {
-    ...gpuTarget,
-    name: "bundle",
-    limits: limits === "default" ? defaultLimits : bundleLimits(limits),
-  };
+function targetOf({ limits = "default", tune = "gpu" }: BundleOptions): Target {
+  const base = tune === "software" ? softwareTarget : gpuTarget;
+  return { ...base, name: "bundle", limits: limits === "default" ? defaultLimits : bundleLimits(limits) };
 }
 
 /** The states as they begin, in the form that is stored. */

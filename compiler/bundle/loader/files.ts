@@ -13,12 +13,14 @@ export function fail(message: string): never {
   throw new BundleError(message);
 }
 
-export async function sha256(bytes: Bytes): Promise<string> {
-  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
+/** The bytes, if they have this hash. */
+export async function verified(bytes: Bytes, hash: string, name: string): Promise<Bytes> {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  const hex = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex === hash ? bytes : fail(`${name} is not the file that the bundle was made with.`);
 }
 
-export async function* streamOf(url: URL): AsyncGenerator<Uint8Array> {
+async function* streamOf(url: URL): AsyncGenerator<Uint8Array> {
   if (url.protocol === "file:") { // put together so that bundlers for pages leave it alone
     const { createReadStream } = await import(["node", "fs"].join(":"));
     yield* createReadStream(url);
@@ -28,70 +30,56 @@ export async function* streamOf(url: URL): AsyncGenerator<Uint8Array> {
   if (!response.ok) throw `the server says ${response.status}`;
   const reader = response.body!.getReader();
   try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      yield value;
-    }
+    for (let part; !(part = await reader.read()).done;) yield part.value;
   } finally {
     reader.cancel().catch(() => {});
   }
 }
 
 /** A file, read from front to back. */
-export class BundleFile {
-  readonly #url: URL;
-  readonly #chunks: AsyncGenerator<Uint8Array>;
-  #rest: Uint8Array = new Uint8Array(0);
-
-  constructor(base: URL, name: string) {
-    if (!/^[\w-]+(\.[\w-]+)*(\/[\w-]+(\.[\w-]+)*)*$/.test(name)) fail(`"${name}" is not a file of a bundle.`);
-    this.#url = new URL(name, base);
-    this.#chunks = streamOf(this.#url);
-  }
-
+export interface BundleFile {
   /** The next bytes; fewer where the file ends. */
-  async take(count: number): Promise<Bytes> {
-    const bytes = new Uint8Array(count);
-    let at = 0;
-    while (at < count) {
-      if (this.#rest.length === 0) {
-        const next = await this.#chunks.next().catch((error) => fail(`${this.#url} can't be read: ${error}`));
-        if (next.done) break;
-        this.#rest = next.value;
-        continue;
+  take(count: number): Promise<Bytes>;
+  /** Stops reading. */
+  close(): Promise<unknown>;
+}
+
+export function openFile(base: URL, name: string): BundleFile {
+  if (!/^[\w-]+([./][\w-]+)*$/.test(name)) fail(`"${name}" is no file of a bundle.`);
+  const chunks = streamOf(new URL(name, base));
+  let rest: Uint8Array = new Uint8Array(0);
+  return {
+    async take(count) {
+      const bytes = new Uint8Array(count);
+      let at = 0;
+      while (at < count) {
+        if (!rest.length) {
+          const { done, value } = await chunks.next().catch((error) =>
+            fail(`${name} can't be read: ${error}`)
+          );
+          if (done) break;
+          rest = value;
+        }
+        const part = rest.subarray(0, count - at);
+        bytes.set(part, at);
+        at += part.length;
+        rest = rest.subarray(part.length);
       }
-      const part = this.#rest.subarray(0, count - at);
-      bytes.set(part, at);
-      at += part.length;
-      this.#rest = this.#rest.subarray(part.length);
-    }
-    return bytes.subarray(0, at);
-  }
-
-  /** The next bytes, which must have this hash. */
-  async verified(count: number, hash: string): Promise<Bytes> {
-    const bytes = await this.take(count);
-    if (bytes.length < count) fail(`${this.#url} is cut off.`);
-    if (await sha256(bytes) !== hash) fail(`${this.#url} is not the file that the bundle was made with.`);
-    return bytes;
-  }
-
-  /** Stops reading. @param whole The file must end here. */
-  async close(whole?: boolean): Promise<void> {
-    const more = whole && (await this.take(1)).length > 0;
-    await this.#chunks.return(undefined).catch(() => {});
-    if (more) fail(`${this.#url} is longer than the bundle says.`);
-  }
+      return bytes.subarray(0, at);
+    },
+    close: () => chunks.return(undefined),
+  };
 }
 
 /** A small file whole. */
 export async function read(base: URL, name: string): Promise<Bytes> {
   const parts: Bytes[] = [];
-  const file = new BundleFile(base, name);
+  const file = openFile(base, name);
   for (let part; (part = await file.take(PIECE)).length;) parts.push(part);
   return bytesOf(new Uint8Array(await new Blob(parts).arrayBuffer()));
 }
+
+export const textOf = (bytes: Bytes): string => new TextDecoder().decode(bytes);
 
 /** The bundle's folder. */
 export function folderOf({ base = "." }: LoadOptions): URL {

@@ -5,22 +5,17 @@
 
 import type { Manifest, SelfTest } from "../manifest.ts";
 import { ARRAYS } from "./elements.ts";
-import { folderOf, read, sha256 } from "./files.ts";
+import { folderOf, read, textOf, verified } from "./files.ts";
 import { load } from "./load.ts";
 import type { HostArray, Inputs, LoadOptions, StateName } from "./public.ts";
 
 /** Loads the bundle afresh, runs it once, and compares with what it must give. Resolves to the mistakes: none is well. */
 export async function selfTest(options: LoadOptions = {}): Promise<string[]> {
   const base = folderOf(options);
-  const { selfTest, inputs: declared } = JSON.parse(
-    new TextDecoder().decode(await read(base, "manifest.json")),
-  ) as Manifest;
+  const { selfTest, inputs: declared } = JSON.parse(textOf(await read(base, "manifest.json"))) as Manifest;
   if (!selfTest) return ["The bundle was built without a self-test."];
-  const text = await read(base, selfTest.file);
-  if (await sha256(text) !== selfTest.sha256) {
-    return [`${selfTest.file} is not the file that the bundle was made with.`];
-  }
-  const test = JSON.parse(new TextDecoder().decode(text)) as SelfTest;
+  const { file, sha256 } = selfTest;
+  const test = JSON.parse(textOf(await verified(await read(base, file), sha256, file))) as SelfTest;
   const bundle = await load(options);
   try {
     const inputs: Record<string, HostArray> = {};

@@ -6,11 +6,27 @@
  */
 
 import type { BundleState } from "../manifest.ts";
-import { type Bytes, bytesOf, decode, encode, FILE_TYPES, fileBytes, product } from "./elements.ts";
+import {
+  type Bytes,
+  bytesOf,
+  decode,
+  type DType,
+  elementBytes,
+  encode,
+  loadHalves,
+  product,
+} from "./elements.ts";
 import type { HostArray } from "./public.ts";
 
+const FILE_TYPES = { f32: "F32", f16: "F16", i32: "I32", u32: "U32", bool: "BOOL" };
+const fileBytes = (dtype: DType): number => dtype === "bool" ? 1 : elementBytes(dtype);
+
 /** Wide types first, so that each tensor starts at a multiple of its element's size. */
-export function encodeState(state: readonly BundleState[], arrays: readonly HostArray[]): Blob {
+export async function encodeState(
+  state: readonly BundleState[],
+  arrays: readonly HostArray[],
+): Promise<Blob> {
+  if (state.some(({ dtype }) => dtype === "f16")) await loadHalves();
   const width = (i: number) => fileBytes(state[i]!.dtype);
   const order = [...state.keys()].sort((a, b) => width(b) - width(a) || a - b);
   let end = 0;
@@ -38,6 +54,7 @@ export async function decodeState(
   blob: Blob,
   fail: (message: string) => never,
 ): Promise<HostArray[]> {
+  if (state.some(({ dtype }) => dtype === "f16")) await loadHalves();
   const no = (why: string): never => fail(`state.load(): ${why}. Nothing was changed.`);
   const part = async (from: number, to: number): Promise<Bytes> =>
     new Uint8Array(await blob.slice(from, to).arrayBuffer());

@@ -65,7 +65,7 @@ async function minified(text: string, { generator }: Manifest): Promise<string> 
     module: true,
     ecma: 2020,
     compress: { passes: 3, unsafe_arrows: true, unsafe_methods: true },
-    format: { preamble: `// Made by ${generator}; see README.md.` },
+    format: { preamble: `// Made by ${generator}.` },
   });
   if (!code) throw new InternalError("bundle", "the loader was not emitted");
   return `${code}\n`;

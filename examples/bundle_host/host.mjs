@@ -21,8 +21,9 @@ const bytesIn = { F32: 4, F16: 2, I32: 4, U32: 4, BOOL: 1 };
 const size = (shape) => shape.reduce((n, d) => n * d, 1);
 const whole = (bytes) => Math.ceil(bytes / 4) * 4;
 
-/** What numbers mean together. */
-function checkBounds(manifest) {
+/** Throws a HostError where a manifest is not as the schema says, or where its numbers don't go together. */
+export function checkManifest(manifest, schema) {
+  validate(schema, schema, manifest);
   const { kernels, tensors, weights, state, variants } = manifest;
   const ends = weights.map(({ header }) => header.bytes);
   for (const { name, file, offset, bytes, elements, fileType, sha256 } of tensors) {
@@ -78,8 +79,7 @@ export function readBundle(folder, schema) {
     return readFileSync(join(folder, name));
   };
   const manifest = parse(read("manifest.json"), "the manifest");
-  validate(schema, schema, manifest);
-  checkBounds(manifest);
+  checkManifest(manifest, schema);
   const codes = manifest.kernels.map(({ file, sha256: hash }) => {
     const code = read(file).toString().replace(/^(\/\/[^\n]*\n)*/, "");
     need(sha256(code) === hash, `${file} was changed`);

@@ -28,7 +28,7 @@ export async function load(options: LoadOptions = {}): Promise<Bundle> {
     fail(`The manifest is of version ${manifest.version}, and this loader knows 1.`);
   }
   const adapter = options.device ?? await (options.gpu ?? globalThis.navigator?.gpu)?.requestAdapter() ??
-    fail("This bundle needs WebGPU, and there is no adapter here.");
+    fail("There is no WebGPU adapter here.");
   const { variants, kernels } = manifest;
   const { features, limits, programs } = variants.find((variant) => !lacking(variant, adapter)) ??
     fail(`This device can't run the bundle: it lacks ${lacking(variants.at(-1)!, adapter)}.`);

@@ -10,6 +10,7 @@ import { load, type Model } from "../../mod.ts";
 import type { StoredArray } from "../../compiler/graph/dtype.ts";
 import { cnn, gptStep, halves, mlp, mlpStep } from "../support/bundle_models.ts";
 import { type TestBundle, testBundle } from "../support/bundles.ts";
+import { encodeNpy, parseNpy } from "../../runtime/npy.ts";
 import { randomOf } from "../support/random.ts";
 import { stored } from "../support/stored.ts";
 
@@ -263,4 +264,51 @@ Deno.test("a bundle runs in a Worker", async () => {
   });
   worker.terminate();
   assert.deepEqual(mistakes, []);
+});
+
+Deno.test("weft run gives what the loader gives, from and to files of NumPy's", async () => {
+  using bundle = await testBundle(mlpStep, { sizes: { batch: 4 } });
+  const inputs = inputsOf(bundle.built, 0, 0);
+  const { program } = bundle.built.compiled[0]!;
+  const path = (name: string) => join(bundle.folder, "..", name);
+  for (const { name, dtype, shape } of program.inputs) {
+    await Deno.writeFile(path(`${name}.npy`), encodeNpy(dtype, shape, inputs[name]!));
+  }
+  const cli = new URL("../../cli.ts", import.meta.url).pathname;
+  const weft = async (...args: string[]) => {
+    const command = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-check", cli, "run", bundle.folder, ...args],
+    });
+    const { code, stdout, stderr } = await command.output();
+    return { code, out: new TextDecoder().decode(stdout), err: new TextDecoder().decode(stderr) };
+  };
+  const fed = [`--input`, `x=${path("x.npy")}`, "--input", `y=${path("y.npy")}`];
+  const ran = await weft(
+    ...fed,
+    "--output",
+    path("out"),
+    "--times",
+    "3",
+    "--save-state",
+    path("state.safetensors"),
+  );
+  assert.equal(ran.code, 0, ran.err);
+  using loaded = await (await scriptOf(bundle)).load();
+  let wanted: Record<string, HostArray> = {};
+  for (let i = 0; i < 3; i++) wanted = await loaded.run(inputs as never) as never;
+  const loss = parseNpy(await Deno.readFile(join(path("out"), "loss.npy")), "loss.npy");
+  assert.deepEqual([loss.shape, loss.data], [[], wanted["loss"]]);
+  assert.deepEqual(
+    await Deno.readFile(path("state.safetensors")),
+    new Uint8Array(await (await loaded.state.save()).arrayBuffer()),
+  );
+  const again = await weft(...fed, "--state", path("state.safetensors"));
+  assert.match(again.out, /^loss: f32 \[\] {2}[\d.]+/);
+  const missing = await weft("--input", `x=${path("x.npy")}`);
+  assert.match(missing.err, /The input "y", i32 \[batch\], is not given: --input y=FILE\.npy/);
+  const wrong = await weft("--input", `x=${path("y.npy")}`, "--input", `y=${path("y.npy")}`);
+  assert.match(wrong.err, /The inputs are x \[4\], y \[4\], and the bundle takes x \[4, 20\], y \[4\]\./);
+  // Whatever its own script says, nobody executes it.
+  await Deno.writeTextFile(join(bundle.folder, "index.js"), "throw new Error('executed')");
+  assert.equal((await weft(...fed)).code, 0);
 });

@@ -6,6 +6,7 @@
 import { basename, resolve } from "node:path";
 import { Command, Option } from "commander";
 import { RunError } from "../../compiler/errors.ts";
+import type { DType } from "../../compiler/graph/dtype.ts";
 import { buildBundle, type BundleOptions } from "../bundle/build.ts";
 import type { LimitNumbers } from "../bundle/limits.ts";
 import { writeBundle } from "../bundle/write.ts";
@@ -82,7 +83,12 @@ async function build(path: string, flags: BuildFlags): Promise<string> {
     selfTest: flags.selfTest,
     format: flags.format,
     ...flags.state !== undefined &&
-      { state: await checkpointState(flags.state, model.graph.states.map((s) => s.path)) },
+      {
+        state: await checkpointState(
+          flags.state,
+          new Map(model.graph.states.map(({ path, tensor }) => [path, tensor.dtype])),
+        ),
+      },
   };
   const built = await buildBundle(model, options);
   await writeBundle(flags.out, built);
@@ -122,19 +128,21 @@ async function readLimits(path: string): Promise<LimitNumbers> {
   throw new RunError(`--limits ${path}: it is no JSON object of limits by WebGPU's names.`);
 }
 
-/** States from a checkpoint. What the file has and the model lacks is an error; what it lacks begins as the model says. */
-async function checkpointState(path: string, known: readonly string[]): Promise<InitialState> {
+/** States from a checkpoint: all parameters must be in it. What else it lacks begins as the model says. */
+async function checkpointState(path: string, known: ReadonlyMap<string, DType>): Promise<InitialState> {
   using file = await SafetensorsReader.open(path);
-  const extra = [...file.tensors.keys()].filter((name) => !known.includes(name));
+  const extra = [...file.tensors.keys()].filter((name) => !known.has(name));
   if (extra.length === file.tensors.size) {
     throw new RunError(
       `--state ${path}: none of its tensors is a state of the model, whose states are ${
-        known.slice(0, 5).join(", ")
+        [...known.keys()].slice(0, 5).join(", ")
       }.`,
     );
   }
   const values = new Map<string, Awaited<ReturnType<typeof file.read>>>();
-  for (const name of known) if (file.tensors.has(name)) values.set(name, await file.read(name));
+  for (const [name, dtype] of known) {
+    if (file.tensors.has(name)) values.set(name, await file.read(name, dtype));
+  }
   return (name, shape, dtype, role) => {
     const tensor = values.get(name);
     if (tensor === undefined) {

@@ -5,6 +5,7 @@ import { cnn, gptStep, mlp, mlpStep } from "../support/bundle_models.ts";
 import { buildBundle } from "../../runtime/bundle/build.ts";
 import type { Model } from "../../mod.ts";
 import { below, chromiumPath, openPage } from "../support/browser.ts";
+import { draw, strokes } from "../support/pages.ts";
 
 const page = (where: "page" | "worker") =>
   `<!doctype html><meta charset="utf-8"><title>Test</title>
@@ -45,3 +46,86 @@ for (const [name, model, batch, where] of cases) {
     },
   });
 }
+
+/** A page of examples/pages with its bundle, as the command line builds it. */
+async function pageOf(
+  html: string,
+  model: string,
+  ...args: string[]
+): Promise<Map<string, readonly Uint8Array[] | string>> {
+  const folder = Deno.makeTempDirSync({ prefix: "weft-test-" });
+  try {
+    const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: [
+        "run",
+        "-A",
+        "--no-check",
+        "cli.ts",
+        "build",
+        "examples/pages/models.ts",
+        "--export",
+        model,
+        "--out",
+        `${folder}/dist`,
+        "--tune",
+        "software",
+        "--no-self-test",
+        ...args,
+      ],
+      cwd: new URL("../../", import.meta.url),
+    }).output();
+    assert(success, new TextDecoder().decode(stderr));
+    const served = new Map<string, readonly Uint8Array[] | string>();
+    const walk = (at: string) => {
+      for (const { name, isDirectory } of Deno.readDirSync(`${folder}/${at}`)) {
+        if (isDirectory) walk(`${at}${name}/`);
+        else served.set(at + name, [Deno.readFileSync(`${folder}/${at}${name}`)]);
+      }
+    };
+    walk("");
+    return served.set(html, Deno.readTextFileSync(new URL(`../../examples/pages/${html}`, import.meta.url)));
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+const withBrowser = (name: string, fn: () => Promise<void>) =>
+  Deno.test({
+    name: path === undefined
+      ? `not run, since there is no Chromium here (apt-get install chromium): ${name}`
+      : name,
+    ignore: path === undefined,
+    fn,
+  });
+
+withBrowser("the page that reads digits reads four that are drawn on it", async () => {
+  const served = await pageOf(
+    "digits.html",
+    "digits",
+    "--size",
+    "batch=1",
+    "--state",
+    "examples/pages/digits.safetensors",
+    "--weights",
+    "f16",
+  );
+  await using opened = await openPage(served, "digits.html");
+  await opened.page.waitForFunction("document.getElementById('answer').textContent === 'ready'", undefined, {
+    timeout: 60_000,
+  });
+  for (const digit of Object.keys(strokes)) assert.equal(await draw(opened.page, digit), digit);
+  assert.deepEqual(opened.complaints, []);
+});
+
+withBrowser("the page that trains lowers its loss a hundredfold", async () => {
+  await using opened = await openPage(
+    await pageOf("train.html", "curveStep", "--size", "batch=64"),
+    "train.html?steps=600",
+  );
+  await opened.page.waitForFunction("document.getElementById('status').dataset.done === 'yes'", undefined, {
+    timeout: 120_000,
+  });
+  const loss = Number(await opened.page.getAttribute("#status", "data-loss"));
+  assert(loss > 0 && loss < 0.005, String(loss));
+  assert.deepEqual(opened.complaints, []);
+});

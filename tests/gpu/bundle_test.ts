@@ -43,7 +43,8 @@ function inputsOf({ compiled }: BuiltBundle, size: number, run: number): Record<
   }));
 }
 
-type AnyModel = Model<any, any>; // deno-lint-ignore no-explicit-any
+// deno-lint-ignore no-explicit-any -- of any inputs and outputs
+type AnyModel = Model<any, any>;
 const bits = (array: HostArray) => new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 
 /** Three runs by the bundle and by Weft's own runtime, of the same program from the same state. */

@@ -11,8 +11,8 @@ export interface TestBundle extends Disposable {
 }
 
 /** Builds a bundle into a new folder. Schedules for software adapters compile quickly on them. */
-// deno-lint-ignore no-explicit-any -- models of any inputs and outputs
 export async function testBundle(
+  // deno-lint-ignore no-explicit-any -- of any inputs and outputs
   model: Model<any, any>,
   options: Partial<BundleOptions> = {},
 ): Promise<TestBundle> {

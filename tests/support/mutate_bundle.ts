@@ -94,9 +94,9 @@ export interface Change {
 }
 
 /** Applies a change somewhere in a JSON value. */
-// deno-lint-ignore no-explicit-any -- walks any JSON
-export function applyChange(root: any, { path, kind, value }: Change): void {
-  let at = root;
+export function applyChange(root: object, { path, kind, value }: Change): void {
+  // deno-lint-ignore no-explicit-any -- walks any JSON
+  let at: any = root;
   for (const [depth, choice] of path.entries()) {
     const keys = Object.keys(at);
     if (keys.length === 0) return;

@@ -99,11 +99,13 @@ function joined(project: Project, { name, modules, exports }: Script): string {
   return [...outside, ...texts].join("\n");
 }
 
-function specialize(file: SourceFile, { inputs, outputs, state, sizes }: Manifest): void {
+function specialize(file: SourceFile, { inputs, outputs, state, sizes, open }: Manifest): void {
   const choices = sizes.filter((size) => Object.keys(size).length > 0).map((size) =>
     Object.entries(size).map(([name, n]) => `${name} = ${n}`).join(", ")
   );
-  const sizesText = choices.length === 0 ? "" : ` Sizes: ${choices.join("; or ")}.`;
+  const sizesText = choices.length === 0
+    ? ""
+    : ` Sizes: ${choices.join("; or ")}${open ? `, or fewer ${open}` : ""}.`;
   const declare = (name: string, tensors: readonly BundleTensor[]) => {
     const declaration = file.getInterfaceOrThrow(name);
     for (const signature of declaration.getIndexSignatures()) signature.remove();

@@ -34,6 +34,8 @@ export interface Manifest {
   readonly kind: "inference" | "training";
   /** The choices of named sizes; program i of every variant is for choice i. */
   readonly sizes: readonly Readonly<Record<string, number>>[];
+  /** A size that may be smaller than `sizes` says: then tensors marked `open` have so many fewer leading rows. */
+  readonly open?: string;
   readonly inputs: readonly BundleTensor[];
   readonly outputs: readonly BundleTensor[];
   readonly state: readonly BundleState[];
@@ -49,6 +51,8 @@ export interface BundleTensor {
   readonly name: string;
   readonly dtype: DType;
   readonly shape: readonly (number | string)[];
+  /** Its leading axis is a multiple of the open size. */
+  readonly open?: true;
 }
 
 export interface BundleState {

@@ -33,7 +33,9 @@ export function readmeText(manifest: Manifest, format: "module" | "json"): strin
     "",
     ...table(outputs),
     "",
-    `Sizes: ${choices.join("; ")}. For devices with ${features.join(", or ")}. ${kernels.length} kernels, ` +
+    `Sizes: ${choices.join("; ")}${
+      manifest.open ? `, ${manifest.open} also smaller` : ""
+    }. For devices with ${features.join(", or ")}. ${kernels.length} kernels, ` +
     `${state.length} states.`,
     "",
   ];

@@ -12,14 +12,22 @@ import {
   type CompiledVariants,
   compileVariants,
 } from "../../compiler/bundle/compile_variants.ts";
-import { type BundleState, type Manifest, manifestVersion } from "../../compiler/bundle/manifest.ts";
+import {
+  type BundleState,
+  type BundleTensor,
+  type Manifest,
+  manifestVersion,
+} from "../../compiler/bundle/manifest.ts";
 import schema from "../../compiler/bundle/manifest.schema.json" with { type: "json" };
+import { checkOpenSize } from "../../compiler/bundle/open_size.ts";
 import { readmeText } from "../../compiler/bundle/readme.ts";
 import { makeSelfTest } from "../../compiler/bundle/self_test.ts";
 import { RunError } from "../../compiler/errors.ts";
-import { bindDim, type Sizes } from "../../compiler/graph/dim.ts";
+import { bindSizes } from "../../compiler/graph/bind.ts";
+import { bindDim, namesOf, type Sizes } from "../../compiler/graph/dim.ts";
 import { roundTo, type StoredArray } from "../../compiler/graph/dtype.ts";
 import type { Graph } from "../../compiler/graph/graph.ts";
+import type { Tensor } from "../../compiler/graph/node.ts";
 import type { Inputs } from "../../compiler/model/input.ts";
 import { Model, type Outputs } from "../../compiler/model/model.ts";
 import { defaultLimits, gpuTarget, softwareTarget, type Target } from "../../compiler/target.ts";
@@ -34,6 +42,11 @@ export interface BundleOptions {
   readonly name: string;
   /** A number for every named size, or several choices. */
   readonly sizes?: Sizes | readonly Sizes[];
+  /**
+   * A named size that may also be smaller than `sizes` says, down to 1: one bundle for every batch up to a maximum. The
+   * rows of that size must have nothing to do with each other, which is checked.
+   */
+  readonly open?: string;
   /** What a device must have: WebGPU's default limits (the default), or a stated device's, by WebGPU's names. */
   readonly limits?: "default" | LimitNumbers;
   /** What schedules are made for: graphics processors (the default), or adapters that compute on the CPU. */
@@ -98,6 +111,8 @@ export async function buildBundle<I extends Inputs, O extends Outputs>(
     throw new RunError("buildBundle(): there is no choice of sizes; give at least one.");
   }
   const { graph } = model;
+  const { open } = options;
+  if (open !== undefined) checkOpen(graph, choices, open);
   const target = targetOf(options);
   const made = compileVariants(graph, { name, target, features, sizes: choices });
   const states = firstStates(graph, choices[0]!, options);
@@ -125,8 +140,9 @@ export async function buildBundle<I extends Inputs, O extends Outputs>(
     generator: `weft ${config.version}`,
     kind: graph.writes.some(({ state }) => state.node.attrs.role === "parameter") ? "training" : "inference",
     sizes: choices.map((size) => Object.fromEntries(Object.entries(size).sort(([a], [b]) => a < b ? -1 : 1))),
-    inputs: graph.inputs.map(({ shape, dtype, node }) => ({ name: node.attrs.name, dtype, shape })),
-    outputs: Object.entries(graph.outputs).map(([name, { shape, dtype }]) => ({ name, dtype, shape })),
+    ...open !== undefined && { open },
+    inputs: graph.inputs.map((tensor) => bundleTensor(tensor.node.attrs.name, tensor, open)),
+    outputs: Object.entries(graph.outputs).map(([name, tensor]) => bundleTensor(name, tensor, open)),
     state: made.compiled[0]!.program.state.map(({ name, dtype, shape, role }): BundleState => {
       const tensor = stored.findIndex((weight) => weight.name === name);
       return { name, dtype, shape, role, ...tensor >= 0 && { tensor: firstStored + tensor } };
@@ -152,6 +168,25 @@ export async function buildBundle<I extends Inputs, O extends Outputs>(
   return { manifest, files, compiled: made.compiled };
 }
 
+/** Whether a size may be left open, in each choice of the others. */
+function checkOpen(graph: Graph, choices: readonly Sizes[], open: string): void {
+  for (const choice of choices) {
+    const { [open]: most, ...others } = choice;
+    if (most === undefined || !(most > 0)) {
+      throw new RunError(
+        `buildBundle(): the size "${open}" is to be open, and \`sizes\` says no maximum for it.`,
+      );
+    }
+    checkOpenSize(bindSizes(graph, others, [open]), open);
+  }
+}
+
+function bundleTensor(name: string, { shape, dtype }: Tensor, open: string | undefined): BundleTensor {
+  const isOpen = open !== undefined && shape.some((dim) => namesOf(dim).includes(open));
+  return { name, dtype, shape, ...isOpen && { open: true } };
+}
+
+/** What bundles are compiled for. */
 function targetOf({ limits = "default", tune = "gpu" }: BundleOptions): Target {
   const base = tune === "software" ? softwareTarget : gpuTarget;
   return { ...base, name: "bundle", limits: limits === "default" ? defaultLimits : bundleLimits(limits) };

@@ -20,7 +20,7 @@ import {
   type StoredTensor,
 } from "../../compiler/bundle/manifest.ts";
 import { RunError } from "../../compiler/errors.ts";
-import { bindDim, namesOf } from "../../compiler/graph/dim.ts";
+import { bindDim, divideDims, namesOf } from "../../compiler/graph/dim.ts";
 import { deviceBytes, type DType } from "../../compiler/graph/dtype.ts";
 import { wholeWords } from "../engine.ts";
 import { elementBytes } from "../safetensors/header.ts";
@@ -59,10 +59,8 @@ export function parseManifest(text: string, where: string): Manifest {
   return manifest;
 }
 
-function checkLists(
-  { inputs, outputs, state, sizes, variants, kernels, weights }: Manifest,
-  fail: Fail,
-): void {
+function checkLists(manifest: Manifest, fail: Fail): void {
+  const { inputs, outputs, state, sizes, variants, kernels, weights } = manifest;
   const lists = { inputs, outputs, state };
   for (const [what, list] of Object.entries(lists)) {
     const names = list.map(({ name }) => name);
@@ -72,11 +70,44 @@ function checkLists(
   const files = [...kernels, ...weights].map(({ file }) => file.toLowerCase());
   const twice = files.find((file, i) => files.indexOf(file) !== i);
   if (twice !== undefined) fail(`two parts are the file ${twice}`);
+  checkOpen(manifest, fail);
   for (const { programs } of variants) {
     if (programs.length !== sizes.length) {
       fail(`a variant has ${programs.length} programs for ${sizes.length} sizes`);
     }
   }
+}
+
+/** What is marked open has the open size as its leading axis, and nothing else mentions it. */
+function checkOpen(
+  { inputs, outputs, sizes, open }: Pick<Manifest, "inputs" | "outputs" | "sizes" | "open">,
+  fail: Fail,
+): void {
+  if (open !== undefined && !sizes.every((size) => Object.hasOwn(size, open) && size[open]! > 0)) {
+    fail(`the open size ${JSON.stringify(open)} has no maximum`);
+  }
+  const namesIn = (dim: number | string): readonly string[] => {
+    try {
+      return namesOf(dim);
+    } catch {
+      return fail(`"${dim}" is no size`);
+    }
+  };
+  for (const { name, shape, open: isOpen } of [...inputs, ...outputs]) {
+    const places = shape.flatMap((dim, axis) =>
+      open !== undefined && namesIn(dim).includes(open) ? [axis] : []
+    );
+    const factor = places.length === 1 && places[0] === 0 ? divideDims(shape[0]!, open!) : undefined;
+    if (isOpen ? typeof factor !== "number" : places.length > 0) {
+      fail(
+        `${JSON.stringify(name)} ${isOpen ? "is" : "is not"} marked open, and its shape is [${
+          shape.join(", ")
+        }]`,
+      );
+    }
+  }
+  const input = inputs.find(({ shape, open: isOpen }) => isOpen && shape[0] !== open);
+  if (input) fail(`the input ${JSON.stringify(input.name)} has a computed size`);
 }
 
 const fileTypes: { readonly [D in DType]: readonly StoredTensor["fileType"][] } = {

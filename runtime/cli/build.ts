@@ -38,7 +38,7 @@ export function buildCommand(): Command {
     .option("--export <name>", "which model, where the module exports several")
     .option(
       "--size <sizes>",
-      "a number for each named size, such as batch=1; several times for several choices",
+      "a number for each named size, such as batch=1; several times for several choices; batch=..64 for any up to 64",
       (text: string, before: readonly string[]) => [...before, text],
       [],
     )
@@ -67,7 +67,13 @@ export function buildCommand(): Command {
 
 async function build(path: string, flags: BuildFlags): Promise<string> {
   const model = await loadModel(path, flags.export);
-  const sizes = flags.size.map((text) => parseSizes(text));
+  const sizes = flags.size.map((text) => parseSizes(text.replace("=..", "=")));
+  const opened = [
+    ...new Set(flags.size.flatMap((text) => [...text.matchAll(/(\w+)\s*=\.\./g)].map(([, name]) => name!))),
+  ];
+  if (opened.length > 1) {
+    throw new RunError(`--size: ${opened.join(" and ")} are to be open, and one size of a bundle can be.`);
+  }
   const seed = Number(flags.seed);
   if (!/^\d+$/.test(flags.seed) || !Number.isSafeInteger(seed)) {
     throw new RunError(`--seed ${flags.seed}: a seed is a whole number below 2⁵³.`);
@@ -75,6 +81,7 @@ async function build(path: string, flags: BuildFlags): Promise<string> {
   const options: BundleOptions = {
     name: flags.name ?? basename(resolve(flags.out)),
     ...sizes.length > 0 && { sizes },
+    ...opened.length > 0 && { open: opened[0]! },
     limits: flags.limits === "default" ? "default" : await readLimits(flags.limits),
     features: flags.features === undefined ? [] : parseFeatures(flags.features),
     weights: flags.weights,

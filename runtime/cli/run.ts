@@ -8,7 +8,7 @@ import { Command } from "commander";
 import type { BundleTensor, Manifest } from "../../compiler/bundle/manifest.ts";
 import type { HostArray, Inputs } from "../../compiler/bundle/loader/public.ts";
 import { RunError } from "../../compiler/errors.ts";
-import { bindDim, showShape } from "../../compiler/graph/dim.ts";
+import { bindDim, showShape, type Sizes } from "../../compiler/graph/dim.ts";
 import type { StoredArray } from "../../compiler/graph/dtype.ts";
 import { openBundle } from "../bundle/open.ts";
 import { encodeNpy, npyAs, parseNpy } from "../npy.ts";
@@ -45,7 +45,7 @@ async function run(folder: string, flags: RunFlags): Promise<string> {
   }
   using opened = await openBundle(folder);
   const { manifest, bundle } = opened;
-  const { arrays, program } = await readInputs(manifest, flags.input);
+  const { arrays, sizes } = await readInputs(manifest, flags.input);
   if (flags.state !== undefined) await bundle.state.load(await Deno.readFile(flags.state));
   let outputs: Readonly<Record<string, HostArray>> = {};
   for (let i = 1; i <= times; i++) {
@@ -57,7 +57,7 @@ async function run(folder: string, flags: RunFlags): Promise<string> {
   const lines: string[] = [];
   for (const tensor of manifest.outputs) {
     const array = outputs[tensor.name]!;
-    const shape = boundShape(tensor, manifest.sizes[program]!);
+    const shape = boundShape(tensor, sizes);
     if (flags.output === undefined) {
       const shown = [...array.subarray(0, 8)].join(", ");
       lines.push(
@@ -75,9 +75,9 @@ async function run(folder: string, flags: RunFlags): Promise<string> {
 
 /** The inputs from their files; their shapes must be those of one choice of sizes. */
 async function readInputs(
-  { inputs, sizes }: Manifest,
+  { inputs, sizes, open }: Manifest,
   given: readonly string[],
-): Promise<{ readonly arrays: Readonly<Record<string, StoredArray>>; readonly program: number }> {
+): Promise<{ readonly arrays: Readonly<Record<string, StoredArray>>; readonly sizes: Sizes }> {
   const paths = new Map<string, string>();
   for (const text of given) {
     const cut = text.indexOf("=");
@@ -108,18 +108,25 @@ async function readInputs(
     const npy = parseNpy(bytes, path);
     return { tensor, shape: npy.shape, array: npyAs(npy, tensor.dtype, path) };
   }));
+  /** The sizes as the files have them, where they may be smaller than stated. */
+  const opened = (size: Sizes): Sizes => {
+    const told = files.find(({ tensor }) => tensor.open)?.shape[0];
+    return open === undefined || !(told! > 0 && told! <= size[open]!) ? size : { ...size, [open]: told! };
+  };
   const program = sizes.findIndex((size) =>
-    files.every(({ tensor, shape }) => String(boundShape(tensor, size)) === String(shape))
+    files.every(({ tensor, shape }) => String(boundShape(tensor, opened(size))) === String(shape))
   );
   if (program < 0) {
     const wanted = sizes.map((size) =>
       inputs.map((t) => `${t.name} ${showShape(boundShape(t, size))}`).join(", ")
     );
     const got = files.map(({ tensor, shape }) => `${tensor.name} ${showShape(shape)}`).join(", ");
-    throw new RunError(`The inputs are ${got}, and the bundle takes ${wanted.join("; or ")}.`);
+    const upTo = open === undefined ? "" : `, ${open} as stated or smaller`;
+    throw new RunError(`The inputs are ${got}, and the bundle takes ${wanted.join("; or ")}${upTo}.`);
   }
-  return { arrays: Object.fromEntries(files.map(({ tensor, array }) => [tensor.name, array])), program };
+  const arrays = Object.fromEntries(files.map(({ tensor, array }) => [tensor.name, array]));
+  return { arrays, sizes: opened(sizes[program]!) };
 }
 
-const boundShape = ({ shape }: BundleTensor, sizes: Readonly<Record<string, number>>): number[] =>
+const boundShape = ({ shape }: BundleTensor, sizes: Sizes): number[] =>
   shape.map((dim) => Number(bindDim(dim, sizes)));

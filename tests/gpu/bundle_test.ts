@@ -241,7 +241,7 @@ Deno.test("progress ends with all bytes; what was disposed says so; a lost devic
   loaded.device.destroy();
   await loaded.device.lost;
   await new Promise((done) => setTimeout(done, 50));
-  assert.match(lost, /The GPU was lost \(.*\): load the bundle again/);
+  assert.match(lost, /The GPU was lost: .* Load the bundle again/s);
   await assert.rejects(loaded.run(inputs), { message: /The GPU was lost/ });
   loaded.dispose();
   const again = await script.load();
@@ -312,4 +312,27 @@ Deno.test("weft run gives what the loader gives, from and to files of NumPy's", 
   // Whatever its own script says, nobody executes it.
   await Deno.writeTextFile(join(bundle.folder, "index.js"), "throw new Error('executed')");
   assert.equal((await weft(...fed)).code, 0);
+});
+
+Deno.test("a bundle with an open batch gives for few rows what a bundle of that batch gives", async () => {
+  using open = await testBundle(mlp, { sizes: { batch: 6 }, open: "batch" });
+  using loaded = await (await scriptOf(open)).load();
+  for (const batch of [1, 4, 6]) {
+    using fixed = await testBundle(mlp, { sizes: { batch } });
+    using own = await (await scriptOf(fixed)).load();
+    const inputs = inputsOf(fixed.built, 0, batch) as never;
+    const [got, wanted] = [await loaded.run(inputs), await own.run(inputs)] as unknown as Record<
+      string,
+      Float32Array
+    >[];
+    assert.equal(got!["answer"]!.length, batch * 10);
+    got!["answer"]!.forEach((x, i) =>
+      assert(Math.abs(x - wanted!["answer"]![i]!) < 1e-6, `${x} at ${i} of ${batch}`)
+    );
+  }
+  for (const elements of [0, 7 * 20, 2 * 20 + 1]) {
+    await assert.rejects(loaded.run({ x: new Float32Array(elements) } as never), {
+      message: /the bundle takes 120\./,
+    });
+  }
 });

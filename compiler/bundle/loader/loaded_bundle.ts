@@ -20,7 +20,7 @@ export async function loadOn(
   base: URL,
   options: LoadOptions,
 ): Promise<Bundle> {
-  const { state: states, inputs: declared, outputs } = manifest;
+  const { state: states, inputs: declared, outputs, sizes, open } = manifest;
   const buffers: GPUBuffer[] = [];
   const kept: GPUBuffer[] = [];
   const submit = submitOn(device, kept, (size) => device.createBuffer({ size, usage: MAP_READ | COPY_DST }));
@@ -33,7 +33,7 @@ export async function loadOn(
   device.addEventListener("uncapturederror", onError);
   device.lost.then(({ message }) => {
     if (failure) return;
-    failure = `The GPU was lost (${message || "no reason given"}): load the bundle again.`;
+    failure = `The GPU was lost: ${message} Load the bundle again.`;
     options.onLost?.(failure);
   });
   const dispose = () => {
@@ -86,8 +86,8 @@ export async function loadOn(
     }
   };
 
-  /** The program whose inputs have these lengths. */
-  const choose = (inputs: Inputs): number => {
+  /** The program whose inputs have these lengths, and the part of its open size that they fill. */
+  const choose = (inputs: Inputs): [number, number] => {
     for (const name in inputs) {
       if (!declared.some((input) => input.name === name)) fail(`run(): there is no input "${name}".`);
     }
@@ -97,10 +97,16 @@ export async function loadOn(
         : fail(`run(): the input "${name}" wants a ${ARRAYS[dtype].name}.`)
     );
     const wanted = programs.map((program) =>
-      String(program.inputs.map(([, , bytes], i) => bytes / elementBytes(declared[i]!.dtype)))
+      program.inputs.map(([, , bytes], i) => bytes / elementBytes(declared[i]!.dtype))
     );
-    const found = wanted.indexOf(String(got));
-    if (found >= 0) return found;
+    const first = declared.findIndex(({ open }) => open);
+    for (const [p, lengths] of wanted.entries()) {
+      const part = first < 0 ? 1 : got[first]! / lengths[first]!;
+      const rows = first < 0 ? 1 : part * sizes[p]![open!]!;
+      const fits = rows > 0 && part <= 1 && Number.isInteger(rows) &&
+        lengths.every((length, i) => got[i] === (declared[i]!.open ? length * part : length));
+      if (fits) return [p, part];
+    }
     return fail(
       `run(): ${declared.map(({ name }) => name)} have ${got} elements; the bundle takes ${
         wanted.join(" or ")
@@ -137,14 +143,11 @@ export async function loadOn(
   };
 
   try {
-    device.pushErrorScope("validation");
     device.pushErrorScope("out-of-memory");
     arenas = allocateArenas(programs, allocate);
-    const errors = await Promise.all([device.popErrorScope(), device.popErrorScope()]);
-    const error = errors[0] ?? errors[1];
+    const error = await device.popErrorScope();
     if (error) fail(`The device has no room: ${error.message}`);
     await Promise.all([stepsOf(0), streamWeights(base, manifest, programs, write, options)]);
-    await device.queue.onSubmittedWorkDone();
     usable();
   } catch (error) {
     dispose();
@@ -155,11 +158,12 @@ export async function loadOn(
     state,
     async run(inputs, { outputs: names = outputs.map(({ name }) => name) as (keyof Outputs)[] } = {}) {
       usable();
-      const program = choose(inputs);
+      const [program, part] = choose(inputs);
       const wanted = names.map((name): Wanted[number] => {
         const at = outputs.findIndex((output) => output.name === name);
         if (at < 0) fail(`run(): there is no output "${name}".`);
-        return [outputs[at]!.dtype, programs[program]!.outputs[at]!];
+        const [arena, offset, bytes] = programs[program]!.outputs[at]!;
+        return [outputs[at]!.dtype, [arena, offset, outputs[at]!.open ? bytes * part : bytes]];
       });
       const fed = declared.map(({ name, dtype }) => encode(dtype, inputs[name]!));
       const arrays = await inTurn(program, async (encoder) => {

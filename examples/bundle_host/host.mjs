@@ -6,19 +6,18 @@
  *     npm install webgpu
  *     node examples/bundle_host/host.mjs FOLDER [MANIFEST_SCHEMA]     prints one run of selftest.json, as JSON
  *
- * A bundle is untrusted: everything is checked before the device is touched, and nothing of it but WGSL is executed. The
- * schema is to be this host's own copy; the bundle's is the default for trying.
+ * A bundle is untrusted: all is checked before the device is touched. The schema should be the host's own copy.
  */
 
 import { createHash } from "node:crypto";
 import { lstatSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { HostError, need, validate } from "./json_schema.mjs";
+import { need, parse, validate } from "./json_schema.mjs";
 
+const arrays = { f32: Float32Array, i32: Int32Array, u32: Uint32Array, bool: Uint32Array };
 const bytesOn = { f32: 4, f16: 2, i32: 4, u32: 4, bool: 4 };
 const bytesIn = { F32: 4, F16: 2, I32: 4, U32: 4, BOOL: 1 };
-const size = (shape) => shape.reduce((n, d) => n * d, 1);
 const whole = (bytes) => Math.ceil(bytes / 4) * 4;
 
 /** Throws a HostError where a manifest is not as the schema says, or where its numbers don't go together. */
@@ -51,7 +50,7 @@ export function checkManifest(manifest, schema) {
         need(at[2] === elements * bytesOn[dtype], `tensor ${index} has another length`);
       };
       state.forEach(({ dtype, shape, tensor }, i) => {
-        need(places[i][2] === size(shape) * bytesOn[dtype], "a state has another length");
+        need(places[i][2] === shape.reduce((n, d) => n * d, bytesOn[dtype]), "a state has another length");
         if (tensor !== undefined) stored(tensor, places[i]);
       });
       constants.forEach(({ tensor, at }) => stored(tensor, at));
@@ -59,11 +58,12 @@ export function checkManifest(manifest, schema) {
         if (step.from) [step.from, step.to].forEach((range) => within(range, step.from[2]));
         else {
           const kernel = kernels[step.kernel];
-          const [x, y] = step.grid;
-          const groups = y > 1 ? step.uniforms[0] : x * y;
-          need(kernel && groups <= kernel.groups && groups <= x * y, `${step.label} has too many workgroups`);
-          need(step.bindings.length === kernel.bindings.length, `${step.label} binds too little`);
-          need(step.uniforms.length * 4 === kernel.uniforms, `${step.label} has another uniform block`);
+          const grid = step.grid[0] * step.grid[1];
+          const groups = step.grid[1] > 1 ? step.uniforms[0] : grid;
+          need(kernel && groups <= kernel.groups && groups <= grid, `${step.label} has too many workgroups`);
+          const parts = step.bindings.length === kernel.bindings.length &&
+            step.uniforms.length * 4 === kernel.uniforms;
+          need(parts, `${step.label} binds other buffers`);
           step.bindings.forEach((range, i) => within(range, kernel.bindings[i].bytes));
         }
       }
@@ -109,14 +109,6 @@ export function readBundle(folder, schema) {
   return { manifest, codes, tensors, test: test && parse(test, "the self-test") };
 }
 
-function parse(bytes, what) {
-  try {
-    return JSON.parse(bytes.toString());
-  } catch {
-    throw new HostError(`${what} is not JSON`);
-  }
-}
-
 function half(h) {
   const [sign, e, m] = [h & 0x8000 ? -1 : 1, (h >> 10) & 31, h & 1023];
   return e === 31 ? (m ? NaN : sign * Infinity) : sign * (e ? (1 + m / 1024) * 2 ** (e - 15) : m * 2 ** -24);
@@ -124,8 +116,7 @@ function half(h) {
 
 /** One run from the bundle's own state; the bytes of each output as the device has them. */
 export async function runOnce(gpu, { manifest, codes, tensors, test }) {
-  const adapter = await gpu.requestAdapter();
-  need(adapter, "there is no adapter");
+  const adapter = await gpu.requestAdapter() ?? need(false, "there is no adapter");
   const fits = ({ features, limits }) =>
     features.every((name) => adapter.features.has(name)) &&
     Object.entries(limits).every(([name, least]) => adapter.limits[name] >= least);
@@ -135,8 +126,8 @@ export async function runOnce(gpu, { manifest, codes, tensors, test }) {
     requiredFeatures: variant.features,
     requiredLimits: variant.limits,
   });
-  let mistake;
-  device.onuncapturederror = ({ error }) => mistake ??= error.message;
+  const mistakes = [];
+  device.onuncapturederror = ({ error }) => mistakes.push(error.message);
   const program = variant.programs[test.program];
   const arenas = program.arenas.map(({ bytes }) => device.createBuffer({ size: bytes, usage: 140 }));
   const write = ([arena, offset], data) => {
@@ -146,7 +137,6 @@ export async function runOnce(gpu, { manifest, codes, tensors, test }) {
   };
   manifest.state.forEach(({ tensor }, i) => tensor !== undefined && write(program.state[i], tensors[tensor]));
   program.constants.forEach(({ tensor, at }) => write(at, tensors[tensor]));
-  const arrays = { f32: Float32Array, i32: Int32Array, u32: Uint32Array, bool: Uint32Array };
   manifest.inputs.forEach(({ name, dtype }, i) => {
     need(arrays[dtype], `this host feeds no ${dtype}`);
     write(program.inputs[i], new Uint8Array(arrays[dtype].from(test.inputs[name]).buffer));
@@ -169,15 +159,12 @@ export async function runOnce(gpu, { manifest, codes, tensors, test }) {
       encoder.copyBufferToBuffer(between, 0, arenas[to[0]], to[1], whole(from[2]));
       continue;
     }
-    const entries = bindings.map(([arena, offset, size], binding) => ({
-      binding,
-      resource: { buffer: arenas[arena], offset, size },
-    }));
+    const resources = bindings.map(([arena, offset, size]) => ({ buffer: arenas[arena], offset, size }));
     if (uniforms.length) {
-      const buffer = device.createBuffer({ size: uniforms.length * 4, usage: 72 });
-      device.queue.writeBuffer(buffer, 0, Uint32Array.from(uniforms));
-      entries.push({ binding: entries.length, resource: { buffer } });
+      resources.push({ buffer: device.createBuffer({ size: uniforms.length * 4, usage: 72 }) });
+      device.queue.writeBuffer(resources.at(-1).buffer, 0, Uint32Array.from(uniforms));
     }
+    const entries = resources.map((resource, binding) => ({ binding, resource }));
     const pass = encoder.beginComputePass();
     pass.setPipeline(pipelines[kernel]);
     pass.setBindGroup(
@@ -199,15 +186,13 @@ export async function runOnce(gpu, { manifest, codes, tensors, test }) {
     outputs[name] = Buffer.from(read[i].getMappedRange().slice(0, program.outputs[i][2])).toString("hex");
   }
   device.destroy();
-  need(!mistake, mistake);
+  need(mistakes.length === 0, mistakes[0]);
   return outputs;
 }
 
 if (process.argv[1]?.endsWith("host.mjs")) {
   const [folder, schema = join(folder, "manifest.schema.json")] = process.argv.slice(2);
-  const { create, globals } = await import("webgpu");
-  Object.assign(globalThis, globals);
-  const gpu = create([]);
+  const gpu = (await import("webgpu")).create([]);
   console.log(
     JSON.stringify(await runOnce(gpu, readBundle(folder, JSON.parse(readFileSync(schema, "utf8"))))),
   );

@@ -58,3 +58,12 @@ export function validate(root, schema, value, path = "manifest") {
     }
   }
 }
+
+/** JSON, or a HostError. */
+export function parse(bytes, what) {
+  try {
+    return JSON.parse(bytes.toString());
+  } catch {
+    throw new HostError(`${what} is not JSON`);
+  }
+}

@@ -1,7 +1,7 @@
 /** Bundles in Chromium: in a page and in a Worker, each by what it is served and nothing else. */
 
 import assert from "node:assert/strict";
-import { cnn, gptStep, mlp, mlpStep } from "../support/bundle_models.ts";
+import { cnn, gptStep, mlp, mlpStep, writer } from "../support/bundle_models.ts";
 import { buildBundle } from "../../runtime/bundle/build.ts";
 import type { Model } from "../../mod.ts";
 import { below, chromiumPath, openPage } from "../support/browser.ts";
@@ -28,6 +28,7 @@ const cases: readonly (readonly [string, Model<any, any>, number, "page" | "work
   ["an MLP's training step", mlpStep, 4, "worker"],
   ["a CNN", cnn, 1, "page"],
   ["a GPT's training step", gptStep, 1, "page"],
+  ["a GPT that writes", writer, 0, "page"],
 ];
 const path = chromiumPath();
 for (const [name, model, batch, where] of cases) {
@@ -37,7 +38,11 @@ for (const [name, model, batch, where] of cases) {
       : `the bundle of ${name} passes its self-test in Chromium, in a ${where}`,
     ignore: path === undefined,
     fn: async () => {
-      const { files } = await buildBundle(model, { name: "test", sizes: { batch }, tune: "software" });
+      const { files } = await buildBundle(model, {
+        name: "test",
+        sizes: batch > 0 ? { batch } : {},
+        tune: "software",
+      });
       const served = new Map([...below("dist", files), ["index.html", page(where)], ["worker.js", worker]]);
       await using opened = await openPage(served, "index.html");
       await opened.page.waitForFunction('document.title !== "Test"', undefined, { timeout: 120_000 });

@@ -23,6 +23,7 @@ import {
   trainStep,
 } from "../../mod.ts";
 import { gpt } from "../../examples/gpt.ts";
+import { writerModel } from "../../examples/train_gpt/sample.ts";
 
 const classifier = model(
   { x: input(["batch", 20], "f32"), y: input(["batch"], "i32") },
@@ -46,6 +47,9 @@ export const cnn = model({ x: input(["batch", 1, 12, 12], "f32") }, ({ x }) => {
 const shape = { layers: 1, heads: 2, width: 16, context: 8, symbols: 11, dropout: 0.2 };
 /** Random numbers, attention, embeddings, many states. */
 export const gptStep = trainStep(gpt(shape).only("loss"), adam({ rate: 1e-3 }));
+
+/** Writes a text, a character per run, which stays on the device: sorting, random choice, states of integers. */
+export const writer = writerModel(shape, 3);
 
 /** Halves in and out, a state that is written, and a large constant. */
 export const halves: Model = model({ x: input([3, 5], "f16"), on: input([5], "bool") }, ({ x, on }) => {

@@ -17,7 +17,7 @@ export function fail(message: string): never {
 export async function verified(bytes: Bytes, hash: string, name: string): Promise<Bytes> {
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
   const hex = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return hex === hash ? bytes : fail(`${name} was changed after the bundle was made.`);
+  return hex === hash ? bytes : fail(`${name} was changed.`);
 }
 
 async function* streamOf(url: URL): AsyncGenerator<Uint8Array> {

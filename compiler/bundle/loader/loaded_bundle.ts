@@ -86,8 +86,8 @@ export async function loadOn(
     }
   };
 
-  /** The program whose inputs have these lengths, and the part of its open size that they fill. */
-  const choose = (inputs: Inputs): [number, number] => {
+  /** The program whose inputs have these lengths, and how much of its open size they fill, of how much. */
+  const choose = (inputs: Inputs): [program: number, rows: number, most: number] => {
     for (const name in inputs) {
       if (!declared.some((input) => input.name === name)) fail(`run(): there is no input "${name}".`);
     }
@@ -101,11 +101,11 @@ export async function loadOn(
     );
     const first = declared.findIndex(({ open }) => open);
     for (const [p, lengths] of wanted.entries()) {
-      const part = first < 0 ? 1 : got[first]! / lengths[first]!;
-      const rows = first < 0 ? 1 : part * sizes[p]![open!]!;
-      const fits = rows > 0 && part <= 1 && Number.isInteger(rows) &&
-        lengths.every((length, i) => got[i] === (declared[i]!.open ? length * part : length));
-      if (fits) return [p, part];
+      const most = open ? sizes[p]![open]! : 1;
+      const rows = first < 0 ? most : got[first]! * most / lengths[first]!;
+      const fits = rows > 0 && rows <= most && Number.isInteger(rows) &&
+        lengths.every((length, i) => got[i] === (declared[i]!.open ? length * rows / most : length));
+      if (fits) return [p, rows, most];
     }
     return fail(
       `run(): ${declared.map(({ name }) => name)} have ${got} elements; the bundle takes ${
@@ -158,12 +158,12 @@ export async function loadOn(
     state,
     async run(inputs, { outputs: names = outputs.map(({ name }) => name) as (keyof Outputs)[] } = {}) {
       usable();
-      const [program, part] = choose(inputs);
+      const [program, rows, most] = choose(inputs);
       const wanted = names.map((name): Wanted[number] => {
         const at = outputs.findIndex((output) => output.name === name);
         if (at < 0) fail(`run(): there is no output "${name}".`);
         const [arena, offset, bytes] = programs[program]!.outputs[at]!;
-        return [outputs[at]!.dtype, [arena, offset, outputs[at]!.open ? bytes * part : bytes]];
+        return [outputs[at]!.dtype, [arena, offset, outputs[at]!.open ? bytes * rows / most : bytes]];
       });
       const fed = declared.map(({ name, dtype }) => encode(dtype, inputs[name]!));
       const arrays = await inTurn(program, async (encoder) => {

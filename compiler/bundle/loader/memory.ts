@@ -56,14 +56,14 @@ export async function streamWeights(
           const bytes = Math.min(PIECE, tensor.bytes - at);
           const data = toDevice(tensor, await next(bytes, tensor.sha256[at / PIECE]!));
           if (written + data.length > words(tensor.elements * elementBytes(tensor.dtype))) {
-            fail(`${tensor.name} is longer than the manifest says.`);
+            fail(`${tensor.name} is too long.`);
           }
           for (const place of places) write(...place, data, written);
           written += data.length;
           progress(bytes);
         }
       }
-      if ((await source.take(1)).length) fail(`${file} is longer than the manifest says.`);
+      if ((await source.take(1)).length) fail(`${file} is too long.`);
     } finally {
       await source.close();
     }

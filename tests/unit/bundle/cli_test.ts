@@ -62,7 +62,7 @@ Deno.test("mistakes on the command line are sentences", async () => {
   const cases: readonly (readonly [readonly string[], RegExp])[] = [
     [
       ["build", models, "--out", "/tmp/never"],
-      /which model is meant\? Use --export NAME; its models are cnn, gptStep, halves, mlp, mlpStep/,
+      /which model is meant\? Use --export NAME; its models are cnn, gptStep, halves, mlp, mlpStep, writer/,
     ],
     [["build", models, "--export", "none", "--out", "/tmp/never"], /has no model "none"; its models are/],
     [

@@ -68,7 +68,7 @@ function rowOf({ shape }: Pick<TensorType, "shape">, name: string): number | und
 const maxima = [1009, 1013] as const;
 
 function mixes(node: Node, name: string): string | undefined {
-  const { op, inputs, types, attrs } = node;
+  const { op, inputs, types } = node;
   const wrong = [...types, ...inputs].find((type) => rowOf(type, name) === null);
   if (wrong) return `has a tensor ${showShape(wrong.shape)}, whose leading axis is not "${name}"`;
   if (op.name === "state" && rowOf(types[0]!, name) !== undefined) {

@@ -11,6 +11,14 @@ import type { BuiltBundle } from "./build.ts";
  * Writes a bundle's files into a folder, which takes the place of a bundle that is there already.
  *
  * @throws RunError where there is a folder that is no bundle, or where it can't be written.
+ * @example
+ * ```ts
+ * import { buildBundle, input, linear, model, writeBundle } from "@weft/weft";
+ *
+ * const net = model({ x: input(["batch", 2], "f32") }, ({ x }) => ({ y: linear(2, 3)(x) }));
+ * const folder = await Deno.makeTempDir();
+ * await writeBundle(folder, await buildBundle(net, { name: "net", sizes: { batch: 8 }, open: "batch" }));
+ * ```
  */
 export async function writeBundle(folder: string, { files }: Pick<BuiltBundle, "files">): Promise<void> {
   const target = resolve(folder);

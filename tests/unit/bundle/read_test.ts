@@ -99,7 +99,7 @@ Deno.test("a kernel whose text asks for more than the manifest says is refused",
 });
 
 Deno.test("a manifest that somebody changed is refused by a sentence, or every step stays within its ranges", async () => {
-  using bundle = await testBundle(mlpStep, { ...options, sizes: [{ batch: 2 }, { batch: 3 }] });
+  using bundle = await testBundle(mlp, { ...options, sizes: [{ batch: 2 }, { batch: 3 }], open: "batch" });
   const text = fileText(bundle.built, "manifest.json");
   assert.equal(assertManifestIsSafe(text), false);
   let refused = 0;

@@ -1,6 +1,7 @@
 /**
  * `weft`: what can be done with a model's file from a shell. Each command stands in a file of its own, `runtime/cli/`.
  *
+ *     deno run -A cli.ts build model.ts --size batch=1 --out dist
  *     deno run -A cli.ts tune model.ts --size batch=32
  *
  * @module
@@ -9,7 +10,12 @@
 import { Command, CommanderError } from "commander";
 import { WeftError } from "./compiler/errors.ts";
 import { NoAdapterError } from "./runtime/adapter.ts";
+import config from "./deno.json" with { type: "json" };
+import { BundleError } from "./compiler/bundle/loader/public.ts";
+import { buildCommand } from "./runtime/cli/build.ts";
 import { explainCommand } from "./runtime/cli/explain.ts";
+import { inspectCommand } from "./runtime/cli/inspect.ts";
+import { runCommand } from "./runtime/cli/run.ts";
 import { tuneCommand } from "./runtime/cli/tune.ts";
 import { UsageError } from "./runtime/cli/usage_error.ts";
 
@@ -20,9 +26,10 @@ import { UsageError } from "./runtime/cli/usage_error.ts";
 export async function main(args: readonly string[]): Promise<number> {
   const program = new Command("weft")
     .description("Models as typed graphs, compiled to fused WGSL kernels.")
+    .version(config.version)
     .exitOverride()
     .showHelpAfterError("(--help tells what there is)");
-  const commands = [explainCommand(), tuneCommand()];
+  const commands = [buildCommand(), inspectCommand(), runCommand(), explainCommand(), tuneCommand()];
   for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
   try {
     await program.parseAsync([...args], { from: "user" });
@@ -30,7 +37,10 @@ export async function main(args: readonly string[]): Promise<number> {
   } catch (error) {
     // Commander has said it already.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    if (error instanceof UsageError || error instanceof WeftError || error instanceof NoAdapterError) {
+    if (
+      error instanceof UsageError || error instanceof WeftError || error instanceof BundleError ||
+      error instanceof NoAdapterError
+    ) {
       console.error(`weft: ${error.message}`);
       return error instanceof UsageError ? 2 : 1;
     }

@@ -85,3 +85,7 @@ export type { Results } from "./runtime/results.ts";
 export { type HostTensor, SafetensorsReader, writeSafetensors } from "./runtime/safetensors.ts";
 export type { TuneOptions, TuneProgress } from "./runtime/tune/tune.ts";
 export type { InitialState, LoadOptions, State } from "./runtime/state.ts";
+
+// Shipping it: standalone bundles.
+export { buildBundle, type BuiltBundle, type BundleOptions } from "./runtime/bundle/build.ts";
+export { writeBundle } from "./runtime/bundle/write.ts";

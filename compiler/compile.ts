@@ -10,7 +10,7 @@ import type { Graph } from "./graph/graph.ts";
 import { printGraph } from "./graph/print.ts";
 import { verifyGraph } from "./graph/verify.ts";
 import { packingPass, type Pass, passes as shipped, verifyDemands, verifyPass } from "./passes.ts";
-import type { Cover } from "./fuse/group.ts";
+import type { Cover, Group } from "./fuse/group.ts";
 import { printCover } from "./fuse/print.ts";
 import { verifyHints } from "./fuse/hints.ts";
 import { verifyCover } from "./fuse/verify.ts";
@@ -75,6 +75,8 @@ export interface Compiled {
   /** The kernels of all units. */
   readonly kernels: readonly AnyScheduled[];
   readonly lifetimes: readonly Lifetime[];
+  /** The group that each of `kernels` serves; several of a packed one. */
+  readonly serves: readonly (readonly Group[])[];
   /** Where each buffer lies, by its name. */
   readonly regions: ReadonlyMap<string, Region>;
 }
@@ -146,7 +148,8 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
       print: (made) => printProgram(made.program),
     },
   );
-  const made = { program, graph, cover, placement, units, kernels, lifetimes, regions };
+  const serves = units.flatMap((unit) => unit.kernels.map(() => unit.groups));
+  const made = { program, graph, cover, placement, units, kernels, serves, lifetimes, regions };
   return { ...made, target, cost, policy: policy.name };
 }
 

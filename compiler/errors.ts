@@ -53,6 +53,9 @@ const root = new URL("../", import.meta.url).href;
 /** Folders of the library itself; tests and examples beside them count as the user's code. */
 const own = ["compiler/", "runtime/", "ops/", "mod.ts", "cli.ts"].map((part) => root + part);
 
+/** Where installed packages lie, which are not the user's code either. */
+const packages = /\/node_modules\/|\/npm\/[^/]+\//;
+
 /** How far up the stack the user's call is looked for. */
 const deepest = 60;
 
@@ -87,7 +90,7 @@ export class CapturedOrigin {
 function outside(stack: string): Origin | undefined {
   for (const line of stack.split("\n").slice(1)) {
     const match = /((?:file|https?|data):[^\s()]*?):(\d+):(\d+)\)?$/.exec(line);
-    if (!match || own.some((prefix) => match[1]!.startsWith(prefix))) continue;
+    if (!match || packages.test(match[1]!) || own.some((prefix) => match[1]!.startsWith(prefix))) continue;
     return { file: match[1]!, line: Number(match[2]), column: Number(match[3]) };
   }
   return undefined;

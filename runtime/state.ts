@@ -10,7 +10,7 @@ import { InternalError, RunError } from "../compiler/errors.ts";
 import { showShape } from "../compiler/graph/dim.ts";
 import type { DType, StoredArray } from "../compiler/graph/dtype.ts";
 import type { Program, StateSlot } from "../compiler/program/program.ts";
-import type { StateLayout } from "../compiler/program/state_layout.ts";
+import { layoutOf, type StateLayout } from "../compiler/program/state_layout.ts";
 import { type Engine, type Memory, type Place, wholeWords } from "./engine.ts";
 import { elementsOf } from "./feeds.ts";
 import { arrayText, described, fromDevice, isStored, toDevice } from "./host_form.ts";
@@ -244,19 +244,6 @@ export class ProgramState implements State {
     if (slot !== undefined) return slot;
     throw new RunError(`state.${method}: there is no state "${path}"; there are ${listed(this.names)}.`);
   }
-}
-
-/** Arenas with states, and the states in them, numbered among themselves. */
-function layoutOf({ arenas, state }: Program): StateLayout {
-  const indices = arenas.flatMap(({ role }, index) => role === "state" ? [index] : []);
-  const slots = state.map((slot) => {
-    const { region } = slot;
-    return [slot.name, {
-      ...slot,
-      region: { ...region, arena: Math.max(0, indices.indexOf(region.arena)) },
-    }] as const;
-  });
-  return { arenas: indices.map((index) => arenas[index]!), slots: new Map(slots) };
 }
 
 function checkValues(slot: StateSlot, values: unknown, what: string): void {

@@ -1,5 +1,6 @@
 /** Intervals of integers through the operations that are not affine. */
 
+import { log2 } from "../graph/real.ts";
 import type { BinaryOp, ValueType } from "./value.ts";
 
 /** lo ≤ x ≤ hi; empty where lo > hi. */
@@ -52,7 +53,7 @@ export function intervalOf(op: BinaryOp, a: Lattice, b: Lattice): Lattice | unde
     case "or":
     case "xor": {
       if (a.lo < 0 || b.lo < 0) return undefined;
-      return { lo: 0, hi: 2 ** Math.ceil(Math.log2(Math.max(a.hi, b.hi) + 1)) - 1, multiple: 1 };
+      return { lo: 0, hi: 2 ** Math.ceil(log2(Math.max(a.hi, b.hi) + 1)) - 1, multiple: 1 };
     }
     default:
       return undefined;

@@ -10,6 +10,7 @@
  * through a bare `max` fails here too, and not only on some drivers.
  */
 
+import * as real from "../graph/real.ts";
 import { type BinaryOp, isFloating, type UnaryOp, type ValueType } from "./value.ts";
 
 type PerType<F> = { readonly [T in ValueType]?: F };
@@ -28,15 +29,15 @@ function roundHalfEven(x: number): number {
 export const unaryMeaning: { readonly [O in UnaryOp]: PerType<Unary> } = {
   neg: { f32: (x) => -x, f16: (x) => -x, i32: (x) => -x | 0 },
   abs: { f32: Math.abs, f16: Math.abs, i32: (x) => Math.abs(x) | 0, u32: (x) => x },
-  exp: { f32: (x) => fround(Math.exp(x)) },
-  exp2: { f32: (x) => fround(2 ** x) },
-  log: { f32: (x) => fround(Math.log(x)) },
-  log2: { f32: (x) => fround(Math.log2(x)) },
+  exp: { f32: (x) => fround(real.exp(x)) },
+  exp2: { f32: (x) => fround(real.exp2(x)) },
+  log: { f32: (x) => fround(real.log(x)) },
+  log2: { f32: (x) => fround(real.log2(x)) },
   sqrt: { f32: (x) => fround(Math.sqrt(x)) },
   inverseSqrt: { f32: (x) => fround(1 / Math.sqrt(x)) },
-  sin: { f32: (x) => fround(Math.sin(x)) },
-  cos: { f32: (x) => fround(Math.cos(x)) },
-  tanh: { f32: (x) => fround(Math.tanh(x)) },
+  sin: { f32: (x) => fround(real.sin(x)) },
+  cos: { f32: (x) => fround(real.cos(x)) },
+  tanh: { f32: (x) => fround(real.tanh(x)) },
   floor: { f32: Math.floor, f16: Math.floor },
   ceil: { f32: Math.ceil, f16: Math.ceil },
   round: { f32: roundHalfEven, f16: roundHalfEven },

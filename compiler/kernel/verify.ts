@@ -18,6 +18,7 @@
  * Barriers need no check: between phases they are always possible, and within a phase there are none.
  */
 
+import { log2 } from "../graph/real.ts";
 import { InternalError } from "../errors.ts";
 import type { TargetLimits } from "../target.ts";
 import { isIndex, typeErrorOf } from "./check_types.ts";
@@ -175,7 +176,7 @@ class Verifier {
 
   #combine(op: Parameters<typeof combineTypeError>[0], arrays: readonly ArrayDecl[], across: number): void {
     const { lanes } = this.#kernel;
-    if (!Number.isInteger(Math.log2(across)) || lanes % across !== 0) {
+    if (!Number.isInteger(log2(across)) || lanes % across !== 0) {
       this.#fail(`${across} lanes are combined: not a power of two that divides ${lanes}`);
     }
     for (const array of arrays) {

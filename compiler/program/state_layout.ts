@@ -7,12 +7,25 @@
  * members in the same order without anything between.
  */
 
-import type { Arena, Region, StateSlot } from "./program.ts";
+import type { Arena, Program, Region, StateSlot } from "./program.ts";
 
 export interface StateLayout {
   readonly arenas: readonly Arena[];
   /** By path; `region.arena` is an index into `arenas`. */
   readonly slots: ReadonlyMap<string, StateSlot>;
+}
+
+/** The layout of a program's own states: arenas with states, and the states in them, numbered among themselves. */
+export function layoutOf({ arenas, state }: Program): StateLayout {
+  const indices = arenas.flatMap(({ role }, index) => role === "state" ? [index] : []);
+  const slots = state.map((slot) => {
+    const { region } = slot;
+    return [slot.name, {
+      ...slot,
+      region: { ...region, arena: Math.max(0, indices.indexOf(region.arena)) },
+    }] as const;
+  });
+  return { arenas: indices.map((index) => arenas[index]!), slots: new Map(slots) };
 }
 
 /** A state's buffer is called this and its path (`memory/placement.ts`). */

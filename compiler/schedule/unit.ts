@@ -25,6 +25,8 @@ import { patchTarget, type TargetPatch, type Tuning, tuningKey } from "./tuning.
 export interface Unit {
   /** What it computes: scope and ops. */
   readonly label: string;
+  /** The groups that it is: several where they are packed. */
+  readonly groups: readonly Group[];
   /** What its patch is found by; units with equal keys have equal kernels, up to the buffers they bind. */
   readonly key: string;
   /** The patch that its kernels were made with, if any. */
@@ -55,17 +57,17 @@ export function scheduleUnits(
     if (isPacked(group)) {
       const label = `${labelOf(graph, members[0]!)}, ${members.length} times`;
       const schedule = (to: Target) => scheduleGroup({ ...group.lowered, label }, to, "map").kernels;
-      return unit(label, keyOf, patch, schedule(own), schedule);
+      return unit(label, members, keyOf, patch, schedule(own), schedule);
     }
     const label = labelOf(graph, group);
     if (isProgramNode(group.roots[0]!.node)) {
       const schedule = (to: Target) =>
         planProgram(group, placement.storage, packing.slabs, to, { label, ...numerics });
-      return unit(label, keyOf, patch, schedule(own), schedule);
+      return unit(label, members, keyOf, patch, schedule(own), schedule);
     }
     const schedule = (to: Target) =>
       scheduleOne(group, lowerGroup(group, placement.storage, { label, ...numerics }), to);
-    return unit(label, keyOf, patch, made(() => schedule(own), label), schedule);
+    return unit(label, members, keyOf, patch, made(() => schedule(own), label), schedule);
   });
 }
 
@@ -73,6 +75,7 @@ const isPacked = (group: Group | PackedGroup): group is PackedGroup => "members"
 
 function unit(
   label: string,
+  groups: readonly Group[],
   keyOf: () => string,
   patch: TargetPatch | undefined,
   kernels: readonly AnyScheduled[],
@@ -80,6 +83,7 @@ function unit(
 ): Unit {
   return {
     label,
+    groups,
     get key() {
       return keyOf();
     },

@@ -1,5 +1,6 @@
 /** Exponentials, logarithms and roots, of floats. */
 
+import * as real from "../../compiler/graph/real.ts";
 import type { DType } from "../../compiler/graph/dtype.ts";
 import type { Shape } from "../../compiler/graph/dim.ts";
 import type { Tensor } from "../../compiler/graph/node.ts";
@@ -12,7 +13,7 @@ export const expOp = elementwise({
   name: "exp",
   arity: 1,
   dtypes: floats,
-  number: Math.exp,
+  number: real.exp,
   lower: (k, x) => numerics.exp(k, x!),
   gradient: ({ g, y }) => [mul(g, y)],
   domain: [{ lo: -4, hi: 4 }],
@@ -25,7 +26,7 @@ export const exp2Op = elementwise({
   name: "exp2",
   arity: 1,
   dtypes: floats,
-  number: (x) => 2 ** x,
+  number: real.exp2,
   lower: (k, x) => numerics.exp2(k, x!),
   gradient: ({ g, y }) => [mul(g, mul(y, Math.LN2))],
   domain: [{ lo: -4, hi: 4 }],
@@ -37,7 +38,7 @@ export const expm1Op = elementwise({
   name: "expm1",
   arity: 1,
   dtypes: floats,
-  number: Math.expm1,
+  number: real.expm1,
   lower: (k, x) => numerics.expm1(k, x!),
   gradient: ({ g, y }) => [mul(g, add(y, 1))],
   domain: [{ lo: -3, hi: 3 }],
@@ -49,7 +50,7 @@ export const logOp = elementwise({
   name: "log",
   arity: 1,
   dtypes: floats,
-  number: Math.log,
+  number: real.log,
   lower: (k, x) => numerics.log(k, x!),
   gradient: ({ g, x: [x] }) => [div(g, x!)],
   domain: [{ lo: 0.1, hi: 5 }],
@@ -61,7 +62,7 @@ export const log2Op = elementwise({
   name: "log2",
   arity: 1,
   dtypes: floats,
-  number: Math.log2,
+  number: real.log2,
   lower: (k, x) => numerics.log2(k, x!),
   gradient: ({ g, x: [x] }) => [div(g, mul(x!, Math.LN2))],
   domain: [{ lo: 0.1, hi: 5 }],
@@ -73,7 +74,7 @@ export const log1pOp = elementwise({
   name: "log1p",
   arity: 1,
   dtypes: floats,
-  number: Math.log1p,
+  number: real.log1p,
   lower: (k, x) => numerics.log1p(k, x!),
   gradient: ({ g, x: [x] }) => [div(g, add(x!, 1))],
   domain: [{ lo: -0.8, hi: 4 }],

@@ -1,5 +1,6 @@
 /** Hyperbolic functions and their inverses, of floats. */
 
+import * as real from "../../compiler/graph/real.ts";
 import type { DType } from "../../compiler/graph/dtype.ts";
 import type { Shape } from "../../compiler/graph/dim.ts";
 import type { Tensor } from "../../compiler/graph/node.ts";
@@ -13,7 +14,7 @@ export const sinhOp = elementwise({
   name: "sinh",
   arity: 1,
   dtypes: floats,
-  number: Math.sinh,
+  number: real.sinh,
   lower: (k, x) => numerics.sinh(k, x!),
   gradient: ({ g, x: [x] }) => [mul(g, cosh(x!))],
   domain: [{ lo: -3, hi: 3 }],
@@ -25,7 +26,7 @@ export const coshOp = elementwise({
   name: "cosh",
   arity: 1,
   dtypes: floats,
-  number: Math.cosh,
+  number: real.cosh,
   lower: (k, x) => numerics.cosh(k, x!),
   gradient: ({ g, x: [x] }) => [mul(g, sinh(x!))],
   domain: [{ lo: -3, hi: 3 }],
@@ -37,7 +38,7 @@ export const tanhOp = elementwise({
   name: "tanh",
   arity: 1,
   dtypes: floats,
-  number: Math.tanh,
+  number: real.tanh,
   lower: (k, x) => numerics.tanh(k, x!),
   gradient: ({ g, y }) => [mul(g, sub(1, square(y)))],
   domain: [{ lo: -3, hi: 3 }],
@@ -49,7 +50,7 @@ export const asinhOp = elementwise({
   name: "asinh",
   arity: 1,
   dtypes: floats,
-  number: Math.asinh,
+  number: real.asinh,
   lower: (k, x) => numerics.asinh(k, x!),
   gradient: ({ g, x: [x] }) => [mul(g, rsqrt(add(square(x!), 1)))],
   domain: [{ lo: -4, hi: 4 }],
@@ -61,7 +62,7 @@ export const acoshOp = elementwise({
   name: "acosh",
   arity: 1,
   dtypes: floats,
-  number: Math.acosh,
+  number: real.acosh,
   lower: (k, x) => numerics.acosh(k, x!),
   gradient: ({ g, x: [x] }) => [mul(g, rsqrt(sub(square(x!), 1)))],
   domain: [{ lo: 1.2, hi: 5 }],
@@ -73,7 +74,7 @@ export const atanhOp = elementwise({
   name: "atanh",
   arity: 1,
   dtypes: floats,
-  number: Math.atanh,
+  number: real.atanh,
   lower: (k, x) => numerics.atanh(k, x!),
   gradient: ({ g, x: [x] }) => [div(g, sub(1, square(x!)))],
   domain: [{ lo: -0.9, hi: 0.9 }],

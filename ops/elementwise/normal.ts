@@ -1,5 +1,6 @@
 /** The normal distribution's cumulative probability and density, of floats. Lowered together they share one exponential. */
 
+import * as real from "../../compiler/graph/real.ts";
 import type { DType } from "../../compiler/graph/dtype.ts";
 import type { Shape } from "../../compiler/graph/dim.ts";
 import type { Tensor } from "../../compiler/graph/node.ts";
@@ -27,7 +28,7 @@ export const normalDensityOp = elementwise({
   name: "normalDensity",
   arity: 1,
   dtypes: floats,
-  number: (x) => Math.exp(-x * x / 2) / Math.sqrt(2 * Math.PI),
+  number: (x) => real.exp(-x * x / 2) / Math.sqrt(2 * Math.PI),
   lower: (k, x) => normal(k, x!).density,
   gradient: ({ g, x: [x], y }) => [neg(mul(g, mul(x!, y)))],
   domain: [{ lo: -4, hi: 4 }],

@@ -1,3 +1,4 @@
+import * as real from "../../compiler/graph/real.ts";
 import { ShapeError } from "../../compiler/errors.ts";
 import { type DType, isInteger } from "../../compiler/graph/dtype.ts";
 import type { Shape } from "../../compiler/graph/dim.ts";
@@ -22,7 +23,7 @@ function constantOf(x: Tensor): number | undefined {
 
 /** As Math.pow, but 1 to any power is 1 (IEEE 754's pow; JavaScript says NaN for 1^∞ and 1^NaN). */
 const power64 = (x: number, y: number): number =>
-  x === 1 || (x === -1 && Math.abs(y) === Infinity) ? 1 : x ** y;
+  x === 1 || (x === -1 && Math.abs(y) === Infinity) ? 1 : real.pow(x, y);
 
 export const powOp = elementwise({
   name: "pow",

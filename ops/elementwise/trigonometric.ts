@@ -1,5 +1,6 @@
 /** Trigonometric functions and their inverses, of floats in radians. */
 
+import * as real from "../../compiler/graph/real.ts";
 import type { DType } from "../../compiler/graph/dtype.ts";
 import type { Shape } from "../../compiler/graph/dim.ts";
 import type { Tensor } from "../../compiler/graph/node.ts";
@@ -14,7 +15,7 @@ export const sinOp = elementwise({
   name: "sin",
   arity: 1,
   dtypes: floats,
-  number: Math.sin,
+  number: real.sin,
   lower: (k, x) => numerics.sin(k, x!),
   gradient: ({ g, x: [x] }) => [mul(g, cos(x!))],
   domain: [{ lo: -7, hi: 7 }],
@@ -26,7 +27,7 @@ export const cosOp = elementwise({
   name: "cos",
   arity: 1,
   dtypes: floats,
-  number: Math.cos,
+  number: real.cos,
   lower: (k, x) => numerics.cos(k, x!),
   gradient: ({ g, x: [x] }) => [neg(mul(g, sin(x!)))],
   domain: [{ lo: -7, hi: 7 }],
@@ -38,7 +39,7 @@ export const tanOp = elementwise({
   name: "tan",
   arity: 1,
   dtypes: floats,
-  number: Math.tan,
+  number: real.tan,
   lower: (k, x) => numerics.tan(k, x!),
   gradient: ({ g, y }) => [mul(g, add(square(y), 1))],
   domain: [{ lo: -1.3, hi: 1.3 }],
@@ -50,7 +51,7 @@ export const asinOp = elementwise({
   name: "asin",
   arity: 1,
   dtypes: floats,
-  number: Math.asin,
+  number: real.asin,
   lower: (k, x) => numerics.asin(k, x!),
   gradient: ({ g, x: [x] }) => [mul(g, rsqrt(sub(1, square(x!))))],
   domain: [{ lo: -0.9, hi: 0.9 }],
@@ -62,7 +63,7 @@ export const acosOp = elementwise({
   name: "acos",
   arity: 1,
   dtypes: floats,
-  number: Math.acos,
+  number: real.acos,
   lower: (k, x) => numerics.acos(k, x!),
   gradient: ({ g, x: [x] }) => [neg(mul(g, rsqrt(sub(1, square(x!)))))],
   domain: [{ lo: -0.9, hi: 0.9 }],
@@ -74,7 +75,7 @@ export const atanOp = elementwise({
   name: "atan",
   arity: 1,
   dtypes: floats,
-  number: Math.atan,
+  number: real.atan,
   lower: (k, x) => numerics.atan(k, x!),
   gradient: ({ g, x: [x] }) => [div(g, add(square(x!), 1))],
   domain: [{ lo: -4, hi: 4 }],
@@ -86,7 +87,7 @@ export const atan2Op = elementwise({
   name: "atan2",
   arity: 2,
   dtypes: floats,
-  number: Math.atan2,
+  number: real.atan2,
   lower: (k, y, x) => numerics.atan2(k, y!, x!),
   gradient({ g, x: [y, x] }) {
     const scaled = div(g, add(square(x!), square(y!)));

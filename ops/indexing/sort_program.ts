@@ -12,6 +12,7 @@
  * text: v and s are parameters.
  */
 
+import { log2 } from "../../compiler/graph/real.ts";
 import { IrBuilder } from "../../compiler/kernel/build.ts";
 import { type ArrayDecl, i32, type Instr } from "../../compiler/kernel/ir.ts";
 import { Evaluator } from "../../compiler/kernel/lower.ts";
@@ -31,7 +32,7 @@ type Site = ProgramSite<SortAttrs>;
 type Bindings = readonly (readonly [Value, Instr])[];
 
 /** A power of two as its exponent. */
-const exponentOf = (n: number): number => Math.ceil(Math.log2(Math.max(1, n)));
+const exponentOf = (n: number): number => Math.ceil(log2(Math.max(1, n)));
 
 interface Plan {
   readonly rows: number;
@@ -53,7 +54,7 @@ export const sortProgram: KernelProgram<SortAttrs> = {
     const rows = shape.slice(0, -1).reduce((n, d) => n * d, 1);
     const whole = exponentOf(length);
     // A key and an index of four bytes each.
-    const chunk = Math.min(whole, Math.floor(Math.log2(site.target.limits.sharedBytes / 8)));
+    const chunk = Math.min(whole, Math.floor(log2(site.target.limits.sharedBytes / 8)));
     if (chunk === whole) return [chunkKernel(site, { rows, length, whole, chunk }, 1, whole, true, true)];
     const slots = rows * 2 ** whole;
     const plan = {

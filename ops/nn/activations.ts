@@ -3,6 +3,7 @@
  * result (the pre-activation need not be kept), gelu and silu the pre-activation. The others are functions over ops.
  */
 
+import * as real from "../../compiler/graph/real.ts";
 import type { DType } from "../../compiler/graph/dtype.ts";
 import type { Shape } from "../../compiler/graph/dim.ts";
 import type { Tensor } from "../../compiler/graph/node.ts";
@@ -41,7 +42,7 @@ export const sigmoidOp = elementwise({
   name: "sigmoid",
   arity: 1,
   dtypes: floats,
-  number: (x) => x < 0 ? Math.exp(x) / (1 + Math.exp(x)) : 1 / (1 + Math.exp(-x)),
+  number: (x) => x < 0 ? real.exp(x) / (1 + real.exp(x)) : 1 / (1 + real.exp(-x)),
   lower: (k, x) => logistic(k, x!),
   gradient: ({ g, y }) => [mul(g, mul(y, sub(1, y)))],
   domain: [{ lo: -5, hi: 5 }],
@@ -54,7 +55,7 @@ export const siluOp = elementwise({
   name: "silu",
   arity: 1,
   dtypes: floats,
-  number: (x) => x < 0 ? (x * Math.exp(x)) / (1 + Math.exp(x)) : x / (1 + Math.exp(-x)),
+  number: (x) => x < 0 ? (x * real.exp(x)) / (1 + real.exp(x)) : x / (1 + real.exp(-x)),
   lower: (k, x) => k.div(x!, k.add(exp(k, k.unary("neg", x!)), 1)),
   gradient({ g, x: [x] }) {
     const s = sigmoid(x!);
@@ -70,7 +71,7 @@ export const softplusOp = elementwise({
   name: "softplus",
   arity: 1,
   dtypes: floats,
-  number: (x) => x > 40 ? x : Math.log1p(Math.exp(x)),
+  number: (x) => x > 40 ? x : real.log1p(real.exp(x)),
   lower: (k, x) => k.add(maxPropagating(k, x!, 0), log1p(k, exp(k, k.unary("neg", k.unary("abs", x!))))),
   gradient: ({ g, x: [x] }) => [mul(g, sigmoid(x!))],
   domain: [{ lo: -5, hi: 5 }],

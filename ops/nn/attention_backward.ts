@@ -1,3 +1,4 @@
+import * as real from "../../compiler/graph/real.ts";
 import type { HostArray } from "../../compiler/graph/dtype.ts";
 import { hostArray } from "../../compiler/graph/dtype.ts";
 import type { Shape } from "../../compiler/graph/dim.ts";
@@ -100,7 +101,7 @@ function backwardReference(
       else for (let f = 0; f < E; f++) delta += x.outGradient[query * E + f]! * x.out[query * E + f]!;
       scores.forEach((s, j) => {
         if (s === -Infinity) return;
-        const weight = Math.exp(s - x.lse[query]!);
+        const weight = real.exp(s - x.lse[query]!);
         const key = firstKey + j;
         let slope = -delta;
         for (let f = 0; f < E; f++) {
@@ -125,7 +126,7 @@ function backwardSample(
 ): Sample<AttentionAttrs> {
   const dtype = "f32";
   const values = (length: number, phase: number) =>
-    Array.from({ length }, (_, i) => Math.fround(1.3 * Math.sin(1 + phase + i * (1.7 + phase / 8))));
+    Array.from({ length }, (_, i) => Math.fround(1.3 * real.sin(1 + phase + i * (1.7 + phase / 8))));
   const inputs = sample.inputs.map((input, at): SampleInput & { readonly values: readonly number[] } => ({
     ...input,
     values: input.dtype === "bool"

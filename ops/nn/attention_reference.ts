@@ -1,5 +1,6 @@
 /** Attention in plain loops over host arrays, one row at a time: the meaning that kernels are compared with. */
 
+import * as real from "../../compiler/graph/real.ts";
 import type { HostArray } from "../../compiler/graph/dtype.ts";
 import { hostArray } from "../../compiler/graph/dtype.ts";
 import type { ConcreteType } from "../../compiler/kernel/value.ts";
@@ -64,11 +65,11 @@ export function attentionReference(
     let top = -Infinity;
     for (const s of scores) top = Math.max(top, s);
     let total = 0;
-    for (const s of scores) if (s !== -Infinity) total += Math.exp(s - top);
-    lse[query] = total === 0 ? -Infinity : top + Math.log(total);
+    for (const s of scores) if (s !== -Infinity) total += real.exp(s - top);
+    lse[query] = total === 0 ? -Infinity : top + real.log(total);
     scores.forEach((s, j) => {
       if (s === -Infinity) return;
-      const weight = Math.exp(s - top) / total;
+      const weight = real.exp(s - top) / total;
       for (let f = 0; f < size; f++) out[query * size + f]! += weight * v[(firstKey + j) * size + f]!;
     });
   });

@@ -3,6 +3,7 @@
  * exponential.
  */
 
+import * as real from "../../compiler/graph/real.ts";
 import type { DType } from "../../compiler/graph/dtype.ts";
 import type { Shape } from "../../compiler/graph/dim.ts";
 import type { Tensor } from "../../compiler/graph/node.ts";
@@ -36,7 +37,7 @@ export const geluTanhOp = elementwise({
   name: "geluTanh",
   arity: 1,
   dtypes: floats,
-  number: (x) => x / (1 + Math.exp(-scale * (x + cubic * x ** 3))),
+  number: (x) => x / (1 + real.exp(-scale * (x + cubic * x * x * x))),
   lower(k, x) {
     const negative = k.mul(k.mul(x!, -scale), k.add(k.mul(k.mul(x!, x!), cubic), 1));
     return k.div(x!, k.add(exp(k, negative), 1));

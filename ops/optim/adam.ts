@@ -1,3 +1,4 @@
+import * as real from "../../compiler/graph/real.ts";
 import type { Tensor } from "../../compiler/graph/node.ts";
 import { add, div, mul, neg, square, sub } from "../elementwise/arithmetic.ts";
 import { expm1, rsqrt, sqrt } from "../elementwise/exponential.ts";
@@ -100,4 +101,4 @@ function adamFamily(
 }
 
 /** 1 − βᵗ, without the cancellation that β near 1 has in f32. */
-const lack = (beta: number, t: Scalar): Scalar => neg(expm1(mul(t, Math.log(beta))));
+const lack = (beta: number, t: Scalar): Scalar => neg(expm1(mul(t, real.log(beta))));

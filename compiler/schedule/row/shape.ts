@@ -11,6 +11,7 @@
  * Where both leave the machine idle, rows are cut into chunks (split.ts).
  */
 
+import { log2 } from "../../graph/real.ts";
 import type { Var } from "../../kernel/value.ts";
 import { walk } from "../../kernel/value.ts";
 import { isContiguous } from "../../kernel/lower.ts";
@@ -37,7 +38,7 @@ export interface RowShape {
   readonly groups: number;
 }
 
-export const powerOfTwo = (atLeast: number): number => 2 ** Math.ceil(Math.log2(Math.max(1, atLeast)));
+export const powerOfTwo = (atLeast: number): number => 2 ** Math.ceil(log2(Math.max(1, atLeast)));
 
 /** The shape for a kernel that keeps rows whole. */
 export function wholeShape(space: RowSpace, target: Target): RowShape {

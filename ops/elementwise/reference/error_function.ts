@@ -3,6 +3,8 @@
  * positive, so nothing cancels) below 1, and the continued fraction of erfc (DLMF 7.9.3), evaluated backwards, above.
  */
 
+import * as real from "../../../compiler/graph/real.ts";
+
 const rootPi = Math.sqrt(Math.PI);
 
 function series(x: number): number {
@@ -12,14 +14,14 @@ function series(x: number): number {
     term *= (2 * x * x) / (2 * n + 1);
     sum += term;
   }
-  return (2 / rootPi) * Math.exp(-x * x) * sum;
+  return (2 / rootPi) * real.exp(-x * x) * sum;
 }
 
 /** erfc for x ≥ 1: e^(−x²)/√π · 1/(x + (1/2)/(x + 1/(x + (3/2)/(x + …)))). */
 function fraction(x: number): number {
   let tail = x;
   for (let n = 600; n >= 1; n--) tail = x + n / 2 / tail;
-  return Math.exp(-x * x) / rootPi / tail;
+  return real.exp(-x * x) / rootPi / tail;
 }
 
 export function erf64(x: number): number {

@@ -1,0 +1,155 @@
+/**
+ * A model's graph compiled for a bundle: one program per choice of sizes, once for each set of features that changes
+ * anything, with one pool of kernels and one list of constants for all.
+ *
+ * States lie in the same place in all programs of a variant, so that a run in one size continues what a run in another
+ * began: the first program decides, and the others are compiled for its layout.
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+import { type Compiled, compileGraph } from "../compile.ts";
+import { CompileError } from "../errors.ts";
+import type { Group } from "../fuse/group.ts";
+import { bindDim, showShape, type Sizes } from "../graph/dim.ts";
+import type { DType } from "../graph/dtype.ts";
+import type { Graph } from "../graph/graph.ts";
+import type { Node } from "../graph/node.ts";
+import { emitWgsl } from "../emit/wgsl.ts";
+import type { Program } from "../program/program.ts";
+import { layoutOf } from "../program/state_layout.ts";
+import type { Target } from "../target.ts";
+import { describeProgram, requiredLimits } from "./describe_program.ts";
+import { KernelPool, type ServedOp } from "./kernel_pool.ts";
+import type { BundleKernel, BundleProgram, Variant } from "./manifest.ts";
+
+/** What a bundle may use of a device beyond WebGPU's core, by WebGPU's names. */
+export type BundleFeature = "shader-f16" | "subgroups";
+
+/** Contents of a constant region, in device form. */
+export interface ConstantData {
+  readonly dtype: DType;
+  readonly data: Uint8Array<ArrayBuffer>;
+}
+
+export interface CompiledVariants {
+  readonly variants: readonly Variant[];
+  readonly kernels: readonly BundleKernel[];
+  /** The text of each kernel. */
+  readonly texts: readonly string[];
+  /** Each contents once; programs refer to them by their index here, as the first of the stored tensors. */
+  readonly constants: readonly ConstantData[];
+  /** The programs of the plain variant, as Weft itself would run them. */
+  readonly compiled: readonly Compiled[];
+}
+
+export interface VariantOptions {
+  readonly name: string;
+  /** What a device has without any feature: its limits, and the numbers that schedules ask for. */
+  readonly target: Target;
+  readonly features: readonly BundleFeature[];
+  readonly sizes: readonly Sizes[];
+}
+
+export function compileVariants(graph: Graph, options: VariantOptions): CompiledVariants {
+  const { name, target, features, sizes } = options;
+  checkStates(graph, sizes);
+  const pool = new KernelPool();
+  const constants = new Constants();
+  const variants = featureSets(features).flatMap((set) => {
+    const featured: Target = {
+      ...target,
+      features: { f16: set.includes("shader-f16"), subgroups: set.includes("subgroups") },
+    };
+    const compiled = compileAll(graph, sizes, featured);
+    // A feature that no kernel asks for makes no difference that a device would have to be asked for.
+    const isUsed = set.every((feature) =>
+      compiled.some(({ program }) => enables(program, feature, featured))
+    );
+    return isUsed ? [{ set, featured, compiled }] : [];
+  });
+  const described = variants.map(({ compiled, featured }) =>
+    compiled.map((one) => describe(one, featured, pool, constants))
+  );
+  const { kernels, texts } = pool.files(name);
+  return {
+    variants: variants.map(({ set }, i) => ({
+      features: set,
+      limits: requiredLimits(described[i]!, kernels),
+      programs: described[i]!,
+    })),
+    kernels,
+    texts,
+    constants: constants.all,
+    compiled: variants.at(-1)!.compiled,
+  };
+}
+
+function enables({ kernels }: Program, feature: BundleFeature, target: Target): boolean {
+  const line = new RegExp(`^enable ${feature.replace("shader-", "")};`, "m");
+  return kernels.some((kernel) => line.test(emitWgsl(kernel, { features: target.features })));
+}
+
+/** All sets of the wanted features, the largest first; the last is empty. */
+function featureSets(features: readonly BundleFeature[]): BundleFeature[][] {
+  const all = [...new Set(features)].sort();
+  const sets = Array.from({ length: 2 ** all.length }, (_, bits) => all.filter((_, i) => bits & (1 << i)));
+  return sets.sort((a, b) => b.length - a.length);
+}
+
+function compileAll(graph: Graph, sizes: readonly Sizes[], target: Target): readonly Compiled[] {
+  const [first, ...others] = sizes;
+  const leading = compileGraph(graph, { target, sizes: first! });
+  const layout = layoutOf(leading.program);
+  return [leading, ...others.map((size) => compileGraph(graph, { target, sizes: size, layout }))];
+}
+
+/** A state is one, whatever the sizes of a run; so its shape may depend on none that has several. */
+function checkStates(graph: Graph, sizes: readonly Sizes[]): void {
+  for (const { path, tensor, origin } of graph.states) {
+    const shapes = new Set(sizes.map((size) => showShape(tensor.shape.map((dim) => bindDim(dim, size)))));
+    if (shapes.size === 1) continue;
+    throw new CompileError(
+      `bundle: the state "${path}" of shape ${showShape(tensor.shape)} would be ${
+        [...shapes].join(" and ")
+      }. ` +
+        "A state has one shape in all sizes of a bundle; build one bundle per size",
+      { origin: origin?.origin },
+    );
+  }
+}
+
+function describe(compiled: Compiled, target: Target, pool: KernelPool, constants: Constants): BundleProgram {
+  const { program, graph, serves } = compiled;
+  const kernels = program.kernels.map((kernel) => pool.add(kernel, target));
+  program.steps.forEach((step, i) => {
+    if (step.kind !== "dispatch") return;
+    pool.serve(kernels[step.dispatch.kernel]!, step.dispatch.label, servedOps(graph, serves[i]!));
+  });
+  return describeProgram(program, {
+    kernels,
+    constants: program.constants.map(({ data }) => constants.add(data)),
+  });
+}
+
+function servedOps(graph: Graph, groups: readonly Group[]): ServedOp[] {
+  const nodes = new Set<Node>(groups.flatMap((group) => [...group.nodes]));
+  return [...nodes].sort((a, b) => a.id - b.id)
+    .filter(({ op }) => !op.view && op.name !== "constant" && op.name !== "sizeOf")
+    .map((node) => ({ name: node.op.name, origins: graph.builder.originsOf(node) }));
+}
+
+class Constants {
+  readonly all: ConstantData[] = [];
+  readonly #byHash = new Map<string, number>();
+
+  add(contents: Uint8Array<ArrayBuffer>): number {
+    const data = new Uint8Array(Math.ceil(contents.length / 4) * 4);
+    data.set(contents);
+    const hash = createHash("sha256").update(data).digest("hex");
+    let index = this.#byHash.get(hash);
+    // In device form all types are words or pairs of halves; which, no host needs to know.
+    if (index === undefined) this.#byHash.set(hash, index = this.all.push({ dtype: "u32", data }) - 1);
+    return index;
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * The self-test of a bundle: one run from the bundle's own state, and what it must give.
+ *
+ * What it must give is computed by the ops' references in f64, which know nothing of kernels, schedules or memory; how
+ * far a device may be off follows from the graph's conditioning (SEMANTICS §10). So it is a test of the compiler, the
+ * manifest, the weights and the device at once. Inputs follow a rule: floats in (0, 1], integers and bools 0 or 1, which
+ * are labels and tokens that every model has.
+ * @module
+ */
+
+import { bindSizes } from "../graph/bind.ts";
+import { elementsOf, type Sizes } from "../graph/dim.ts";
+import { type HostArray, hostArray, isFloat, roundTo, type StoredArray } from "../graph/dtype.ts";
+import { type Graph, inputName } from "../graph/graph.ts";
+import type { Node, Tensor } from "../graph/node.ts";
+import { type Expected, expectedOf } from "../reference/tolerance.ts";
+import type { ExpectedTensor, JsonNumber, SelfTest } from "./manifest.ts";
+
+/** Elements that are compared of an output, and of a state. */
+const sampled = { output: 64, state: 16 };
+
+export interface SelfTestOptions {
+  readonly sizes: Sizes;
+  /** The place of `sizes` among the bundle's. */
+  readonly program: number;
+  /** First contents of states by path; zeros for others. */
+  readonly states: ReadonlyMap<string, StoredArray>;
+}
+
+export function makeSelfTest(traced: Graph, { sizes, program, states }: SelfTestOptions): SelfTest {
+  const graph = bindSizes(traced, sizes);
+  const known = new Map<Node, HostArray>();
+  const inputs: Record<string, readonly number[]> = {};
+  for (const input of graph.inputs) {
+    const fed = inputValues(input, inputName(input));
+    known.set(input.node, fed);
+    inputs[inputName(input)] = [...fed];
+  }
+  for (const { path, tensor } of graph.states) {
+    const contents = hostArray(tensor.dtype, elementsOf(tensor.shape) as number);
+    const first = states.get(path);
+    if (first) contents.set(first);
+    known.set(tensor.node, contents);
+  }
+  const outputs = Object.entries(graph.outputs);
+  const written = graph.states.flatMap(({ path, tensor }) => {
+    const write = graph.writes.find((w) => w.state.node === tensor.node);
+    return write ? [[path, write.value] as const] : [];
+  });
+  const expected = expectedOf([...outputs, ...written].map(([, tensor]) => tensor), known);
+  const unchecked: Record<string, string> = {};
+  const check = (names: readonly string[], results: readonly Expected[], most: number) =>
+    names.flatMap((name, i): ExpectedTensor[] => {
+      const result = sample(name, results[i]!, most);
+      if (result.indices.length > 0 || results[i]!.values.length === 0) return [result];
+      unchecked[name] = results[i]!.dropped ?? "rounding decides every element";
+      return [];
+    });
+  return {
+    program,
+    inputs,
+    outputs: check(outputs.map(([name]) => name), expected.slice(0, outputs.length), sampled.output),
+    state: check(written.map(([path]) => path), expected.slice(outputs.length), sampled.state),
+    unchecked,
+  };
+}
+
+/** The same numbers on every machine, different from element to element and from input to input. */
+function inputValues({ shape, dtype }: Tensor, name: string): HostArray {
+  const values = hostArray(dtype, elementsOf(shape) as number);
+  let seed = 0x811c9dc5;
+  for (const character of name) seed = Math.imul(seed ^ character.codePointAt(0)!, 0x01000193);
+  for (let i = 0; i < values.length; i++) {
+    let word = Math.imul(i + 1, 0x9e3779b1) ^ seed;
+    word = Math.imul(word ^ (word >>> 15), 0x85ebca6b);
+    word = (word ^ (word >>> 13)) >>> 0;
+    values[i] = isFloat(dtype) ? roundTo(dtype, ((word >>> 8) + 1) * 2 ** -24) : word >>> 31;
+  }
+  return values;
+}
+
+/** Elements spread over the tensor, without those that rounding may send elsewhere or leaves uncertain. */
+function sample(name: string, { dtype, values, tolerance, others }: Expected, most: number): ExpectedTensor {
+  const count = Math.min(most, values.length);
+  const spread = Array.from({ length: count }, (_, k) => Math.floor(k * values.length / count));
+  let largest = 0;
+  for (const x of values) if (Number.isFinite(x)) largest = Math.max(largest, Math.abs(x));
+  const agrees = (a: number, b: number, i: number) => Object.is(a, b) || Math.abs(a - b) <= tolerance[i]!;
+  const indices = spread.filter((i) =>
+    tolerance[i]! <= Math.max(0.1 * largest, 1e-30) &&
+    others.every((other) => agrees(other[i]!, values[i]!, i))
+  );
+  return {
+    name,
+    indices,
+    values: indices.map((i) => jsonNumber(roundTo(dtype, values[i]!))),
+    tolerances: indices.map((i) => Math.fround(tolerance[i]!)),
+  };
+}
+
+function jsonNumber(x: number): JsonNumber {
+  if (Number.isNaN(x)) return null;
+  if (x === Infinity) return "inf";
+  return x === -Infinity ? "-inf" : x;
+}

@@ -1,0 +1,200 @@
+// deno-lint-ignore-file explicit-module-boundary-types -- plain JavaScript, for Node
+/**
+ * A host for bundles that shares no code with Weft: it reads `manifest.json` by the published schema and runs what it
+ * says on Node's Dawn. How a host in any other language would go about it.
+ *
+ *     npm install webgpu
+ *     node examples/bundle_host/host.mjs FOLDER [MANIFEST_SCHEMA]     prints one run of selftest.json, as JSON
+ *
+ * A bundle is untrusted: all is checked before the device is touched. The schema should be the host's own copy.
+ */
+
+import { createHash } from "node:crypto";
+import { lstatSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { need, parse, validate } from "./json_schema.mjs";
+
+const arrays = { f32: Float32Array, i32: Int32Array, u32: Uint32Array, bool: Uint32Array };
+const bytesOn = { f32: 4, f16: 2, i32: 4, u32: 4, bool: 4 };
+const bytesIn = { F32: 4, F16: 2, I32: 4, U32: 4, BOOL: 1 };
+const whole = (bytes) => Math.ceil(bytes / 4) * 4;
+
+/** Throws a HostError where a manifest is not as the schema says, or where its numbers don't go together. */
+export function checkManifest(manifest, schema) {
+  validate(schema, schema, manifest);
+  const { kernels, tensors, weights, state, variants } = manifest;
+  const ends = weights.map(({ header }) => header.bytes);
+  for (const { name, file, offset, bytes, elements, fileType, sha256 } of tensors) {
+    need(offset === ends[file] && bytes === elements * bytesIn[fileType], `${name} lies elsewhere`);
+    need(sha256.length === Math.ceil(bytes / 2 ** 22), `${name} has too few hashes`);
+    ends[file] += bytes;
+  }
+  weights.forEach(({ file, bytes }, i) => need(ends[i] === bytes, `${file} has other tensors`));
+  for (const { programs } of variants) {
+    need(programs.length === manifest.sizes.length, "a variant lacks programs");
+    for (const { arenas, steps, inputs, outputs, state: places, constants } of programs) {
+      const within = ([arena, offset, bytes], least = bytes) =>
+        need(
+          (bytes === 0 && least === 0) ||
+            (offset % 256 === 0 && bytes >= least && offset + whole(bytes) <= arenas[arena]?.bytes),
+          `a range [${arena}, ${offset}, ${bytes}] lies outside, or is too short for ${least}`,
+        );
+      [...inputs, ...outputs, ...places].forEach((range) => within(range));
+      const counts = [inputs, outputs, places].map(({ length }) => length).join();
+      const wanted = [manifest.inputs, manifest.outputs, state].map(({ length }) => length).join();
+      need(counts === wanted, `a program has ${counts} ranges for ${wanted} tensors`);
+      const stored = (index, at) => {
+        const { dtype, elements } = tensors[index] ?? need(false, `there is no tensor ${index}`);
+        within(at, elements * bytesOn[dtype]);
+        need(at[2] === elements * bytesOn[dtype], `tensor ${index} has another length`);
+      };
+      state.forEach(({ dtype, shape, tensor }, i) => {
+        need(places[i][2] === shape.reduce((n, d) => n * d, bytesOn[dtype]), "a state has another length");
+        if (tensor !== undefined) stored(tensor, places[i]);
+      });
+      constants.forEach(({ tensor, at }) => stored(tensor, at));
+      for (const step of steps) {
+        if (step.from) [step.from, step.to].forEach((range) => within(range, step.from[2]));
+        else {
+          const kernel = kernels[step.kernel];
+          const grid = step.grid[0] * step.grid[1];
+          const groups = step.grid[1] > 1 ? step.uniforms[0] : grid;
+          need(kernel && groups <= kernel.groups && groups <= grid, `${step.label} has too many workgroups`);
+          const parts = step.bindings.length === kernel.bindings.length &&
+            step.uniforms.length * 4 === kernel.uniforms;
+          need(parts, `${step.label} binds other buffers`);
+          step.bindings.forEach((range, i) => within(range, kernel.bindings[i].bytes));
+        }
+      }
+    }
+  }
+}
+
+const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
+
+export function readBundle(folder, schema) {
+  const read = (name) => {
+    need(lstatSync(join(folder, name), { throwIfNoEntry: false })?.isFile(), `there is no file ${name}`);
+    return readFileSync(join(folder, name));
+  };
+  const manifest = parse(read("manifest.json"), "the manifest");
+  checkManifest(manifest, schema);
+  const codes = manifest.kernels.map(({ file, sha256: hash }) => {
+    const code = read(file).toString().replace(/^(\/\/[^\n]*\n)*/, "");
+    need(sha256(code) === hash, `${file} was changed`);
+    return code;
+  });
+  const files = manifest.weights.map(({ file, bytes, header }) => {
+    const data = read(file);
+    need(
+      data.length === bytes && sha256(data.subarray(0, header.bytes)) === header.sha256,
+      `${file} was changed`,
+    );
+    return data;
+  });
+  const tensors = manifest.tensors.map(({ name, file, offset, bytes, dtype, fileType, sha256: hashes }) => {
+    const data = files[file].subarray(offset, offset + bytes);
+    hashes.forEach((hash, i) =>
+      need(sha256(data.subarray(i * 2 ** 22, (i + 1) * 2 ** 22)) === hash, `${name} was changed`)
+    );
+    if (fileType === "BOOL") return new Uint8Array(Uint32Array.from(data, (x) => x ? 1 : 0).buffer);
+    if (fileType === dtype.toUpperCase()) return data;
+    return new Uint8Array(
+      Float32Array.from({ length: bytes / 2 }, (_, i) => half(data.readUInt16LE(2 * i))).buffer,
+    );
+  });
+  const test = manifest.selfTest && read(manifest.selfTest.file);
+  need(!test || sha256(test) === manifest.selfTest.sha256, "the self-test was changed");
+  return { manifest, codes, tensors, test: test && parse(test, "the self-test") };
+}
+
+function half(h) {
+  const [sign, e, m] = [h & 0x8000 ? -1 : 1, (h >> 10) & 31, h & 1023];
+  return e === 31 ? (m ? NaN : sign * Infinity) : sign * (e ? (1 + m / 1024) * 2 ** (e - 15) : m * 2 ** -24);
+}
+
+/** One run from the bundle's own state; the bytes of each output as the device has them. */
+export async function runOnce(gpu, { manifest, codes, tensors, test }) {
+  const adapter = await gpu.requestAdapter() ?? need(false, "there is no adapter");
+  const fits = ({ features, limits }) =>
+    features.every((name) => adapter.features.has(name)) &&
+    Object.entries(limits).every(([name, least]) => adapter.limits[name] >= least);
+  const variant = manifest.variants.find(fits);
+  need(variant, "the adapter can run no variant");
+  const device = await adapter.requestDevice({
+    requiredFeatures: variant.features,
+    requiredLimits: variant.limits,
+  });
+  const mistakes = [];
+  device.onuncapturederror = ({ error }) => mistakes.push(error.message);
+  const program = variant.programs[test.program];
+  const arenas = program.arenas.map(({ bytes }) => device.createBuffer({ size: bytes, usage: 140 }));
+  const write = ([arena, offset], data) => {
+    const padded = new Uint8Array(whole(data.length));
+    padded.set(data);
+    if (data.length) device.queue.writeBuffer(arenas[arena], offset, padded);
+  };
+  manifest.state.forEach(({ tensor }, i) => tensor !== undefined && write(program.state[i], tensors[tensor]));
+  program.constants.forEach(({ tensor, at }) => write(at, tensors[tensor]));
+  manifest.inputs.forEach(({ name, dtype }, i) => {
+    need(arrays[dtype], `this host feeds no ${dtype}`);
+    write(program.inputs[i], new Uint8Array(arrays[dtype].from(test.inputs[name]).buffer));
+  });
+  const pipelines = manifest.kernels.map(({ bindings, uniforms }, i) => {
+    const types = bindings.map(({ access }) => access === "read" ? "read-only-storage" : "storage");
+    if (uniforms) types.push("uniform");
+    const entries = types.map((type, binding) => ({ binding, visibility: 4, buffer: { type } }));
+    const layout = device.createPipelineLayout({
+      bindGroupLayouts: [device.createBindGroupLayout({ entries })],
+    });
+    const module = device.createShaderModule({ code: codes[i] });
+    return device.createComputePipeline({ layout, compute: { module, entryPoint: "main" } });
+  });
+  const encoder = device.createCommandEncoder();
+  for (const { kernel, grid, bindings, uniforms, from, to } of program.steps) {
+    if (from) {
+      const between = device.createBuffer({ size: whole(from[2]), usage: 12 });
+      encoder.copyBufferToBuffer(arenas[from[0]], from[1], between, 0, whole(from[2]));
+      encoder.copyBufferToBuffer(between, 0, arenas[to[0]], to[1], whole(from[2]));
+      continue;
+    }
+    const resources = bindings.map(([arena, offset, size]) => ({ buffer: arenas[arena], offset, size }));
+    if (uniforms.length) {
+      resources.push({ buffer: device.createBuffer({ size: uniforms.length * 4, usage: 72 }) });
+      device.queue.writeBuffer(resources.at(-1).buffer, 0, Uint32Array.from(uniforms));
+    }
+    const entries = resources.map((resource, binding) => ({ binding, resource }));
+    const pass = encoder.beginComputePass();
+    pass.setPipeline(pipelines[kernel]);
+    pass.setBindGroup(
+      0,
+      device.createBindGroup({ layout: pipelines[kernel].getBindGroupLayout(0), entries }),
+    );
+    pass.dispatchWorkgroups(...grid);
+    pass.end();
+  }
+  const read = program.outputs.map(([arena, offset, bytes]) => {
+    const buffer = device.createBuffer({ size: Math.max(4, whole(bytes)), usage: 9 });
+    if (bytes) encoder.copyBufferToBuffer(arenas[arena], offset, buffer, 0, whole(bytes));
+    return buffer;
+  });
+  device.queue.submit([encoder.finish()]);
+  const outputs = {};
+  for (const [i, { name }] of manifest.outputs.entries()) {
+    await read[i].mapAsync(1);
+    outputs[name] = Buffer.from(read[i].getMappedRange().slice(0, program.outputs[i][2])).toString("hex");
+  }
+  device.destroy();
+  need(mistakes.length === 0, mistakes[0]);
+  return outputs;
+}
+
+if (process.argv[1]?.endsWith("host.mjs")) {
+  const [folder, schema = join(folder, "manifest.schema.json")] = process.argv.slice(2);
+  const gpu = (await import("webgpu")).create([]);
+  console.log(
+    JSON.stringify(await runOnce(gpu, readBundle(folder, JSON.parse(readFileSync(schema, "utf8"))))),
+  );
+  process.exit(0); // Dawn keeps a thread alive
+}

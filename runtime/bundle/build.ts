@@ -1,0 +1,224 @@
+/**
+ * A model becomes a bundle: files that run on WebGPU and need nothing of Weft.
+ *
+ * Nothing here needs a GPU, a clock or the machine's own arithmetic, so the same sources give the same bytes.
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+import config from "../../deno.json" with { type: "json" };
+import {
+  type BundleFeature,
+  type CompiledVariants,
+  compileVariants,
+} from "../../compiler/bundle/compile_variants.ts";
+import {
+  type BundleState,
+  type BundleTensor,
+  type Manifest,
+  manifestVersion,
+} from "../../compiler/bundle/manifest.ts";
+import schema from "../../compiler/bundle/manifest.schema.json" with { type: "json" };
+import { checkOpenSize } from "../../compiler/bundle/open_size.ts";
+import { readmeText } from "../../compiler/bundle/readme.ts";
+import { makeSelfTest } from "../../compiler/bundle/self_test.ts";
+import { RunError } from "../../compiler/errors.ts";
+import { bindSizes } from "../../compiler/graph/bind.ts";
+import { bindDim, namesOf, type Sizes } from "../../compiler/graph/dim.ts";
+import { roundTo, type StoredArray } from "../../compiler/graph/dtype.ts";
+import type { Graph } from "../../compiler/graph/graph.ts";
+import type { Tensor } from "../../compiler/graph/node.ts";
+import type { Inputs } from "../../compiler/model/input.ts";
+import { Model, type Outputs } from "../../compiler/model/model.ts";
+import { defaultLimits, gpuTarget, softwareTarget, type Target } from "../../compiler/target.ts";
+import { arrayText, described, isStored } from "../host_form.ts";
+import type { InitialState } from "../state.ts";
+import { bundleLimits, type LimitNumbers } from "./limits.ts";
+import { constantWeights, isZero, type Weight, weightFiles, widestFirst } from "./weights.ts";
+
+/** Options of `buildBundle`. */
+export interface BundleOptions {
+  /** What the bundle is called. */
+  readonly name: string;
+  /** A number for every named size, or several choices. */
+  readonly sizes?: Sizes | readonly Sizes[];
+  /**
+   * A named size that may also be smaller than `sizes` says, down to 1: one bundle for every batch up to a maximum. The
+   * rows of that size must have nothing to do with each other, which is checked.
+   */
+  readonly open?: string;
+  /** What a device must have: WebGPU's default limits (the default), or a stated device's, by WebGPU's names. */
+  readonly limits?: "default" | LimitNumbers;
+  /** What schedules are made for: graphics processors (the default), or adapters that compute on the CPU. */
+  readonly tune?: "gpu" | "software";
+  /** What to use where a device has it. A device that lacks it runs a plain variant. */
+  readonly features?: readonly BundleFeature[];
+  /** How f32 parameters are stored. Default `f32`. */
+  readonly weights?: "f32" | "f16";
+  /** Seed of the initializers and of random numbers. Default 0. */
+  readonly seed?: number;
+  /** First values of states by path; where it gives undefined, the model's initializer does. */
+  readonly state?: InitialState;
+  /** Whether to compute what a run must give, by plain loops: slow for large models. Default true. */
+  readonly selfTest?: boolean;
+  /** `json`: without the loader, for hosts in other languages. Default `module`. */
+  readonly format?: "module" | "json";
+  /** Most bytes of one weight file. Default 2 GiB. */
+  readonly shardBytes?: number;
+}
+
+/** A bundle in memory. */
+export interface BuiltBundle {
+  readonly manifest: Manifest;
+  /** The contents of each file, in parts, by its path in the folder. */
+  readonly files: ReadonlyMap<string, readonly Uint8Array<ArrayBufferLike>[]>;
+  /** The programs of the plain variant, as Weft itself would run them. */
+  readonly compiled: CompiledVariants["compiled"];
+}
+
+/**
+ * Builds a bundle of a model.
+ *
+ * @throws CompileError or ShapeError where the model can't be compiled as asked; RunError where a state doesn't fit.
+ * @example
+ * ```ts
+ * import { buildBundle, input, linear, model } from "@weft/weft";
+ *
+ * const net = model({ x: input(["batch", 2], "f32") }, ({ x }) => ({ y: linear(2, 3)(x) }));
+ * const { manifest, files } = await buildBundle(net, { name: "net", sizes: { batch: 1 } });
+ * console.log(manifest.kernels.length, [...files.keys()]);
+ * ```
+ */
+export async function buildBundle<I extends Inputs, O extends Outputs>(
+  model: Model<I, O>,
+  options: BundleOptions,
+): Promise<BuiltBundle> {
+  if (!(model instanceof Model)) {
+    throw new RunError(
+      `buildBundle(): takes a model, as model(…) and trainStep(…) make it, not ${described(model)}.`,
+    );
+  }
+  const { name, sizes = {}, features = [], selfTest = true, format = "module", shardBytes } = options;
+  if (typeof name !== "string" || !/^[\w .-]{1,100}$/.test(name)) {
+    throw new RunError(
+      `buildBundle(): the name is ${
+        JSON.stringify(name)
+      }; use up to 100 letters, digits, spaces, "_", "-" and ".".`,
+    );
+  }
+  const choices: readonly Sizes[] = Array.isArray(sizes) ? sizes : [sizes as Sizes];
+  if (choices.length === 0) {
+    throw new RunError("buildBundle(): there is no choice of sizes; give at least one.");
+  }
+  const { graph } = model;
+  const { open } = options;
+  if (open !== undefined) checkOpen(graph, choices, open);
+  const target = targetOf(options);
+  const made = compileVariants(graph, { name, target, features, sizes: choices });
+  const states = firstStates(graph, choices[0]!, options);
+  const stored = widestFirst(states.filter(({ data }) => !isZero(data)));
+  const all = [...constantWeights(made.constants), ...stored];
+  const { weights, tensors, contents } = weightFiles(all, shardBytes);
+  const files = new Map<string, readonly Uint8Array<ArrayBufferLike>[]>();
+  const put = (path: string, text: string) => files.set(path, [new TextEncoder().encode(text)]);
+
+  const test = selfTest
+    ? `${
+      JSON.stringify(makeSelfTest(graph, {
+        sizes: choices[0]!,
+        program: 0,
+        states: new Map(states.map(({ name, data }) => [name, data])),
+      }))
+    }\n`
+    : undefined;
+  const firstStored = made.constants.length;
+  const manifest: Manifest = {
+    $schema: "./manifest.schema.json",
+    format: "weft-bundle",
+    version: manifestVersion,
+    name,
+    generator: `weft ${config.version}`,
+    kind: graph.writes.some(({ state }) => state.node.attrs.role === "parameter") ? "training" : "inference",
+    sizes: choices.map((size) => Object.fromEntries(Object.entries(size).sort(([a], [b]) => a < b ? -1 : 1))),
+    ...open !== undefined && { open },
+    inputs: graph.inputs.map((tensor) => bundleTensor(tensor.node.attrs.name, tensor, open)),
+    outputs: Object.entries(graph.outputs).map(([name, tensor]) => bundleTensor(name, tensor, open)),
+    state: made.compiled[0]!.program.state.map(({ name, dtype, shape, role }): BundleState => {
+      const tensor = stored.findIndex((weight) => weight.name === name);
+      return { name, dtype, shape, role, ...tensor >= 0 && { tensor: firstStored + tensor } };
+    }),
+    weights,
+    tensors,
+    kernels: made.kernels,
+    variants: made.variants,
+    ...test !== undefined && { selfTest: { file: "selftest.json", sha256: hashOf(test) } },
+  };
+  const text = `${JSON.stringify(manifest)}\n`;
+  put("manifest.json", text);
+  put("manifest.schema.json", `${JSON.stringify(schema, null, 2)}\n`);
+  put("README.md", readmeText(manifest, format));
+  if (test !== undefined) put("selftest.json", test);
+  made.kernels.forEach(({ file }, i) => put(file, made.texts[i]!));
+  weights.forEach(({ file }, i) => files.set(file, contents[i]!));
+  if (format === "module") {
+    // Made with ts-morph and terser, which whoever builds no bundle need not load.
+    const { loaderFiles } = await import("../../compiler/bundle/loader_files.ts");
+    for (const [path, script] of await loaderFiles(manifest, hashOf(text))) put(path, script);
+  }
+  return { manifest, files, compiled: made.compiled };
+}
+
+/** Whether a size may be left open, in each choice of the others. */
+function checkOpen(graph: Graph, choices: readonly Sizes[], open: string): void {
+  for (const choice of choices) {
+    const { [open]: most, ...others } = choice;
+    if (most === undefined || !(most > 0)) {
+      throw new RunError(
+        `buildBundle(): the size "${open}" is to be open, and \`sizes\` says no maximum for it.`,
+      );
+    }
+    checkOpenSize(bindSizes(graph, others, [open]), open);
+  }
+}
+
+function bundleTensor(name: string, { shape, dtype }: Tensor, open: string | undefined): BundleTensor {
+  const isOpen = open !== undefined && shape.some((dim) => namesOf(dim).includes(open));
+  return { name, dtype, shape, ...isOpen && { open: true } };
+}
+
+/** What bundles are compiled for. */
+function targetOf({ limits = "default", tune = "gpu" }: BundleOptions): Target {
+  const base = tune === "software" ? softwareTarget : gpuTarget;
+  return { ...base, name: "bundle", limits: limits === "default" ? defaultLimits : bundleLimits(limits) };
+}
+
+/** The states as they begin, in the form that is stored. */
+function firstStates(graph: Graph, sizes: Sizes, options: BundleOptions): Weight[] {
+  const { seed = 0, state, weights = "f32" } = options;
+  return graph.states.map(({ path, tensor, initializer, role }): Weight => {
+    const shape = tensor.shape.map((dim) => bindDim(dim, sizes) as number);
+    const { dtype } = tensor;
+    const data = state?.(path, shape, dtype, role) ?? initializer({ shape, dtype, seed, path });
+    const elements = shape.reduce((n, size) => n * size, 1);
+    if (!isStored(dtype, data) || data.length !== elements) {
+      throw new RunError(
+        `buildBundle(): the state "${path}" wants ${arrayText(dtype, elements)}, not ${described(data)}.`,
+      );
+    }
+    const isHalved = weights === "f16" && dtype === "f32" && role === "parameter";
+    if (!isHalved) return { name: path, shape, dtype, stored: dtype, data };
+    const rounded: StoredArray = Float32Array.from(data, (x) => roundTo("f16", x));
+    const beyond = rounded.findIndex((x, i) => Number.isFinite(data[i]!) && !Number.isFinite(x));
+    if (beyond >= 0) {
+      throw new RunError(
+        `buildBundle(): element ${beyond} of the parameter "${path}" is ${
+          data[beyond]
+        }, which f16 can't hold (its ` +
+          "largest number is 65504). Store the weights as f32.",
+      );
+    }
+    return { name: path, shape, dtype, stored: "f16", data: rounded };
+  });
+}
+
+const hashOf = (text: string): string => createHash("sha256").update(text).digest("hex");

@@ -1,0 +1,165 @@
+/**
+ * `weft build`: a model becomes a folder that runs on WebGPU without Weft.
+ * @module
+ */
+
+import { basename, resolve } from "node:path";
+import { Command, Option } from "commander";
+import { RunError } from "../../compiler/errors.ts";
+import type { DType } from "../../compiler/graph/dtype.ts";
+import { buildBundle, type BundleOptions } from "../bundle/build.ts";
+import type { LimitNumbers } from "../bundle/limits.ts";
+import { writeBundle } from "../bundle/write.ts";
+import { SafetensorsReader } from "../safetensors.ts";
+import type { InitialState } from "../state.ts";
+import { loadModel } from "./load_model.ts";
+import { choiceOfSizes } from "./sizes.ts";
+
+interface BuildFlags {
+  readonly export?: string;
+  readonly size: readonly string[];
+  readonly out: string;
+  readonly name?: string;
+  readonly limits: string;
+  readonly features?: string;
+  readonly weights: "f32" | "f16";
+  readonly state?: string;
+  readonly seed: string;
+  readonly tune: "gpu" | "software";
+  readonly selfTest: boolean;
+  readonly format: "module" | "json";
+}
+
+const featureNames = { f16: "shader-f16", subgroups: "subgroups" } as const;
+
+export function buildCommand(): Command {
+  return new Command("build")
+    .description("Compile a model into a standalone bundle: WGSL kernels, a manifest, weights and a loader")
+    .argument("<model.ts>", "the module that exports the model")
+    .option("--export <name>", "which model, where the module exports several")
+    .option(
+      "--size <sizes>",
+      "a number for each named size, such as batch=1; several times for several choices; batch=..64 for any up to 64",
+      (text: string, before: readonly string[]) => [...before, text],
+      [],
+    )
+    .requiredOption("--out <folder>", "where the bundle goes")
+    .option("--name <name>", "what the bundle is called (default: the folder's name)")
+    .option("--limits <default|file>", "WebGPU's default limits, or a JSON file with a device's", "default")
+    .option("--features <list>", "f16, subgroups or both: used where a device has them")
+    .addOption(
+      new Option("--weights <type>", "how f32 parameters are stored").choices(["f32", "f16"]).default("f32"),
+    )
+    .option("--state <file>", "a checkpoint (safetensors) that parameters and states begin with")
+    .option("--seed <number>", "seed of the initializers and of random numbers", "0")
+    .addOption(
+      new Option("--tune <kind>", "what schedules are made for").choices(["gpu", "software"]).default("gpu"),
+    )
+    .option("--no-self-test", "leave out the run that tests a device; computing it is slow for large models")
+    .addOption(
+      new Option("--format <format>", "json: data only, for hosts in other languages").choices([
+        "module",
+        "json",
+      ])
+        .default("module"),
+    )
+    .action(async (path: string, flags: BuildFlags) => console.log(await build(path, flags)));
+}
+
+async function build(path: string, flags: BuildFlags): Promise<string> {
+  const { model } = await loadModel(path, flags.export);
+  const sizes = flags.size.map((text) => choiceOfSizes(text.replace("=..", "=")));
+  const opened = [
+    ...new Set(flags.size.flatMap((text) => [...text.matchAll(/(\w+)\s*=\.\./g)].map(([, name]) => name!))),
+  ];
+  if (opened.length > 1) {
+    throw new RunError(`--size: ${opened.join(" and ")} are to be open, and one size of a bundle can be.`);
+  }
+  const seed = Number(flags.seed);
+  if (!/^\d+$/.test(flags.seed) || !Number.isSafeInteger(seed)) {
+    throw new RunError(`--seed ${flags.seed}: a seed is a whole number below 2⁵³.`);
+  }
+  const options: BundleOptions = {
+    name: flags.name ?? basename(resolve(flags.out)),
+    ...sizes.length > 0 && { sizes },
+    ...opened.length > 0 && { open: opened[0]! },
+    limits: flags.limits === "default" ? "default" : await readLimits(flags.limits),
+    features: flags.features === undefined ? [] : parseFeatures(flags.features),
+    weights: flags.weights,
+    tune: flags.tune,
+    seed,
+    selfTest: flags.selfTest,
+    format: flags.format,
+    ...flags.state !== undefined &&
+      {
+        state: await checkpointState(
+          flags.state,
+          new Map(model.graph.states.map(({ path, tensor }) => [path, tensor.dtype])),
+        ),
+      },
+  };
+  const built = await buildBundle(model, options);
+  await writeBundle(flags.out, built);
+  const { manifest, files } = built;
+  const bytes = [...files.values()].flat().reduce((sum, part) => sum + part.length, 0);
+  const asked = options.features ?? [];
+  const unused = asked.filter((name) => !manifest.variants.some(({ features }) => features.includes(name)));
+  return [
+    `${flags.out}: ${manifest.kernels.length} kernels, ${manifest.variants.length} ` +
+    `${manifest.variants.length === 1 ? "variant" : "variants"}, ${
+      bytes.toLocaleString("en")
+    } bytes in ${files.size} files`,
+    ...unused.map((name) => `No kernel of this model is better with ${name}, so nothing asks for it.`),
+  ].join("\n");
+}
+
+function parseFeatures(text: string): (typeof featureNames)[keyof typeof featureNames][] {
+  return text.split(",").map((name) => {
+    const key = name.trim();
+    if (Object.hasOwn(featureNames, key)) return featureNames[key as keyof typeof featureNames];
+    throw new RunError(
+      `--features ${text}: there is no feature "${key}"; there are ${Object.keys(featureNames).join(", ")}.`,
+    );
+  });
+}
+
+async function readLimits(path: string): Promise<LimitNumbers> {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(await Deno.readTextFile(path));
+  } catch (error) {
+    throw new RunError(`--limits ${path}: ${error instanceof Error ? error.message : error}`, {
+      cause: error,
+    });
+  }
+  if (typeof parsed === "object" && parsed !== null && !Array.isArray(parsed)) return parsed as LimitNumbers;
+  throw new RunError(`--limits ${path}: it is no JSON object of limits by WebGPU's names.`);
+}
+
+/** States from a checkpoint: all parameters must be in it. What else it lacks begins as the model says. */
+async function checkpointState(path: string, known: ReadonlyMap<string, DType>): Promise<InitialState> {
+  using file = await SafetensorsReader.open(path);
+  const extra = [...file.tensors.keys()].filter((name) => !known.has(name));
+  if (extra.length === file.tensors.size) {
+    throw new RunError(
+      `--state ${path}: none of its tensors is a state of the model, whose states are ${
+        [...known.keys()].slice(0, 5).join(", ")
+      }.`,
+    );
+  }
+  const values = new Map<string, Awaited<ReturnType<typeof file.read>>>();
+  for (const [name, dtype] of known) {
+    if (file.tensors.has(name)) values.set(name, await file.read(name, dtype));
+  }
+  return (name, shape, dtype, role) => {
+    const tensor = values.get(name);
+    if (tensor === undefined) {
+      if (role !== "parameter") return undefined;
+      throw new RunError(`--state ${path}: it lacks the parameter "${name}".`);
+    }
+    if (tensor.dtype === dtype && String(tensor.shape) === String(shape)) return tensor.data;
+    throw new RunError(
+      `--state ${path}: "${name}" is ${tensor.dtype} [${tensor.shape}], and the model has it as ${dtype} [${shape}].`,
+    );
+  };
+}

@@ -1,0 +1,132 @@
+/**
+ * `weft run`: one run, or several, of a bundle on this machine's device. The bundle's own script is never executed.
+ * @module
+ */
+
+import { join } from "node:path";
+import { Command } from "commander";
+import type { BundleTensor, Manifest } from "../../compiler/bundle/manifest.ts";
+import type { HostArray, Inputs } from "../../compiler/bundle/loader/public.ts";
+import { RunError } from "../../compiler/errors.ts";
+import { bindDim, showShape, type Sizes } from "../../compiler/graph/dim.ts";
+import type { StoredArray } from "../../compiler/graph/dtype.ts";
+import { openBundle } from "../bundle/open.ts";
+import { encodeNpy, npyAs, parseNpy } from "../npy.ts";
+
+interface RunFlags {
+  readonly input: readonly string[];
+  readonly output?: string;
+  readonly state?: string;
+  readonly saveState?: string;
+  readonly times: string;
+}
+
+export function runCommand(): Command {
+  return new Command("run")
+    .description("Run a bundle on this machine's WebGPU device")
+    .argument("<folder>", "the bundle")
+    .option(
+      "--input <name=file>",
+      "a .npy file for an input; once per input",
+      (text: string, before: readonly string[]) => [...before, text],
+      [],
+    )
+    .option("--output <folder>", "where outputs go, as NAME.npy; without it their first elements are printed")
+    .option("--state <file>", "a state (safetensors) to begin with")
+    .option("--save-state <file>", "where the state goes in the end")
+    .option("--times <count>", "how often to run, with the same inputs", "1")
+    .action(async (folder: string, flags: RunFlags) => console.log(await run(folder, flags)));
+}
+
+async function run(folder: string, flags: RunFlags): Promise<string> {
+  const times = Number(flags.times);
+  if (!/^[1-9]\d*$/.test(flags.times)) {
+    throw new RunError(`--times ${flags.times}: give a whole number from 1 up.`);
+  }
+  using opened = await openBundle(folder);
+  const { manifest, bundle } = opened;
+  const { arrays, sizes } = await readInputs(manifest, flags.input);
+  if (flags.state !== undefined) await bundle.state.load(await Deno.readFile(flags.state));
+  let outputs: Readonly<Record<string, HostArray>> = {};
+  for (let i = 1; i <= times; i++) {
+    outputs = await bundle.run(arrays as Inputs, i < times ? { outputs: [] } : {});
+  }
+  if (flags.saveState !== undefined) {
+    await Deno.writeFile(flags.saveState, (await bundle.state.save()).stream());
+  }
+  const lines: string[] = [];
+  for (const tensor of manifest.outputs) {
+    const array = outputs[tensor.name]!;
+    const shape = boundShape(tensor, sizes);
+    if (flags.output === undefined) {
+      const shown = [...array.subarray(0, 8)].join(", ");
+      lines.push(
+        `${tensor.name}: ${tensor.dtype} ${showShape(shape)}  ${shown}${array.length > 8 ? ", …" : ""}`,
+      );
+      continue;
+    }
+    await Deno.mkdir(flags.output, { recursive: true });
+    const path = join(flags.output, `${tensor.name.replace(/[^\w.-]/g, "_")}.npy`);
+    await Deno.writeFile(path, encodeNpy(tensor.dtype, shape, array as StoredArray));
+    lines.push(path);
+  }
+  return lines.join("\n");
+}
+
+/** The inputs from their files; their shapes must be those of one choice of sizes. */
+async function readInputs(
+  { inputs, sizes, open }: Manifest,
+  given: readonly string[],
+): Promise<{ readonly arrays: Readonly<Record<string, StoredArray>>; readonly sizes: Sizes }> {
+  const paths = new Map<string, string>();
+  for (const text of given) {
+    const cut = text.indexOf("=");
+    if (cut < 1) throw new RunError(`--input ${text}: write a name and a file, such as x=x.npy.`);
+    paths.set(text.slice(0, cut), text.slice(cut + 1));
+  }
+  const known = inputs.map(({ name }) => name);
+  const unknown = [...paths.keys()].find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    throw new RunError(
+      `--input ${unknown}: the bundle has no such input; it has ${known.join(", ") || "none"}.`,
+    );
+  }
+  const files = await Promise.all(inputs.map(async (tensor) => {
+    const path = paths.get(tensor.name);
+    if (path === undefined) {
+      throw new RunError(
+        `The input "${tensor.name}", ${tensor.dtype} ${
+          showShape(tensor.shape)
+        }, is not given: --input ${tensor.name}=FILE.npy`,
+      );
+    }
+    const bytes = await Deno.readFile(path).catch((cause) => {
+      throw new RunError(`${path} can't be read: ${cause instanceof Error ? cause.message : cause}`, {
+        cause,
+      });
+    });
+    const npy = parseNpy(bytes, path);
+    return { tensor, shape: npy.shape, array: npyAs(npy, tensor.dtype, path) };
+  }));
+  /** The sizes as the files have them, where they may be smaller than stated. */
+  const opened = (size: Sizes): Sizes => {
+    const told = files.find(({ tensor }) => tensor.open)?.shape[0];
+    return open === undefined || !(told! > 0 && told! <= size[open]!) ? size : { ...size, [open]: told! };
+  };
+  const program = sizes.findIndex((size) =>
+    files.every(({ tensor, shape }) => String(boundShape(tensor, opened(size))) === String(shape))
+  );
+  if (program < 0) {
+    const wanted = sizes.map((size) =>
+      inputs.map((t) => `${t.name} ${showShape(boundShape(t, size))}`).join(", ")
+    );
+    const got = files.map(({ tensor, shape }) => `${tensor.name} ${showShape(shape)}`).join(", ");
+    const upTo = open === undefined ? "" : `, ${open} as stated or smaller`;
+    throw new RunError(`The inputs are ${got}, and the bundle takes ${wanted.join("; or ")}${upTo}.`);
+  }
+  const arrays = Object.fromEntries(files.map(({ tensor, array }) => [tensor.name, array]));
+  return { arrays, sizes: opened(sizes[program]!) };
+}
+
+const boundShape = ({ shape }: BundleTensor, sizes: Sizes): number[] =>
+  shape.map((dim) => Number(bindDim(dim, sizes)));

@@ -1,0 +1,97 @@
+/** The commands that build and look into bundles, as somebody types them. Running one needs a device: tests/gpu. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+
+const root = new URL("../../../", import.meta.url).pathname;
+const models = join(root, "tests/support/bundle_models.ts");
+
+interface Outcome {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+async function weft(...args: readonly string[]): Promise<Outcome> {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", join(root, "cli.ts"), ...args],
+    env: { NO_COLOR: "1" },
+  }).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, out: text(stdout), err: text(stderr) };
+}
+
+Deno.test("build writes a bundle, and inspect prints it", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "weft-test-" });
+  try {
+    const dist = join(folder, "dist");
+    const built = await weft(
+      "build",
+      models,
+      "--export",
+      "mlp",
+      "--size",
+      "batch=1",
+      "--size",
+      "batch=3",
+      "--out",
+      dist,
+      "--no-self-test",
+      "--features",
+      "f16",
+    );
+    assert.equal(built.code, 0, built.err);
+    assert.match(
+      built.out,
+      /dist: \d+ kernels, 1 variant, [\d,]+ bytes in \d+ files\nNo kernel of this model is better with shader-f16/,
+    );
+    const shown = await weft("inspect", dist);
+    assert.equal(shown.code, 0, shown.err);
+    assert.match(shown.out, /^dist: a bundle for inference, made by weft/);
+    assert.match(shown.out, /batch = 3: \d+ steps/);
+    await Deno.writeTextFile(join(dist, "manifest.json"), "{}");
+    const broken = await weft("inspect", dist);
+    assert.equal(broken.code, 1);
+    assert.match(broken.err, /^manifest\.json: it must have required property '\$schema'\.\n$/);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("mistakes on the command line are sentences", async () => {
+  const cases: readonly (readonly [readonly string[], RegExp])[] = [
+    [
+      ["build", models, "--out", "/tmp/never"],
+      /which model is meant\? Use --export NAME; its models are cnn, gptStep, halves, mlp, mlpStep, writer/,
+    ],
+    [["build", models, "--export", "none", "--out", "/tmp/never"], /has no model "none"; its models are/],
+    [
+      ["build", models, "--export", "mlp", "--size", "batch", "--out", "/tmp/never"],
+      /--size batch: "batch" is no size; write a name and a whole number, such as batch=8/,
+    ],
+    [
+      ["build", models, "--export", "mlp", "--size", "batches=1", "--out", "/tmp/never"],
+      /the model has no size "batches"; its sizes are "batch"/,
+    ],
+    [
+      ["build", models, "--export", "mlp", "--size", "batch=1", "--features", "f64", "--out", "/tmp/never"],
+      /there is no feature "f64"; there are f16, subgroups/,
+    ],
+    [
+      ["build", models, "--export", "mlp", "--size", "batch=1", "--seed", "x", "--out", "/tmp/never"],
+      /--seed x: a seed is a whole number/,
+    ],
+    [
+      ["build", "/tmp/no-such-file.ts", "--out", "/tmp/never"],
+      /no-such-file\.ts can't be loaded: Module not found/,
+    ],
+    [["build", models], /required option '--out <folder>' not specified/],
+    [["inspect", "/tmp/no-such-folder"], /manifest\.json can't be read: there is no such file/],
+  ];
+  for (const [args, message] of cases) {
+    const { code, err } = await weft(...args);
+    assert.equal(code, 1, args.join(" "));
+    assert.match(err, message);
+    assert(!/^\s+at /m.test(err), `a stack: ${err}`);
+  }
+});

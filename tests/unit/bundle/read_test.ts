@@ -1,0 +1,129 @@
+/** Reading bundles that anybody may have made. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import fc from "fast-check";
+import { inspectionText } from "../../../runtime/bundle/inspect.ts";
+import { folderSource, readBundle } from "../../../runtime/bundle/read.ts";
+import { mlp, mlpStep } from "../../support/bundle_models.ts";
+import { fileText, testBundle } from "../../support/bundles.ts";
+import {
+  applyChange,
+  assertManifestIsSafe,
+  assertWeightsAreSafe,
+  change,
+  weightChange,
+} from "../../support/mutate_bundle.ts";
+
+const options = { selfTest: false, format: "json" } as const;
+
+Deno.test("a bundle as it was built is accepted, and its table has every step", async () => {
+  using bundle = await testBundle(mlpStep, { ...options, sizes: [{ batch: 2 }, { batch: 4 }] });
+  const checked = await readBundle(folderSource(bundle.folder));
+  const text = inspectionText(checked);
+  for (const { steps } of checked.manifest.variants[0]!.programs) {
+    for (const step of steps) if ("label" in step) assert(text.includes(step.label), step.label);
+  }
+  assert.match(
+    text,
+    /batch = 2: \d+ steps, [\d,]+ bytes of memory, of which temporaries [\d,]+ \(at least [\d,]+\)/,
+  );
+  assert.match(text, /Schema, hashes and bounds hold\.$/);
+});
+
+Deno.test("what was changed on disk is named", async () => {
+  using bundle = await testBundle(mlp, { ...options, selfTest: true, sizes: { batch: 2 } });
+  const { manifest } = bundle.built;
+  const read = () => readBundle(folderSource(bundle.folder));
+  const changed = async (
+    file: string,
+    change: (bytes: Uint8Array<ArrayBuffer>) => Uint8Array,
+    message: RegExp,
+  ) => {
+    const path = join(bundle.folder, file);
+    const before = await Deno.readFile(path);
+    await Deno.writeFile(path, change(before.slice()));
+    await assert.rejects(read(), { name: "RunError", message }, file);
+    await Deno.writeFile(path, before);
+  };
+  const flip =
+    (at: number) => (bytes: Uint8Array<ArrayBuffer>) => (bytes[at < 0 ? bytes.length + at : at]! ^= 1, bytes);
+  const text = (from: string | RegExp, to: string) => (bytes: Uint8Array<ArrayBuffer>) =>
+    new TextEncoder().encode(new TextDecoder().decode(bytes).replace(from, to));
+  const kernel = manifest.kernels[0]!.file;
+  await changed(kernel, flip(-3), /is not the file that the bundle was made with/);
+  await changed(kernel, (bytes) => bytes.fill(0xff, 40, 50), /is not a text in UTF-8/);
+  await changed(
+    "weights.safetensors",
+    flip(-1),
+    /bytes 0 … \d+ of ".*" are not what the bundle was made with/,
+  );
+  await changed(
+    "weights.safetensors",
+    (bytes) => bytes.subarray(0, -4),
+    /has \d+ bytes, and the manifest says \d+/,
+  );
+  await changed("selftest.json", flip(5), /selftest\.json is not the file/);
+  await changed("manifest.json", (bytes) => bytes.subarray(0, 100), /it is not JSON/);
+  await changed("manifest.json", text('"version":1', '"version":2'), /\/version must be equal to constant/);
+  await changed(
+    "manifest.json",
+    text(/"file":"kernels\/[^"]*"/, '"file":"../../x"'),
+    /\/kernels\/0\/file must match pattern/,
+  );
+  await changed("manifest.json", text('"bindings":[[', '"bindings":[[9'), /lies in arena 9\d of \d/);
+  await Deno.remove(join(bundle.folder, kernel));
+  await assert.rejects(read(), { message: /can't be read: there is no such file/ });
+  await Deno.symlink("/etc/hostname", join(bundle.folder, kernel));
+  await assert.rejects(read(), { message: /it is no plain file/ });
+});
+
+Deno.test("a kernel whose text asks for more than the manifest says is refused", async () => {
+  const { checkKernelText } = await import("../../../runtime/bundle/check_kernel.ts");
+  using bundle = await testBundle(mlp, { ...options, sizes: { batch: 2 } });
+  const { built } = bundle;
+  const kernel = built.manifest.kernels[0]!;
+  const text = fileText(built, kernel.file);
+  checkKernelText(text, kernel);
+  const refused = (changed: string, message: RegExp) => {
+    assert.notEqual(changed, text);
+    assert.throws(() => checkKernelText(changed, kernel), { name: "RunError", message });
+  };
+  refused(text.replace(/(array<(?:vec4<)?f32>?, )\d+/, "$199999"), /declares \d+ bytes at binding 0/);
+  refused(
+    text.replace("var<storage, read> b0", "var<storage, read_write> b0"),
+    /declares binding 0 read_write/,
+  );
+  refused(text.replace(/@workgroup_size\(\d+/, "@workgroup_size(255"), /its workgroups are 255/);
+  refused(`${text}\n@group(1) @binding(7) var<uniform> more: vec4<f32>;`, /declares \d+ bindings/);
+});
+
+Deno.test("a manifest that somebody changed is refused by a sentence, or every step stays within its ranges", async () => {
+  using bundle = await testBundle(mlp, { ...options, sizes: [{ batch: 2 }, { batch: 3 }], open: "batch" });
+  const text = fileText(bundle.built, "manifest.json");
+  assert.equal(assertManifestIsSafe(text), false);
+  let refused = 0;
+  let runs = 0;
+  fc.assert(
+    fc.property(fc.array(change, { minLength: 1, maxLength: 3 }), (changes) => {
+      const manifest = JSON.parse(text);
+      for (const one of changes) applyChange(manifest, one);
+      runs++;
+      if (assertManifestIsSafe(JSON.stringify(manifest))) refused++;
+    }),
+    { numRuns: 1500, seed: 4 },
+  );
+  assert(refused > runs / 2 && refused < runs, `${refused} of ${runs} were refused`);
+});
+
+Deno.test("weights that somebody changed are refused by a sentence, also where the manifest's hashes agree", async () => {
+  using bundle = await testBundle(mlp, { ...options, sizes: { batch: 2 } });
+  let refused = 0;
+  await fc.assert(
+    fc.asyncProperty(weightChange, async (one) => {
+      if (await assertWeightsAreSafe(bundle.built.files, one)) refused++;
+    }),
+    { numRuns: 500, seed: 5 },
+  );
+  assert(refused > 200, `${refused} were refused`);
+});

@@ -80,7 +80,7 @@ function written(
 ): Windowed | undefined {
   const { k, reduce } = c;
   const fresh = new FreshVars(k, takenBy(c));
-  const all = windowsOf(k, side, [...c.batch, ...own], reduce.vars, fresh);
+  const all = windowsOf(side, [...c.batch, ...own], reduce.vars, fresh);
   // Innermost a summed variable of whole fours: one that is in no window (channels), or else one whose window is then not
   // joined (the pixels of a line, under a gradient by the weights, once for each tap).
   const free = reduce.vars.filter((v) => side.free.has(v) && !all.some((w) => w.summed === v));
@@ -180,7 +180,6 @@ function stepsOf(order: readonly Var[]): number {
 
 /** Pairs of variables that occur together in index arithmetic, and in one proportion. */
 function windowsOf(
-  k: Values,
   side: Value,
   axes: readonly Var[],
   summed: readonly Var[],

@@ -146,7 +146,7 @@ const knobs: Readonly<Record<ScheduleName, readonly Knob[]>> = {
 };
 
 const register = (lanes: number, patch: Partial<Target["contraction"]>): TargetPatch => {
-  const rows = 2 ** Math.floor(Math.log2(lanes) / 2);
+  const rows = 2 ** Math.floor((31 - Math.clz32(lanes)) / 2);
   return mergePatches(gridPatch(rows, lanes / rows), { contraction: { shape: "register", ...patch } });
 };
 

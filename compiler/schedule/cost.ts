@@ -75,7 +75,7 @@ function stepsOf(kernel: Kernel, target: Target): number {
         case "loop":
           return sum + turnsOf(block) * (1 + ranges.inLoop(block, () => inBlocks(block.body)));
         case "combine":
-          return sum + block.arrays.length * 4 * Math.max(1, Math.log2(block.across));
+          return sum + block.arrays.length * 4 * Math.max(1, 31 - Math.clz32(block.across));
       }
     }, 0);
   return inBlocks(kernel.body);

@@ -9,6 +9,7 @@ import { type DType, hostArray, isFloat, isInteger, roundTo } from "../../compil
 import { elementsOf, sameShape } from "../../compiler/graph/dim.ts";
 import { showType, type Tensor, type TensorType } from "../../compiler/graph/node.ts";
 import type { NotDifferentiable, Op, Sample, SampleInput } from "../../compiler/graph/op.ts";
+import { log } from "../../compiler/graph/real.ts";
 import type { Value, Values } from "../../compiler/kernel/value.ts";
 import { defineOp } from "../define_op.ts";
 
@@ -59,7 +60,7 @@ export interface Elementwise {
 /** ULP of what is as wrong as the target's own eˣ, which is within 3 + |x| of them, and of `more` operations. */
 export function ulpOfExponential(more: number): (result: number) => number {
   return (result) =>
-    result === 0 || !Number.isFinite(result) ? 0 : 3 + Math.abs(Math.log(Math.abs(result))) + more;
+    result === 0 || !Number.isFinite(result) ? 0 : 3 + Math.abs(log(Math.abs(result))) + more;
 }
 
 /** Defines an elementwise op. The attributes are empty: what varies is in the operands. */

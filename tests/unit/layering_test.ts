@@ -97,7 +97,6 @@ const layers: Readonly<Record<string, Allowed>> = {
     "compiler/autodiff": "values",
   },
   runtime: {
-    "deno.json": "values",
     "compiler/bundle": "values",
     "compiler/compile": "values",
     "compiler/emit": "values",

@@ -27,7 +27,7 @@ export async function loadOn(
   let failure: string | undefined;
   const usable = () => failure && fail(failure);
 
-  const onError: EventListener = (event: unknown) => {
+  const onError = (event: object) => {
     failure ??= `The GPU refused: ${(event as GPUUncapturedErrorEvent).error.message}`;
   };
   device.addEventListener("uncapturederror", onError);

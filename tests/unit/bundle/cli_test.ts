@@ -52,7 +52,7 @@ Deno.test("build writes a bundle, and inspect prints it", async () => {
     await Deno.writeTextFile(join(dist, "manifest.json"), "{}");
     const broken = await weft("inspect", dist);
     assert.equal(broken.code, 1);
-    assert.match(broken.err, /^manifest\.json: it must have required property '\$schema'\.\n$/);
+    assert.match(broken.err, /^weft: manifest\.json: it must have required property '\$schema'\.\n$/);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -4,13 +4,13 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { Ajv2020 } from "ajv/dist/2020.js";
-import schema from "../../../compiler/bundle/manifest.schema.json" with { type: "json" };
-import type { Manifest } from "../../../compiler/bundle/manifest.ts";
-import { add, init, input, model, mul, SafetensorsReader, setState, state } from "../../../mod.ts";
-import { buildBundle } from "../../../runtime/bundle/build.ts";
-import { weightFiles } from "../../../runtime/bundle/weights.ts";
-import { cnn, gptStep, halves, mlp, mlpStep } from "../../support/bundle_models.ts";
-import { bytesOf, fileText, testBundle } from "../../support/bundles.ts";
+import schema from "../../compiler/bundle/manifest.schema.json" with { type: "json" };
+import type { Manifest } from "../../compiler/bundle/manifest.ts";
+import { add, init, input, model, mul, SafetensorsReader, setState, state } from "../../mod.ts";
+import { buildBundle } from "../../runtime/bundle/build.ts";
+import { weightFiles } from "../../runtime/bundle/weights.ts";
+import { cnn, gptStep, halves, mlp, mlpStep } from "../support/bundle_models.ts";
+import { bytesOf, fileText, testBundle } from "../support/bundles.ts";
 
 const hash = (bytes: Uint8Array | string) => createHash("sha256").update(bytes).digest("hex");
 const hashes = ({ files }: { files: ReadonlyMap<string, readonly Uint8Array[]> }) =>
@@ -18,7 +18,7 @@ const hashes = ({ files }: { files: ReadonlyMap<string, readonly Uint8Array[]> }
 const options = { name: "test", tune: "software", selfTest: false, format: "json" } as const;
 
 Deno.test("equal sources give equal bytes, wherever they lie", async () => {
-  const root = new URL("../../../", import.meta.url);
+  const root = new URL("../../", import.meta.url);
   const source = `import { dropout, input, linear, model, relu, sgd, trainStep, mse } from ${
     JSON.stringify(`${root}mod.ts`)
   };
@@ -242,7 +242,7 @@ Deno.test("what can't be a bundle is refused by a sentence", async () => {
 
 Deno.test("a bundle takes the place of a bundle, and of nothing else", async () => {
   using first = await testBundle(mlp, { ...options, sizes: { batch: 1 } });
-  const { writeBundle } = await import("../../../runtime/bundle/write.ts");
+  const { writeBundle } = await import("../../runtime/bundle/write.ts");
   const again = await buildBundle(mlp, { ...options, name: "again", sizes: { batch: 1 } });
   await writeBundle(first.folder, again);
   const manifest: Manifest = JSON.parse(await Deno.readTextFile(join(first.folder, "manifest.json")));

@@ -5,12 +5,12 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import ts from "typescript";
-import { check, lacking } from "../../../compiler/bundle/loader/check.ts";
-import { decodeHalves, encodeHalves } from "../../../compiler/bundle/loader/halves.ts";
-import type { Manifest } from "../../../compiler/bundle/manifest.ts";
-import { buildBundle } from "../../../runtime/bundle/build.ts";
-import { gptStep, halves, mlp, mlpStep } from "../../support/bundle_models.ts";
-import { fileText, testBundle } from "../../support/bundles.ts";
+import { check, lacking } from "../../compiler/bundle/loader/check.ts";
+import { decodeHalves, encodeHalves } from "../../compiler/bundle/loader/halves.ts";
+import type { Manifest } from "../../compiler/bundle/manifest.ts";
+import { buildBundle } from "../../runtime/bundle/build.ts";
+import { gptStep, halves, mlp, mlpStep } from "../support/bundle_models.ts";
+import { fileText, testBundle } from "../support/bundles.ts";
 
 const options = { name: "test", tune: "software", selfTest: false } as const;
 const mostBytes = 10_000;

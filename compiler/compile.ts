@@ -36,7 +36,7 @@ import { verifyKernels } from "./schedule/verify.ts";
 import type { Target } from "./target.ts";
 import { noTrace, type Trace } from "./trace.ts";
 
-export { policies };
+export { type FusionPolicy, policies };
 
 export interface CompileOptions {
   readonly target: Target;

@@ -64,6 +64,8 @@ export interface Target {
   readonly parallel: number;
   /** Bytes that its memory moves in a millisecond: a rough number, with which plans are compared before they run. */
   readonly bytesPerMs: number;
+  /** What a dispatch costs whatever it does, one after the other in one pass. */
+  readonly dispatchMs: number;
   /** Statements per kernel that unrolling may reach. */
   readonly statements: number;
   readonly quirks: {
@@ -104,6 +106,7 @@ export const testTarget: Target = {
   },
   parallel: 4,
   bytesPerMs: 8e6,
+  dispatchMs: 0.03,
   statements: 120,
   quirks: { loopBound: Infinity },
 };
@@ -128,6 +131,7 @@ export const softwareTarget: Target = {
   },
   parallel: 4,
   bytesPerMs: 8e6,
+  dispatchMs: 0.03,
   statements: 600,
 };
 
@@ -151,6 +155,7 @@ export const gpuTarget: Target = {
   },
   parallel: 256,
   bytesPerMs: 4e8,
+  dispatchMs: 0.003,
   statements: 2000,
 };
 

@@ -14,7 +14,7 @@ import { bindingsOf } from "../fuse/expected_storage.ts";
 import { type Decision, type Group, labelOf, loadsOf } from "../fuse/group.ts";
 import { type Edit, Plan } from "../fuse/plan_edits.ts";
 import { isRefused, type Refused, type Rule } from "../fuse/reason.ts";
-import type { Node } from "../graph/node.ts";
+import type { Node, Tensor } from "../graph/node.ts";
 import { footprintOf } from "./footprint.ts";
 import { edgesOf, type Neighbors, siblingsOf } from "./neighbors.ts";
 import { type Place, Places } from "./places.ts";
@@ -38,7 +38,16 @@ export interface Explanation {
   /** The kernels that compute each, by label; one that computes both stands in both lists. */
   readonly kernels: { readonly a: readonly string[]; readonly b: readonly string[] };
   readonly numbers: PairNumbers;
+  /** Of a result that is stored: what it would be to compute it in each kernel that reads it, asked of the final cover. */
+  readonly inPlace?: InPlace;
 }
+
+/** Computing a stored result wherever it is read: why that cannot be, or milliseconds by the model, in place and stored. */
+export type InPlace = Refused | {
+  readonly kernels: number;
+  readonly inPlaceMs: number;
+  readonly storedMs: number;
+};
 
 /** What is known in numbers; of a pair in two kernels, about the one kernel that it could be. */
 export interface PairNumbers {
@@ -118,6 +127,7 @@ class Explainer {
     const home = homes.find((g) => g.roots.some((t) => t.key === tensor.key)) ?? homes[0]!;
     const asked = fused ? this.#together(a, both[0]!) : this.#apart(home, apart);
     const { rule, refused } = asked.no ?? nothing;
+    const isStored = !fused && relation === "feeds" && home.roots.some((t) => t.key === tensor.key);
     return {
       relation,
       a: this.places.of(a),
@@ -135,6 +145,7 @@ class Explainer {
         ...decision && (decision.bytes !== 0 || decision.flops !== 0) &&
           { bytes: decision.bytes, operations: decision.flops },
       },
+      ...isStored && { inPlace: this.#inPlace(tensor) },
     };
   }
 
@@ -235,6 +246,13 @@ class Explainer {
       saving(times.apartMs - times.togetherMs)
     }`;
     return { because, numbers: { ...numbers, ...footprint } };
+  }
+
+  #inPlace(tensor: Tensor): InPlace {
+    const edit = this.plan.inline(tensor);
+    if (isRefused(edit)) return edit;
+    const { togetherMs, apartMs } = this.#times(edit);
+    return { kernels: edit.remove.length - 1, inPlaceMs: togetherMs, storedMs: apartMs };
   }
 
   #times({ remove, add }: Edit): { readonly togetherMs: number; readonly apartMs: number } {

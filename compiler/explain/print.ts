@@ -7,7 +7,8 @@
  *         in kernel 1 "relu matmul"
  */
 
-import type { Explanation, PairNumbers } from "./explain.ts";
+import { isRefused } from "../fuse/reason.ts";
+import type { Explanation, InPlace, PairNumbers } from "./explain.ts";
 import type { Place } from "./places.ts";
 
 const arrows = { feeds: "→", siblings: "beside", strangers: "and" } as const;
@@ -28,7 +29,7 @@ export function summaryOf(list: readonly Explanation[]): string {
 }
 
 function printExplanation(one: Explanation): string {
-  const { relation, a, b, fused, shared, rule, because, decided, kernels, numbers, refusedBy } = one;
+  const { relation, a, b, fused, shared, rule, because, decided, kernels, numbers, refusedBy, inPlace } = one;
   const partly = shared.kernels > 0 && !fused
     ? ` in ${shared.of - shared.kernels} of ${shared.of} kernels`
     : "";
@@ -41,7 +42,9 @@ function printExplanation(one: Explanation): string {
     ...refusedBy
       ? [`    said kernel ${refusedBy}: an op is computed in place by all that read it, or by none`]
       : [],
-    ...[traffic(numbers), space(numbers), homes].filter((line) => line !== "").map((line) => `    ${line}`),
+    ...[traffic(numbers), space(numbers), inPlace ? whereRead(inPlace) : "", homes].filter((line) =>
+      line !== ""
+    ).map((line) => `    ${line}`),
   ].join("\n");
 }
 
@@ -65,6 +68,13 @@ function traffic({ bytes, operations, togetherMs, apartMs }: PairNumbers): strin
     );
   }
   return parts.join("; ");
+}
+
+function whereRead(inPlace: InPlace): string {
+  if (isRefused(inPlace)) return `computed wherever it is read: ${inPlace.rule}, ${inPlace.refused}`;
+  const { kernels, inPlaceMs, storedMs } = inPlace;
+  return `computed wherever it is read, in ${kernels} ${kernels === 1 ? "kernel" : "kernels"}: legal now, ` +
+    `${inPlaceMs.toPrecision(3)} ms; stored, ${storedMs.toPrecision(3)} ms`;
 }
 
 function space({ bindings, bindingLimit, registers, workgroupBytes, workgroupLimit }: PairNumbers): string {

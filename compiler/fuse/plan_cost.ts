@@ -26,8 +26,7 @@ import { type CostModel, elementsOf } from "./worthwhile.ts";
 
 /** Milliseconds of a group by the numbers of a model. */
 export function groupMs({ reads, writes, steps, packed }: GroupWork, cost: CostModel): number {
-  const bytes = reads + writes + (packed ? 0 : cost.bytesPerDispatch);
-  return (bytes + steps / cost.flopsPerByte) / cost.bytesPerMs;
+  return (packed ? 0 : cost.dispatchMs) + (reads + writes + steps / cost.flopsPerByte) / cost.bytesPerMs;
 }
 
 /** What is known of a group: whether it can be one kernel, what it does, how long that should take. */

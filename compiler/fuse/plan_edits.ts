@@ -191,16 +191,17 @@ export class Plan {
     return this.#readers.get(t.key) ?? [];
   }
 
-  /** For each tensor of more than one number, the groups that store or load it. */
+  /** For each tensor, the groups that store or load it. */
   *#sharing(): Iterable<readonly Part[]> {
     const seen = new Set<string>();
     for (const g of this.groups) {
       for (const t of [...g.roots, ...loadsOnce(g)]) {
         if (seen.has(t.key)) continue;
         seen.add(t.key);
-        if (elementsOf(t) <= 1) continue;
         const home = this.#homes.get(t.key);
         const list = home ? [home, ...this.#readersOf(t)] : this.#readersOf(t);
+        // One number that many read (a learning rate) makes no neighbors of them.
+        if (list.length > mostPairs && elementsOf(t) <= 1) continue;
         if (list.length > 1) yield list;
       }
     }

@@ -24,6 +24,8 @@ export interface CostModel {
   readonly tileColumns: number;
   /** Bytes of traffic in a millisecond: what turns all of the above into time (`plan_cost.ts`). */
   readonly bytesPerMs: number;
+  /** What a dispatch takes whatever it does. `bytesPerDispatch` is what greedy would pay to be rid of one. */
+  readonly dispatchMs: number;
   /** Milliseconds of one group, for whoever has a better estimate than `plan_cost.ts`, such as a fit to measurements. */
   readonly groupMs?: (work: GroupWork) => number;
 }
@@ -31,8 +33,10 @@ export interface CostModel {
 /**
  * The default model, with the target's tiles: staged operands are evaluated once per workgroup, others by every lane.
  */
-export function costModelOf({ contraction: { tile, grid, staged }, bytesPerMs }: Target): CostModel {
-  return { ...defaultCostModel, tileColumns: staged ? tile[1] * grid[1] : tile[1], bytesPerMs };
+export function costModelOf(
+  { contraction: { tile, grid, staged }, bytesPerMs, dispatchMs }: Target,
+): CostModel {
+  return { ...defaultCostModel, tileColumns: staged ? tile[1] * grid[1] : tile[1], bytesPerMs, dispatchMs };
 }
 
 /** Fits both adapters well enough to decide; `tune` may replace it. */
@@ -42,6 +46,7 @@ export const defaultCostModel: CostModel = {
   bytesPerDispatch: 64 * 1024,
   tileColumns: 64,
   bytesPerMs: 8e6,
+  dispatchMs: 0.03,
 };
 
 const costly: ReadonlySet<string> = new Set([

@@ -5,7 +5,7 @@
  */
 
 import type { Graph } from "../../compiler/graph/graph.ts";
-import { gpt } from "../../examples/gpt.ts";
+import { step } from "../../examples/gpt_step.ts";
 import { mlp } from "../../examples/mnist_mlp.ts";
 import { lines } from "../../examples/quantiles.ts";
 import { withDefaults } from "../../examples/train_gpt/options.ts";
@@ -15,7 +15,6 @@ import { judgeModel } from "../../examples/train_gpt/validate.ts";
 import { xor } from "../../examples/xor.ts";
 import {
   adam,
-  adamW,
   add,
   attention,
   crossEntropy,
@@ -58,10 +57,7 @@ export const mlpStep = program(
 );
 
 /** Four layers, 128 wide, 4 heads, 8 × 64 tokens of 96 symbols, with AdamW. */
-export const gptStep = program("GPT step", () => {
-  const net = gpt({ layers: 4, heads: 4, width: 128, context: 64, symbols: 96 });
-  return trainStep(net.only("loss"), adamW({ rate: 1e-3 }));
-}, { batch: 8 });
+export const gptStep = program("GPT step", () => step, { batch: 8 });
 
 const trainer = withDefaults({});
 /** Tiny Shakespeare has 65 different characters. */

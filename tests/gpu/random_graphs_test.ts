@@ -13,9 +13,12 @@ import { randomCase } from "../support/random_cases.ts";
 import { tapes } from "../support/random_graphs.ts";
 
 const checker = await GpuChecker.open();
-const ways = [checker.target(testTarget, "own"), checker.target()].flatMap((target) =>
-  [policies.none, policies.greedy].map((policy) => ({ target, policy }))
-);
+const ways = [
+  ...[checker.target(testTarget, "own"), checker.target()].flatMap((target) =>
+    [policies.none, policies.greedy].map((policy) => ({ target, policy }))
+  ),
+  { target: checker.target(), policy: policies.search },
+];
 
 /** Graphs that share a submit and a wait. */
 const together = 48;

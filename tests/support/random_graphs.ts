@@ -46,9 +46,16 @@ export function tapes(longest = 14, dims?: readonly number[]): fc.Arbitrary<Tape
   });
 }
 
-/** The graph of a tape: inputs x0 …, states s0 …, all f32; outputs y0 …, the last tensor made among them. */
-export function randomGraph({ dims, inputs: shapes, steps: list, writes: values, outputs }: Tape): Graph {
-  const size = (digit: number) => digit === 0 ? 1 : sizes[dims[digit - 1]!]!;
+/**
+ * The graph of a tape: inputs x0 …, states s0 …, all f32; outputs y0 …, the last tensor made among them.
+ *
+ * @param scale Times as large as for tests: what is measured takes more than a dispatch.
+ */
+export function randomGraph(
+  { dims, inputs: shapes, steps: list, writes: values, outputs }: Tape,
+  scale = 1,
+): Graph {
+  const size = (digit: number) => digit === 0 ? 1 : scale * sizes[dims[digit - 1]!]!;
   const shapeBy = (code: number): number[] =>
     Array.from({ length: ranks[code % ranks.length]! }, (_, axis) => size((code >> (2 * axis)) & 3));
   const builder = new GraphBuilder();

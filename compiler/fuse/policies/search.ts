@@ -1,10 +1,10 @@
 /**
- * The search policy: from the covers of other policies, one step after the other (`plan_edits.ts`) towards what the cost
- * model likes better.
+ * The search policy: from greedy's cover, one step after the other (`plan_edits.ts`) towards what the cost model likes
+ * better.
  *
  *     descend   the step that saves most, then the next that touches other groups, until none saves anything
- *     beam      on graphs of moderate size, from the best few covers also steps that save nothing at first, as long as
- *               one of the last rounds found something better
+ *     beam      on graphs of moderate size, the same from other policies' covers; then, from the best few covers, also
+ *               steps that save nothing at first, as long as one of the last rounds found something better
  *
  * It never gives a cover that the model likes less than greedy's. It is a function of graph and model alone: no clock
  * and no random number is asked.
@@ -14,9 +14,10 @@ import type { Graph } from "../../graph/graph.ts";
 import { Candidates } from "../candidates.ts";
 import { greedy } from "../greedy.ts";
 import type { Cover, Decision } from "../group.ts";
-import { type Edit, Plan } from "../plan_edits.ts";
+import { apart, type Edit, Plan } from "../plan_edits.ts";
 import type { FusionOptions } from "../policy.ts";
 import { epilogueOnly } from "./epilogue_only.ts";
+import { max } from "./max.ts";
 
 /** Covers that are pursued at once. */
 const width = 6;
@@ -33,12 +34,13 @@ interface Step {
 export function search(graph: Graph, options: FusionOptions): Cover {
   const candidates = new Candidates(graph, options);
   const start = greedy(graph, options);
-  const starts = [start, epilogueOnly(graph, options)].map(({ groups }) => new Plan(candidates, groups));
   const steps: Step[] = [];
-  let best = descend(starts[0]!, steps);
-  const other = descend(starts[1]!, []);
-  if (other.ms < best.ms) best = other;
-  if (candidates.atoms.length <= mostForBeam) best = beam([best, other, ...starts], best);
+  let best = descend(new Plan(candidates, start.groups), steps);
+  if (candidates.atoms.length <= mostForBeam) {
+    const others = [epilogueOnly(graph, options), max(graph, options), apart(candidates).cover()];
+    const found = others.map(({ groups }) => descend(new Plan(candidates, groups), []));
+    best = beam([best, ...found], found.reduce((a, b) => b.ms < a.ms ? b : a, best));
+  }
   return best.cover([...start.decisions, ...steps.flatMap((step) => decisionsOf(step, candidates))]);
 }
 

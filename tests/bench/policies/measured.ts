@@ -1,0 +1,121 @@
+/**
+ * Whether the model's order is the device's: the five partitions of a graph that the model likes best, timed in turns on
+ * this machine's adapter.
+ * @module
+ */
+
+import { compileGraph } from "../../../compiler/compile.ts";
+import { Candidates } from "../../../compiler/fuse/candidates.ts";
+import { bestPartitions } from "../../../compiler/fuse/policies/exhaustive.ts";
+import type { FusionPolicy } from "../../../compiler/fuse/policy.ts";
+import { type Device, type Executable, load } from "../../../mod.ts";
+import { median } from "../../../runtime/tune/race.ts";
+import { randomOf } from "../../support/random.ts";
+import { drawGraphs } from "./graphs.ts";
+
+/** One partition: what the model expects and what was measured, in milliseconds, the waiting for it shared out. */
+export interface Timed {
+  readonly kernels: number;
+  readonly expected: number;
+  readonly measured: number;
+}
+
+export interface Order {
+  /** The partitions of one graph, the model's favorite first. */
+  readonly partitions: readonly Timed[];
+  /** Kendall's τ over the pairs that the model tells apart by 2 %; undefined where there is none. */
+  readonly tau: number | undefined;
+  /** How many times as long as the fastest the model's favorite takes. */
+  readonly regret: number;
+}
+
+/** Milliseconds of work between two waits, each of which costs 11. */
+const batch = 40;
+const wait = 11;
+const rounds = 7;
+/** Of expected times that are closer than this the model says nothing. */
+const apart = 1.02;
+
+const ranked = (rank: number): FusionPolicy => ({
+  name: `partition ${rank}`,
+  cover(graph, options) {
+    const candidates = new Candidates(graph, options);
+    const all = bestPartitions(candidates, rank + 1);
+    return candidates.cover(all[Math.min(rank, all.length - 1)]!.parts);
+  },
+});
+
+export async function* measureOrders(
+  device: Device,
+  { count, seed, scale, best }: {
+    readonly count: number;
+    readonly seed: number;
+    readonly scale: number;
+    readonly best: number;
+  },
+): AsyncIterable<Order> {
+  const { target } = device;
+  let left = count;
+  for (const { graph, candidates } of drawGraphs({ count: 6 * count, seed, scale, target })) {
+    if (left === 0) return;
+    const partitions = bestPartitions(candidates, best);
+    // A graph whose choices the model takes for equal says nothing about its order.
+    if (partitions.length < best || partitions.at(-1)!.ms < apart * partitions[0]!.ms) continue;
+    left--;
+    const expected = partitions.map(({ ms }) => ms);
+    const measured = await timesOf(device, graph, expected);
+    yield orderOf(measured.map((one, i) => ({ ...one, expected: expected[i]! })));
+  }
+}
+
+async function timesOf(
+  device: Device,
+  graph: Parameters<typeof compileGraph>[0],
+  expected: readonly number[],
+): Promise<{ readonly kernels: number; readonly measured: number }[]> {
+  using made = new DisposableStack();
+  const timed = async (run: Executable, runs: number): Promise<number> => {
+    const start = performance.now();
+    for (let n = 0; n < runs; n++) run.run({});
+    await run.idle();
+    return performance.now() - start;
+  };
+  const all: {
+    readonly run: Executable;
+    readonly kernels: number;
+    readonly times: number[];
+    runs: number;
+  }[] = [];
+  for (const rank of expected.keys()) {
+    const { program, kernels } = compileGraph(graph, { target: device.target, policy: ranked(rank) });
+    const random = randomOf(rank + 1);
+    const state = (_path: string, shape: readonly number[]) =>
+      Float32Array.from({ length: shape.reduce((n, d) => n * d, 1) }, () => random() - 0.5);
+    const run = made.use(await load(program, device, { state }));
+    await timed(run, 2); // the driver compiles
+    const once = Math.max(0.05, (await timed(run, 20) - wait) / 20);
+    all.push({ run, kernels: kernels.length, times: [], runs: Math.max(3, Math.ceil(batch / once)) });
+  }
+  for (let round = 0; round < rounds; round++) {
+    for (const { run, times, runs } of all) times.push((await timed(run, runs) - wait) / runs);
+  }
+  return all.map(({ kernels, times }) => ({ kernels, measured: median(times) }));
+}
+
+function orderOf(partitions: readonly Timed[]): Order {
+  let agree = 0;
+  let pairs = 0;
+  partitions.forEach((a, i) => {
+    for (const b of partitions.slice(i + 1)) {
+      if (b.expected < apart * a.expected) continue;
+      pairs++;
+      agree += Math.sign(b.measured - a.measured);
+    }
+  });
+  const fastest = Math.min(...partitions.map(({ measured }) => measured));
+  return {
+    partitions,
+    tau: pairs === 0 ? undefined : agree / pairs,
+    regret: partitions[0]!.measured / fastest,
+  };
+}

@@ -15,6 +15,7 @@ import { type Running, running } from "./running.ts";
 import type { RowShape } from "./shape.ts";
 import type { RowRoot, RowSpace } from "./space.ts";
 import { componentsOf, foldIn, type State } from "./states.ts";
+import { transposed } from "./straight.ts";
 
 interface Accumulating {
   readonly fold: FoldSpec;
@@ -119,6 +120,7 @@ export class PassWriter {
     keep: ReadonlyMap<Value, ArrayDecl> = new Map(),
   ): void {
     const { b, ev, space, shape } = this;
+    const stored = pass.full.map(() => [] as Instr[]);
     const taken = folds.map(() => ({ elements: [] as Instr[], positions: [] as Instr[] }));
     at.forEach((element, q) => {
       const kept = [...this.#kept].map(([value, array]) => [value, b.read(array, first + q)] as const);
@@ -130,9 +132,11 @@ export class PassWriter {
         for (const [value, array] of keep) {
           if (!this.#kept.has(value)) b.set(array, first + q, b.widen(this.#value(value, width), width));
         }
-        this.#store(pass.full, width);
+        if (shape.straight) pass.full.forEach((r, i) => stored[i]!.push(this.#value(r.value, width)));
+        else this.#store(pass.full, width);
       });
     });
+    if (shape.straight) this.#storeBlocks(pass.full, stored, at[0]!);
     const left = width === shape.width ? 0 : 1;
     folds.forEach(({ accumulators }, i) => accumulators[left]!.take(taken[i]!));
   }
@@ -156,6 +160,21 @@ export class PassWriter {
       index: this.ev.eval(r.index),
     }));
     for (const { buffer, index, value } of stores) this.b.store(buffer, index, value);
+  }
+
+  /** Whole blocks of memory, from the values of element after element. */
+  #storeBlocks(roots: readonly RowRoot[], values: readonly Instr[][], first: Instr): void {
+    const { b, ev, space } = this;
+    roots.forEach(({ buffer, index }, i) => {
+      const base = ev.with(rowBindings(b, space, first), () => ev.eval(index));
+      const gather = (parts: readonly (readonly [Instr, 0 | 1 | 2 | 3])[]) => {
+        const [x, y, z, w] = parts.map(([value, row]) => b.component(b.widen(value, 4), row));
+        return b.construct([x!, y!, z!, w!]);
+      };
+      for (const { value, offset } of transposed(values[i]!, gather)) {
+        b.store(buffer, b.add(base, offset), value);
+      }
+    });
   }
 
   #storePerRow(roots: readonly RowRoot[], place: Place): void {

@@ -16,29 +16,32 @@ export interface Place {
   readonly exists: Instr;
 }
 
-export function placeOf(b: IrBuilder, shape: RowShape): Place {
-  const { lanes, across, places, chunks } = shape;
+/** @param turn Which of the rows that the lane has one after the other. */
+export function placeOf(b: IrBuilder, shape: RowShape, turn: Instr): Place {
+  const { lanes, across, places, chunks, turns, groups } = shape;
   const yes = b.literal("bool", 1);
+  // Lanes move on together, so that adjacent lanes are always at adjacent rows.
+  const span = turns === 1 ? b.group : b.add(b.mul(b.group, turns), turn);
   if (shape.along === "columns") {
     // Units of work are numbered rows first, so that adjacent lanes read adjacent memory and none idles.
-    const unit = b.add(b.mul(b.group, lanes), b.lane);
+    const unit = b.add(b.mul(span, lanes), b.lane);
     const all = places * chunks;
     return {
       row: chunks === 1 ? unit : b.rem(unit, places),
       part: b.int(0),
       chunk: chunks === 1 ? b.int(0) : b.div(unit, places),
-      exists: all % lanes === 0 ? yes : b.lt(unit, all),
+      exists: groups * lanes * turns === all ? yes : b.lt(unit, all),
     };
   }
   const perGroup = lanes / across;
-  const group = chunks === 1 ? b.group : b.div(b.group, chunks);
+  const group = chunks === 1 ? span : b.div(span, chunks);
   const within = across === 1 ? b.lane : b.div(b.lane, across);
   const row = perGroup === 1 ? group : b.add(b.mul(group, perGroup), within);
   return {
     row,
     part: across === 1 ? b.int(0) : perGroup === 1 ? b.lane : b.rem(b.lane, across),
-    chunk: chunks === 1 ? b.int(0) : b.rem(b.group, chunks),
-    exists: places % perGroup === 0 ? yes : b.lt(row, places),
+    chunk: chunks === 1 ? b.int(0) : b.rem(span, chunks),
+    exists: groups * perGroup * turns === places * chunks ? yes : b.lt(row, places),
   };
 }
 
@@ -79,6 +82,10 @@ export function sweep(
   visit: (elements: readonly Instr[], width: 1 | 4) => void,
 ): void {
   const { item, across, length, chunks, chunk } = shape;
+  if (shape.straight) {
+    visit(Array.from({ length }, (_, j) => b.int(j)), shape.width);
+    return;
+  }
   const whole = length - length % item;
   const turn = across * item;
   const offset = b.mul(place.part, item);

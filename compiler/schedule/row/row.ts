@@ -8,6 +8,7 @@
  *     keep.ts       what stays in lane arrays from pass to pass
  *     interleave.ts several rows per lane
  *     shape.ts      lanes along rows or along columns, how many share a row
+ *     straight.ts   many short rows, four of them a block of memory
  *     writer.ts     the kernel
  *     split.ts      several kernels, where whole rows are too few
  */
@@ -18,16 +19,24 @@ import type { LoweredGroup, Scheduled, ScheduledKernel } from "../group.ts";
 import { interleaveRows, rowsShareLoads } from "./interleave.ts";
 import { keepPlan } from "./keep.ts";
 import { type Merge, mergesOf } from "./merge.ts";
-import { heights, passesOf } from "./passes.ts";
+import { heights, type Pass, passesOf } from "./passes.ts";
 import { type RowShape, wholeShape } from "./shape.ts";
 import { isSpace, type RowSpace, rowSpace } from "./space.ts";
 import { chunkedShape, splitKernels } from "./split.ts";
+import { straightShape } from "./straight.ts";
 import { RowWriter } from "./writer.ts";
 
 /** The kernels of a row group, or why it is none. */
 export function scheduleRow(group: LoweredGroup, target: Target): Scheduled {
   const plain = rowSpace(group);
   if (!isSpace(plain)) return plain;
+  // What lies in registers is not read again, so that nothing is to be merged.
+  const apart = passesOf(plain, []);
+  const straight = straightShape(plain, apart, target);
+  if (straight) {
+    const kernel = straightKernel(plain, straight, apart, target, group.label);
+    if (fits([kernel], target)) return [kernel];
+  }
   const space = severalPerLane(plain, target);
   const merges = mergesOf(space);
   const whole = wholeShape(space, target);
@@ -51,6 +60,19 @@ function severalPerLane(space: RowSpace, target: Target): RowSpace {
   const { along, across, places } = wholeShape(space, target);
   if (count < 2 || along === "columns" || across > 1 || !rowsShareLoads(space)) return space;
   return places / count >= lanes.row * parallel ? interleaveRows(space, count) ?? space : space;
+}
+
+function straightKernel(
+  space: RowSpace,
+  shape: RowShape,
+  passes: readonly Pass[],
+  target: Target,
+  label: string,
+): ScheduledKernel {
+  const writer = new RowWriter(space, shape, target);
+  writer.passes(passes);
+  const { groups } = shape;
+  return { ...writer.b.finish(groups), groups, label, split: false, scratch: [], schedule: "row" };
 }
 
 /** Merging saves reads, so it is for rows that lanes cannot keep. */

@@ -10,7 +10,7 @@ import type { Value } from "../../kernel/value.ts";
 import type { Target } from "../../target.ts";
 import { combineOf, elementOf, type FoldSpec, isIndexed } from "./fold_spec.ts";
 import { elementsOf, loadsPerElement, type Pass } from "./passes.ts";
-import { type Place, rowBindings, sweep, sweepUnrolled } from "./place.ts";
+import { type Place, rowBindings, sweep, sweepAligned, sweepUnrolled } from "./place.ts";
 import { type Running, running } from "./running.ts";
 import type { RowShape } from "./shape.ts";
 import type { RowRoot, RowSpace } from "./space.ts";
@@ -63,13 +63,18 @@ export class PassWriter {
         });
         this.#kept = arrays;
       } else {
-        sweep(
-          b,
-          shape,
-          place,
-          this.#unroll(pass),
-          (at, width) => this.#turn(pass, folds, { at, width, first: 0 }),
-        );
+        const visit = (at: readonly Instr[], width: 1 | 4) =>
+          this.#turn(pass, folds, { at, width, first: 0 });
+        const { alignment } = this.space;
+        if (alignment) {
+          sweepAligned(
+            b,
+            shape,
+            { ...place, phase: this.ev.eval(alignment.phase) },
+            this.#unroll(pass),
+            visit,
+          );
+        } else sweep(b, shape, place, this.#unroll(pass), visit);
       }
     });
     return new Map(folds.map(({ fold, accumulators }) => [fold, this.#finish(fold, accumulators)]));
@@ -77,9 +82,10 @@ export class PassWriter {
 
   #accumulators(fold: FoldSpec): Running[] {
     const { length, item, width } = this.shape;
+    const isWhole = length % item === 0 && !this.space.alignment;
     const apart = this.shape.along === "columns";
     const main = running(this.b, fold, width, apart);
-    return length % item === 0 ? [main] : [main, running(this.b, fold, 1, apart)];
+    return isWhole ? [main] : [main, running(this.b, fold, 1, apart)];
   }
 
   #finish(fold: FoldSpec, accumulators: readonly Running[]): State {
@@ -147,9 +153,10 @@ export class PassWriter {
 
   /** Row-major places of a vector's elements within the row. */
   #position(element: Instr, width: 1 | 4): Instr {
-    const { b, shape } = this;
-    if (width === 1 || shape.along === "columns") return element;
-    return b.add(b.widen(element, 4), b.construct([b.int(0), b.int(1), b.int(2), b.int(3)]));
+    const { b, shape, space: { alignment } } = this;
+    const first = alignment ? b.sub(element, this.ev.eval(alignment.phase)) : element;
+    if (width === 1 || shape.along === "columns") return first;
+    return b.add(b.widen(first, 4), b.construct([b.int(0), b.int(1), b.int(2), b.int(3)]));
   }
 
   /** All values before the first store: a result may stand where an operand of another one stood. */
@@ -157,9 +164,16 @@ export class PassWriter {
     const stores = roots.map((r) => ({
       buffer: r.buffer,
       value: this.#value(r.value, width),
-      index: this.ev.eval(r.index),
+      index: this.#placeOf(r, width),
     }));
     for (const { buffer, index, value } of stores) this.b.store(buffer, index, value);
+  }
+
+  #placeOf({ buffer: { size }, index }: RowRoot, width: 1 | 4): Instr {
+    const { ev, space: { values: k, alignment } } = this;
+    // It is inside; this shows it to who cannot see that no element is visited beyond the row's end.
+    const last = width === 1 ? size - 1 : size - size % 4 - 4;
+    return ev.eval(alignment?.inside.has(index) ? k.iclamp(index, 0, last) : index);
   }
 
   /** Whole blocks of memory, from the values of element after element. */

@@ -114,6 +114,47 @@ export function sweep(
 }
 
 /**
+ * The same for elements that are numbered from the vec4 that their row begins in (align.ts): whole vec4s in turns of
+ * `unroll`, then one by one, then what is left at both ends.
+ */
+export function sweepAligned(
+  b: IrBuilder,
+  shape: RowShape,
+  { part, chunk, phase }: Place & { readonly phase: Instr },
+  unroll: number,
+  visit: (elements: readonly Instr[], width: 1 | 4) => void,
+): void {
+  const { item, across, length, chunks } = shape;
+  const turn = across * item;
+  // Twice as many statements are twice as long to compile, and gain a tenth.
+  const step = turn * (shape.chunk >= 64 * unroll * turn ? unroll : 1);
+  const first = b.mul(b.div(b.add(phase, 3), 4), 4);
+  const end = b.mul(b.div(b.add(phase, length), 4), 4);
+  const isLast = b.binary("eq", chunk, b.int(chunks - 1));
+  const from = b.binary("max", first, b.mul(chunk, shape.chunk));
+  const own = b.select(isLast, b.int(length + item), b.mul(b.add(chunk, 1), shape.chunk));
+  const to = chunks === 1 ? end : b.min(own, end);
+  const offset = b.mul(part, item);
+  let rest = from;
+  if (step > turn) {
+    rest = b.sub(to, b.rem(b.sub(to, from), step));
+    b.for(from, rest, step, (at) => {
+      visit(Array.from({ length: step / turn }, (_, q) => b.add(b.add(at, offset), q * turn)), 4);
+    });
+  }
+  b.for(b.add(rest, offset), to, turn, (at) => visit([at], 4));
+  // Both ends in one loop: the last chunk's.
+  const whole = b.sub(end, first);
+  const atStart = b.sub(first, phase);
+  const left = b.select(isLast, b.sub(b.int(length), whole), b.int(0));
+  b.for(part, left, across, (t) => {
+    const skipped = b.select(b.lt(t, atStart), b.int(0), whole);
+    // The minimum says nothing new, but that the element is one of the row's.
+    visit([b.min(b.add(b.add(t, phase), skipped), b.add(phase, length - 1))], 1);
+  });
+}
+
+/**
  * The same with no loop left, for rows whose parts stay in lane arrays: a lane's items are numbered, and the last of them
  * may not exist for all lanes.
  */

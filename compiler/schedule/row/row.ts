@@ -8,6 +8,7 @@
  *     keep.ts       what stays in lane arrays from pass to pass
  *     interleave.ts several rows per lane
  *     shape.ts      lanes along rows or along columns, how many share a row
+ *     align.ts      rows that begin anywhere within a vec4
  *     straight.ts   many short rows, four of them a block of memory
  *     writer.ts     the kernel
  *     split.ts      several kernels, where whole rows are too few
@@ -16,6 +17,7 @@
 import type { Target } from "../../target.ts";
 import { fits } from "../fits.ts";
 import type { LoweredGroup, Scheduled, ScheduledKernel } from "../group.ts";
+import { alignRows } from "./align.ts";
 import { interleaveRows, rowsShareLoads } from "./interleave.ts";
 import { keepPlan } from "./keep.ts";
 import { type Merge, mergesOf } from "./merge.ts";
@@ -37,7 +39,7 @@ export function scheduleRow(group: LoweredGroup, target: Target): Scheduled {
     const kernel = straightKernel(plain, straight, apart, target, group.label);
     if (fits([kernel], target)) return [kernel];
   }
-  const space = severalPerLane(plain, target);
+  const space = alignRows(plain) ?? severalPerLane(plain, target);
   const merges = mergesOf(space);
   const whole = wholeShape(space, target);
   const merged = passesOf(space, merges);

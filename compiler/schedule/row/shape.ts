@@ -120,7 +120,8 @@ function widthAlong(space: RowSpace, direction: "rows" | "columns"): 1 | 4 {
   let others = 0;
   walk(space.roots.map((r) => r.value), (value) => {
     if (value.kind !== "load" || !value.free.has(along)) return;
-    if (isContiguous(value.index, along) && value.buffer.size % 4 === 0) vectors++;
+    const isWhole = value.buffer.size % 4 === 0 || space.alignment?.inside.has(value.index);
+    if (isContiguous(value.index, along) && isWhole) vectors++;
     else others++;
   });
   return vectors > 0 || (others === 0 && stored.length > 0) ? 4 : 1;

@@ -50,6 +50,7 @@ export class RowWriter {
     this.#shape = shape;
     this.#ev = new Evaluator(space.values, this.b, {
       inExtent: true,
+      ...space.alignment && { inside: space.alignment.inside },
       ...shape.straight && { stride: 2 * shape.length },
     });
     this.#pass = new PassWriter(this.b, this.#ev, space, shape, target);

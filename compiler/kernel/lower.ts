@@ -240,7 +240,7 @@ export class Evaluator {
   /** Neighbors a few elements apart, picked from the vec4s that they lie in: four of them fill `stride` vec4s. */
   #spread({ buffer, index }: Load, along: Var): Instr | undefined {
     const { b, k, vectors: { stride: most = 0 } } = this;
-    const place = index.kind === "linear" ? placeInBlock(index, along, (v) => this.#literal(v)) : undefined;
+    const place = placeInBlock(index, along, (v) => this.#literal(v));
     if (!place || place.stride > most) return undefined;
     // What lies in one block of `stride` vec4s lies in the buffer with all of its vec4.
     const first = this.eval(k.affine([[along, place.stride], ...place.blocks]));

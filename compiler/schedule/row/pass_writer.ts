@@ -9,6 +9,7 @@ import type { Evaluator } from "../../kernel/lower.ts";
 import type { Value } from "../../kernel/value.ts";
 import type { Target } from "../../target.ts";
 import { combineOf, elementOf, type FoldSpec, isIndexed } from "./fold_spec.ts";
+import { strideOf } from "../stride.ts";
 import { elementsOf, loadsPerElement, type Pass } from "./passes.ts";
 import { type Place, rowBindings, sweep, sweepAligned, sweepUnrolled } from "./place.ts";
 import { type Running, running } from "./running.ts";
@@ -166,7 +167,22 @@ export class PassWriter {
       value: this.#value(r.value, width),
       index: this.#placeOf(r, width),
     }));
-    for (const { buffer, index, value } of stores) this.b.store(buffer, index, value);
+    stores.forEach(({ buffer, index, value }, i) => {
+      if (this.space.columns === undefined || width === 1) this.b.store(buffer, index, value);
+      else this.#storeColumns(roots[i]!, index, value, this.space.columns);
+    });
+  }
+
+  /** Those of four columns that there are. */
+  #storeColumns({ buffer, index }: RowRoot, first: Instr, value: Instr, columns: number): void {
+    const { b, ev, shape } = this;
+    const stride = strideOf(index, shape.vector!)!;
+    const column = ev.bindingOf(shape.vector!)!;
+    for (const c of [0, 1, 2, 3] as const) {
+      b.if(b.lt(b.add(column, c), columns), () => {
+        b.store(buffer, b.add(first, stride * c), b.component(b.widen(value, 4), c));
+      });
+    }
   }
 
   #placeOf({ buffer: { size }, index }: RowRoot, width: 1 | 4): Instr {

@@ -9,6 +9,7 @@
  *     interleave.ts several rows per lane
  *     shape.ts      lanes along rows or along columns, how many share a row
  *     align.ts      rows that begin anywhere within a vec4
+ *     pad.ts        columns whose number is no multiple of 4
  *     straight.ts   many short rows, four of them a block of memory
  *     writer.ts     the kernel
  *     split.ts      several kernels, where whole rows are too few
@@ -22,7 +23,8 @@ import { interleaveRows, rowsShareLoads } from "./interleave.ts";
 import { keepPlan } from "./keep.ts";
 import { type Merge, mergesOf } from "./merge.ts";
 import { heights, type Pass, passesOf } from "./passes.ts";
-import { type RowShape, wholeShape } from "./shape.ts";
+import { padColumns } from "./pad.ts";
+import { memoryDirection, type RowShape, wholeShape } from "./shape.ts";
 import { isSpace, type RowSpace, rowSpace } from "./space.ts";
 import { chunkedShape, splitKernels } from "./split.ts";
 import { straightShape } from "./straight.ts";
@@ -39,7 +41,7 @@ export function scheduleRow(group: LoweredGroup, target: Target): Scheduled {
     const kernel = straightKernel(plain, straight, apart, target, group.label);
     if (fits([kernel], target)) return [kernel];
   }
-  const space = alignRows(plain) ?? severalPerLane(plain, target);
+  const space = vectorized(plain, target);
   const merges = mergesOf(space);
   const whole = wholeShape(space, target);
   const merged = passesOf(space, merges);
@@ -54,6 +56,11 @@ export function scheduleRow(group: LoweredGroup, target: Target): Scheduled {
   const { storageBuffers } = target.limits;
   return { refused: `needs ${kernel.buffers.length} buffers where a kernel may have ${storageBuffers}` };
 }
+
+/** With whole vectors, where rows or columns don't come in fours; or with several rows per lane. */
+const vectorized = (space: RowSpace, target: Target): RowSpace =>
+  (memoryDirection(space) === "columns" ? padColumns(space) : alignRows(space)) ??
+    severalPerLane(space, target);
 
 /** Gives lanes several rows where the target wants that, the rows share something, and there are enough of them. */
 function severalPerLane(space: RowSpace, target: Target): RowSpace {

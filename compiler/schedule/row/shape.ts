@@ -92,7 +92,7 @@ function across(rows: number, items: number, target: Target): number {
 }
 
 /** Along which axes the elements that each row has for itself lie next to each other in memory. */
-function memoryDirection(space: RowSpace): "rows" | "columns" {
+export function memoryDirection(space: RowSpace): "rows" | "columns" {
   const inner = space.row.at(-1)!;
   const outer = space.outer.at(-1);
   if (!outer) return "rows";
@@ -115,6 +115,8 @@ function widthAlong(space: RowSpace, direction: "rows" | "columns"): 1 | 4 {
   const ragged = direction === "rows" && axes.length === 1;
   if (along.extent < 4 || (along.extent % 4 !== 0 && !ragged)) return 1;
   const stored = direction === "rows" ? space.roots.filter((r) => r.full) : space.roots;
+  // Columns that are partly missing are stored one by one.
+  if (space.columns !== undefined) return 4;
   if (!stored.every((r) => isContiguous(r.index, along) && r.buffer.size >= 4)) return 1;
   let vectors = 0;
   let others = 0;

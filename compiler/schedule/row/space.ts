@@ -41,6 +41,8 @@ export interface RowSpace {
   readonly reductions: readonly Reduce[];
   /** Where elements are numbered from the vec4 that their row begins in (align.ts). */
   readonly alignment?: Alignment;
+  /** Where the last outer axis has more places than there are columns (pad.ts): how many there are. */
+  readonly columns?: number;
 }
 
 export interface Alignment {

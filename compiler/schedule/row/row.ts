@@ -4,6 +4,7 @@
  *
  *     space.ts      is the group one row space? outer axes, row axes, one name for the row's index
  *     merge.ts      dependent reductions that one pass can do together
+ *     linear.ts     sums that need not wait for others
  *     passes.ts     what is computed in which pass over the row
  *     keep.ts       what stays in lane arrays from pass to pass
  *     interleave.ts several rows per lane
@@ -23,6 +24,7 @@ import { interleaveRows, rowsShareLoads } from "./interleave.ts";
 import { keepPlan } from "./keep.ts";
 import { type Merge, mergesOf } from "./merge.ts";
 import { heights, type Pass, passesOf } from "./passes.ts";
+import { linearized } from "./linear.ts";
 import { padColumns } from "./pad.ts";
 import { memoryDirection, type RowShape, wholeShape } from "./shape.ts";
 import { isSpace, type RowSpace, rowSpace } from "./space.ts";
@@ -41,7 +43,7 @@ export function scheduleRow(group: LoweredGroup, target: Target): Scheduled {
     const kernel = straightKernel(plain, straight, apart, target, group.label);
     if (fits([kernel], target)) return [kernel];
   }
-  const space = vectorized(plain, target);
+  const space = vectorized((target.row.merge ? linearized(plain) : undefined) ?? plain, target);
   const merges = mergesOf(space);
   const whole = wholeShape(space, target);
   const merged = passesOf(space, merges);

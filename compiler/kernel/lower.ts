@@ -242,8 +242,10 @@ export class Evaluator {
     const { b, k, vectors: { stride: most = 0 } } = this;
     const place = placeInBlock(index, along, (v) => this.#literal(v));
     if (!place || place.stride > most) return undefined;
-    // What lies in one block of `stride` vec4s lies in the buffer with all of its vec4.
-    const first = this.eval(k.affine([[along, place.stride], ...place.blocks]));
+    const rows = k.affine([[along, place.stride], ...place.blocks]);
+    // Where each row's `stride` elements lie in the buffer, so do the vec4s of four rows.
+    if (rows.hi + place.stride > buffer.size) return undefined;
+    const first = this.eval(rows);
     const part = (c: number) => {
       const element = place.offset + c * place.stride;
       const vector = b.load(buffer, b.add(first, element - element % 4), 4);

@@ -82,9 +82,9 @@ for (const target of targets) {
     const g = new RowGroup();
     const { k } = g;
     const x = g.random("x", [N, H, W]);
-    // Transposed within a row, and rows with something between them.
+    // Transposed within a row, and rows with something between them, which ends within a vec4.
     const t = g.input("t", [N, H, W], numbers(N * H * W, 9), [H * W, 1, H]);
-    const gap = g.input("gap", [N, H, W], numbers(N * (H * W + 1), 10), [H * W + 1, W, 1]);
+    const gap = g.input("gap", [N, H, W], numbers(N * (H * W + 1) - 1, 10), [H * W + 1, W, 1]);
     g.output("y", [N], ([n]) =>
       k.reduce("sum", [H, W], [n!], ([h, w]) => {
         const at = [n!, h!, w!];

@@ -39,6 +39,8 @@ export interface Target {
     readonly keep: number;
     /** vec4 accesses per turn of a row loop. */
     readonly unroll: number;
+    /** vec4 accesses of four whole rows up to which a lane takes them at once, with no loop over their elements. */
+    readonly straight: number;
   };
   readonly contraction: {
     /** `panel`: B in a private array, A broadcast, sums in memory; `register`: sums in registers. */
@@ -92,7 +94,7 @@ export const testTarget: Target = {
   builtins: { exp: false },
   lanes: { map: 4, row: 4, contraction: 4 },
   mapPerLane: 2,
-  row: { rowsPerLane: 0, perLane: 1, merge: false, perChunk: 2, keep: 0, unroll: 1 },
+  row: { rowsPerLane: 0, perLane: 1, merge: false, perChunk: 2, keep: 0, unroll: 1, straight: 8 },
   contraction: {
     shape: "register",
     tile: [2, 4],
@@ -117,7 +119,7 @@ export const softwareTarget: Target = {
   name: "software",
   lanes: { map: 8, row: 8, contraction: 8 },
   mapPerLane: 256,
-  row: { rowsPerLane: 2, perLane: 1, merge: true, perChunk: 512, keep: 0, unroll: 4 },
+  row: { rowsPerLane: 2, perLane: 1, merge: true, perChunk: 512, keep: 0, unroll: 4, straight: 16 },
   contraction: {
     shape: "panel",
     tile: [8, 16],
@@ -141,7 +143,7 @@ export const gpuTarget: Target = {
   name: "gpu",
   lanes: { map: 256, row: 128, contraction: 64 },
   mapPerLane: 1,
-  row: { rowsPerLane: 0, perLane: 2, merge: true, perChunk: 16, keep: 8, unroll: 4 },
+  row: { rowsPerLane: 0, perLane: 2, merge: true, perChunk: 16, keep: 8, unroll: 4, straight: 16 },
   contraction: {
     shape: "register",
     tile: [8, 8],

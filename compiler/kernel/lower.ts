@@ -26,13 +26,26 @@ import {
   type Var,
 } from "./value.ts";
 
+/** What a schedule promises of its vectors, so that loads may rely on it. */
+export interface VectorRules {
+  /** All four neighbors are within the extent of their variable: a buffer may end in the middle of a vec4. */
+  readonly inExtent?: boolean;
+  /** Indices that lie inside their buffers, although their ranges don't say so. */
+  readonly inside?: ReadonlySet<Value>;
+  /**
+   * Where neighbors lie 2 to so many elements apart, all vec4s from the first to the last of them are loaded: for a
+   * schedule that needs what lies between them as well, at the same place. Their variable stands at a multiple of 4.
+   */
+  readonly stride?: number;
+}
+
 export class Evaluator {
   readonly #bound = new Map<Value, Instr>();
   /** Part of every key: a variable bound anew must not meet what was computed for its old counter. */
   readonly #epochs = new Map<Value, number>();
   #epoch = 0;
 
-  constructor(readonly k: Values, readonly b: IrBuilder) {}
+  constructor(readonly k: Values, readonly b: IrBuilder, readonly vectors: VectorRules = {}) {}
 
   /** Says what a variable or a placed reduction is from here on. */
   bind(value: Value, instr: Instr): void {
@@ -200,14 +213,50 @@ export class Evaluator {
     const { buffer } = value;
     const index = k.iclamp(value.index, 0, buffer.size - 1);
     if (width === 1) return b.load(buffer, this.eval(index), 1);
-    if (isContiguous(value.index, along!) && buffer.size % 4 === 0) {
-      // At width 1 the variable stands for the first of the four.
-      const base = index === value.index ? value.index : k.iclamp(value.index, 0, buffer.size - 4);
-      return b.load(buffer, this.eval(base), 4);
+    const ragged = buffer.size % 4;
+    // At width 1 the variable stands for the first of the four.
+    if (isContiguous(value.index, along!) && (ragged === 0 || this.#isWhole(value))) {
+      const inside = index === value.index && ragged === 0;
+      return b.load(
+        buffer,
+        this.eval(inside ? value.index : k.iclamp(value.index, 0, buffer.size - ragged - 4)),
+        4,
+      );
     }
+    const between = index === value.index ? this.#spread(value, along!) : undefined;
+    if (between) return between;
     const at = this.eval(index, 4, along);
     const parts = ([0, 1, 2, 3] as const).map((i) => b.load(buffer, b.component(at, i), 1));
     return b.construct([parts[0]!, parts[1]!, parts[2]!, parts[3]!]);
+  }
+
+  /** Do all four neighbors lie in a buffer that ends in the middle of a vec4? */
+  #isWhole({ buffer, index }: Load): boolean {
+    const { inExtent = false, inside } = this.vectors;
+    return inExtent && buffer.size >= 4 &&
+      ((index.lo >= 0 && index.hi < buffer.size) || (inside?.has(index) ?? false));
+  }
+
+  /** Neighbors a few elements apart, picked from the vec4s that they lie in: four of them fill `stride` vec4s. */
+  #spread({ buffer, index }: Load, along: Var): Instr | undefined {
+    const { b, k, vectors: { stride: most = 0 } } = this;
+    const place = placeInBlock(index, along, (v) => this.#literal(v));
+    if (!place || place.stride > most) return undefined;
+    const rows = k.affine([[along, place.stride], ...place.blocks]);
+    // Where each row's `stride` elements lie in the buffer, so do the vec4s of four rows.
+    if (rows.hi + place.stride > buffer.size) return undefined;
+    const first = this.eval(rows);
+    const part = (c: number) => {
+      const element = place.offset + c * place.stride;
+      const vector = b.load(buffer, b.add(first, element - element % 4), 4);
+      return b.component(vector, (element % 4) as 0 | 1 | 2 | 3);
+    };
+    return b.construct([part(0), part(1), part(2), part(3)]);
+  }
+
+  #literal(value: Value): number | undefined {
+    const bound = this.#bound.get(value);
+    return bound?.kind === "literal" ? bound.value : undefined;
   }
 
   // ---- reductions that no schedule has placed ------------------------------------------------------------------
@@ -295,4 +344,34 @@ export function isContiguous(index: Value, along: Var): boolean {
     } else if (atom.free.has(along) || coefficient % 4 !== 0) return false;
   }
   return index.terms.some((t) => t.atom === along);
+}
+
+/** An index as stride · along + offset + multiples of 4, with 0 ≤ offset < stride. */
+export interface BlockPlace {
+  readonly stride: number;
+  readonly offset: number;
+  readonly blocks: readonly (readonly [Value, number])[];
+}
+
+/**
+ * Where neighbors along a variable lie, a few elements apart, in blocks of 4 · stride elements.
+ *
+ * @param literal The value of a variable that is a number here.
+ */
+export function placeInBlock(
+  index: Value,
+  along: Var,
+  literal: (value: Value) => number | undefined,
+): BlockPlace | undefined {
+  if (index.kind !== "linear") return undefined;
+  let [stride, offset] = [0, index.constant];
+  const blocks: [Value, number][] = [];
+  for (const { atom, coefficient } of index.terms) {
+    const known = literal(atom);
+    if (atom === along) stride = coefficient;
+    else if (known !== undefined) offset += coefficient * known;
+    else if (!atom.free.has(along) && coefficient % 4 === 0) blocks.push([atom, coefficient]);
+    else return undefined;
+  }
+  return stride >= 2 && offset >= 0 && offset < stride ? { stride, offset, blocks } : undefined;
 }

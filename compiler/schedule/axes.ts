@@ -51,6 +51,18 @@ export function mergeAxes(k: Values, vars: readonly Var[], values: readonly Valu
   return { vars: current, substitution };
 }
 
+/** One variable for all axes, whatever has to be divided for it. */
+export function flattenAxes(k: Values, vars: readonly Var[], values: readonly Value[]): MergedAxes {
+  const all = k.fresh(vars.reduce((n, v) => n * v.extent, 1), values, vars);
+  const substitution = new Map<Value, Value>();
+  let rest = all;
+  for (const [i, v] of [...vars.entries()].reverse()) {
+    substitution.set(v, i === 0 ? rest : k.imod(rest, v.extent));
+    rest = k.idiv(rest, v.extent);
+  }
+  return { vars: all.kind === "var" ? [all] : [], substitution };
+}
+
 /**
  * Splits variables that are read through division by a literal: v = v₁·d + v₀ with fresh v₁, v₀.
  *

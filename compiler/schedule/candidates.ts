@@ -45,7 +45,7 @@ const lanesLimit = ({ limits }: Target): number => limits.lanesPerWorkgroup;
 const parallel = scaled((t) => t.parallel, (parallel) => ({ parallel }), [1, 4096], 4);
 const rowLanes = scaled((t) => t.lanes.row, (row) => ({ lanes: { row } }), [1, lanesLimit]);
 const rowNumber = (
-  key: "perLane" | "unroll" | "keep" | "perChunk",
+  key: "perLane" | "unroll" | "keep" | "perChunk" | "straight",
   least: number,
   most: number,
   factor = 2,
@@ -106,6 +106,8 @@ const knobs: Readonly<Record<ScheduleName, readonly Knob[]>> = {
     rowNumber("perLane", 1, 64),
     chosen([true, false], (t) => t.row.merge, (merge) => ({ row: { merge } })),
     chosen([0, 8, 32], (t) => t.row.keep, (keep) => ({ row: { keep } })),
+    rowNumber("straight", 1, 64, 4),
+    scaled((t) => t.mapPerLane, (mapPerLane) => ({ mapPerLane }), [1, 4096], 4),
     rowNumber("perChunk", 1, 2 ** 16, 4),
     parallel,
   ],

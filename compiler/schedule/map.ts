@@ -12,8 +12,8 @@ import type { Instr } from "../kernel/ir.ts";
 import { Evaluator, isContiguous } from "../kernel/lower.ts";
 import type { Value, Var } from "../kernel/value.ts";
 import type { Target } from "../target.ts";
-import { mergeAxes } from "./axes.ts";
 import type { LoweredGroup, Scheduled } from "./group.ts";
+import { mapLoops } from "./map_loops.ts";
 
 export function scheduleMap(group: LoweredGroup, target: Target): Scheduled {
   const { values: k, roots } = group;
@@ -27,17 +27,12 @@ export function scheduleMap(group: LoweredGroup, target: Target): Scheduled {
       };
     }
   }
-  const merged = mergeAxes(k, vars, roots.flatMap((r) => [r.value, r.index]));
-  const stores = roots.map((r) => ({
-    buffer: r.buffer,
-    value: k.substitute(r.value, merged.substitution),
-    index: k.substitute(r.index, merged.substitution),
-  }));
-  const total = merged.vars.reduce((n, v) => n * v.extent, 1);
-  const inner = merged.vars.at(-1);
+  const { vars: loops, stores } = mapLoops(k, vars, roots);
+  const total = loops.reduce((n, v) => n * v.extent, 1);
+  const inner = loops.at(-1);
   // A single long axis may end in a ragged vec4; with outer axes the rows must be whole.
   const wide = inner !== undefined && inner.extent >= 4 &&
-    (inner.extent % 4 === 0 || merged.vars.length === 1) &&
+    (inner.extent % 4 === 0 || loops.length === 1) &&
     stores.every((s) => isContiguous(s.index, inner) && s.buffer.size >= 4);
   const width = wide ? 4 : 1;
   const items = Math.ceil(total / width);
@@ -47,7 +42,7 @@ export function scheduleMap(group: LoweredGroup, target: Target): Scheduled {
   const groups = Math.ceil(items / (lanes * perLane));
 
   const b = new IrBuilder(lanes);
-  const ev = new Evaluator(k, b);
+  const ev = new Evaluator(k, b, { inExtent: true });
   const item = (at: Instr) => {
     const store = (index: readonly (readonly [Value, Instr])[], vector: 1 | 4) =>
       ev.with(index, () => {
@@ -59,11 +54,11 @@ export function scheduleMap(group: LoweredGroup, target: Target): Scheduled {
       // Decode the item's position, innermost axis first.
       const out: [Value, Instr][] = [];
       let rest = position;
-      for (let i = merged.vars.length - 1; i >= 0; i--) {
-        const v = merged.vars[i]!;
-        const size = i === merged.vars.length - 1 ? Math.ceil(v.extent / scale) : v.extent;
+      for (let i = loops.length - 1; i >= 0; i--) {
+        const v = loops[i]!;
+        const size = i === loops.length - 1 ? Math.ceil(v.extent / scale) : v.extent;
         const own = i === 0 ? rest : b.rem(rest, size);
-        out.push([v, i === merged.vars.length - 1 ? b.mul(own, scale) : own]);
+        out.push([v, i === loops.length - 1 ? b.mul(own, scale) : own]);
         if (i > 0) rest = b.div(rest, size);
       }
       return out;

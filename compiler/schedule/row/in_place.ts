@@ -16,7 +16,7 @@ import { childrenOf, type Value } from "../../kernel/value.ts";
 import type { LoweredGroup, Root } from "../group.ts";
 import { mergesOf } from "./merge.ts";
 import { elementsOf, passesOf } from "./passes.ts";
-import { isSpace, rowSpace } from "./space.ts";
+import { isSpace, type RowRoot, type RowSpace, rowSpace } from "./space.ts";
 
 export type InPlace = { readonly safe: true } | { readonly safe: false; readonly because: string };
 
@@ -27,7 +27,11 @@ export type InPlace = { readonly safe: true } | { readonly safe: false; readonly
 export function rowInPlaceSafe(group: LoweredGroup, root: Root, input: string): InPlace {
   const space = rowSpace(group);
   if (!isSpace(space)) return { safe: false, because: space.refused };
-  const own = space.roots[group.roots.indexOf(root)]!;
+  return overwritesSafely(space, space.roots[group.roots.indexOf(root)]!, input);
+}
+
+/** The same of a space's own result, for the passes that the space has. */
+export function overwritesSafely(space: RowSpace, own: RowRoot, input: string): InPlace {
   const everything = [...space.roots.map((r) => r.value), ...space.reductions.map((r) => r.body)];
   if (readsOf(everything, input).some((index) => index !== own.index)) {
     return { safe: false, because: "another element of the old contents is read than is stored" };

@@ -23,7 +23,8 @@ export function keepPlan(
   shape: RowShape,
   target: Target,
 ): KeepPlan | undefined {
-  if (shape.along === "columns" || shape.chunks > 1 || shape.length % shape.item !== 0) return undefined;
+  if (shape.along === "columns" || shape.chunks > 1) return undefined;
+  if (shape.length % shape.item !== 0 || space.alignment) return undefined;
   const perLane = Math.ceil(shape.length / shape.item / shape.across);
   if (perLane > target.row.keep) return undefined;
   const plan = passes.map((_, p) => cut(space, passes.slice(p + 1), p, height));

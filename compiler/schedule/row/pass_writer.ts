@@ -9,12 +9,14 @@ import type { Evaluator } from "../../kernel/lower.ts";
 import type { Value } from "../../kernel/value.ts";
 import type { Target } from "../../target.ts";
 import { combineOf, elementOf, type FoldSpec, isIndexed } from "./fold_spec.ts";
+import { strideOf } from "../stride.ts";
 import { elementsOf, loadsPerElement, type Pass } from "./passes.ts";
-import { type Place, rowBindings, sweep, sweepUnrolled } from "./place.ts";
+import { type Place, rowBindings, sweep, sweepAligned, sweepUnrolled } from "./place.ts";
 import { type Running, running } from "./running.ts";
 import type { RowShape } from "./shape.ts";
 import type { RowRoot, RowSpace } from "./space.ts";
 import { componentsOf, foldIn, type State } from "./states.ts";
+import { transposed } from "./straight.ts";
 
 interface Accumulating {
   readonly fold: FoldSpec;
@@ -62,13 +64,18 @@ export class PassWriter {
         });
         this.#kept = arrays;
       } else {
-        sweep(
-          b,
-          shape,
-          place,
-          this.#unroll(pass),
-          (at, width) => this.#turn(pass, folds, { at, width, first: 0 }),
-        );
+        const visit = (at: readonly Instr[], width: 1 | 4) =>
+          this.#turn(pass, folds, { at, width, first: 0 });
+        const { alignment } = this.space;
+        if (alignment) {
+          sweepAligned(
+            b,
+            shape,
+            { ...place, phase: this.ev.eval(alignment.phase) },
+            this.#unroll(pass),
+            visit,
+          );
+        } else sweep(b, shape, place, this.#unroll(pass), visit);
       }
     });
     return new Map(folds.map(({ fold, accumulators }) => [fold, this.#finish(fold, accumulators)]));
@@ -76,9 +83,10 @@ export class PassWriter {
 
   #accumulators(fold: FoldSpec): Running[] {
     const { length, item, width } = this.shape;
+    const isWhole = length % item === 0 && !this.space.alignment;
     const apart = this.shape.along === "columns";
     const main = running(this.b, fold, width, apart);
-    return length % item === 0 ? [main] : [main, running(this.b, fold, 1, apart)];
+    return isWhole ? [main] : [main, running(this.b, fold, 1, apart)];
   }
 
   #finish(fold: FoldSpec, accumulators: readonly Running[]): State {
@@ -119,6 +127,7 @@ export class PassWriter {
     keep: ReadonlyMap<Value, ArrayDecl> = new Map(),
   ): void {
     const { b, ev, space, shape } = this;
+    const stored = pass.full.map(() => [] as Instr[]);
     const taken = folds.map(() => ({ elements: [] as Instr[], positions: [] as Instr[] }));
     at.forEach((element, q) => {
       const kept = [...this.#kept].map(([value, array]) => [value, b.read(array, first + q)] as const);
@@ -130,9 +139,11 @@ export class PassWriter {
         for (const [value, array] of keep) {
           if (!this.#kept.has(value)) b.set(array, first + q, b.widen(this.#value(value, width), width));
         }
-        this.#store(pass.full, width);
+        if (shape.straight) pass.full.forEach((r, i) => stored[i]!.push(this.#value(r.value, width)));
+        else this.#store(pass.full, width);
       });
     });
+    if (shape.straight) this.#storeBlocks(pass.full, stored, at[0]!);
     const left = width === shape.width ? 0 : 1;
     folds.forEach(({ accumulators }, i) => accumulators[left]!.take(taken[i]!));
   }
@@ -143,9 +154,10 @@ export class PassWriter {
 
   /** Row-major places of a vector's elements within the row. */
   #position(element: Instr, width: 1 | 4): Instr {
-    const { b, shape } = this;
-    if (width === 1 || shape.along === "columns") return element;
-    return b.add(b.widen(element, 4), b.construct([b.int(0), b.int(1), b.int(2), b.int(3)]));
+    const { b, shape, space: { alignment } } = this;
+    const first = alignment ? b.sub(element, this.ev.eval(alignment.phase)) : element;
+    if (width === 1 || shape.along === "columns") return first;
+    return b.add(b.widen(first, 4), b.construct([b.int(0), b.int(1), b.int(2), b.int(3)]));
   }
 
   /** All values before the first store: a result may stand where an operand of another one stood. */
@@ -153,9 +165,46 @@ export class PassWriter {
     const stores = roots.map((r) => ({
       buffer: r.buffer,
       value: this.#value(r.value, width),
-      index: this.ev.eval(r.index),
+      index: this.#placeOf(r, width),
     }));
-    for (const { buffer, index, value } of stores) this.b.store(buffer, index, value);
+    stores.forEach(({ buffer, index, value }, i) => {
+      if (this.space.columns === undefined || width === 1) this.b.store(buffer, index, value);
+      else this.#storeColumns(roots[i]!, index, value, this.space.columns);
+    });
+  }
+
+  /** Those of four columns that there are. */
+  #storeColumns({ buffer, index }: RowRoot, first: Instr, value: Instr, columns: number): void {
+    const { b, ev, shape } = this;
+    const stride = strideOf(index, shape.vector!)!;
+    const column = ev.bindingOf(shape.vector!)!;
+    for (const c of [0, 1, 2, 3] as const) {
+      b.if(b.lt(b.add(column, c), columns), () => {
+        b.store(buffer, b.add(first, stride * c), b.component(b.widen(value, 4), c));
+      });
+    }
+  }
+
+  #placeOf({ buffer: { size }, index }: RowRoot, width: 1 | 4): Instr {
+    const { ev, space: { values: k, alignment } } = this;
+    // It is inside; this shows it to who cannot see that no element is visited beyond the row's end.
+    const last = width === 1 ? size - 1 : size - size % 4 - 4;
+    return ev.eval(alignment?.inside.has(index) ? k.iclamp(index, 0, last) : index);
+  }
+
+  /** Whole blocks of memory, from the values of element after element. */
+  #storeBlocks(roots: readonly RowRoot[], values: readonly Instr[][], first: Instr): void {
+    const { b, ev, space } = this;
+    roots.forEach(({ buffer, index }, i) => {
+      const base = ev.with(rowBindings(b, space, first), () => ev.eval(index));
+      const gather = (parts: readonly (readonly [Instr, 0 | 1 | 2 | 3])[]) => {
+        const [x, y, z, w] = parts.map(([value, row]) => b.component(b.widen(value, 4), row));
+        return b.construct([x!, y!, z!, w!]);
+      };
+      for (const { value, offset } of transposed(values[i]!, gather)) {
+        b.store(buffer, b.add(base, offset), value);
+      }
+    });
   }
 
   #storePerRow(roots: readonly RowRoot[], place: Place): void {

@@ -16,29 +16,32 @@ export interface Place {
   readonly exists: Instr;
 }
 
-export function placeOf(b: IrBuilder, shape: RowShape): Place {
-  const { lanes, across, places, chunks } = shape;
+/** @param turn Which of the rows that the lane has one after the other. */
+export function placeOf(b: IrBuilder, shape: RowShape, turn: Instr): Place {
+  const { lanes, across, places, chunks, turns, groups } = shape;
   const yes = b.literal("bool", 1);
+  // Lanes move on together, so that adjacent lanes are always at adjacent rows.
+  const span = turns === 1 ? b.group : b.add(b.mul(b.group, turns), turn);
   if (shape.along === "columns") {
     // Units of work are numbered rows first, so that adjacent lanes read adjacent memory and none idles.
-    const unit = b.add(b.mul(b.group, lanes), b.lane);
+    const unit = b.add(b.mul(span, lanes), b.lane);
     const all = places * chunks;
     return {
       row: chunks === 1 ? unit : b.rem(unit, places),
       part: b.int(0),
       chunk: chunks === 1 ? b.int(0) : b.div(unit, places),
-      exists: all % lanes === 0 ? yes : b.lt(unit, all),
+      exists: groups * lanes * turns === all ? yes : b.lt(unit, all),
     };
   }
   const perGroup = lanes / across;
-  const group = chunks === 1 ? b.group : b.div(b.group, chunks);
+  const group = chunks === 1 ? span : b.div(span, chunks);
   const within = across === 1 ? b.lane : b.div(b.lane, across);
   const row = perGroup === 1 ? group : b.add(b.mul(group, perGroup), within);
   return {
     row,
     part: across === 1 ? b.int(0) : perGroup === 1 ? b.lane : b.rem(b.lane, across),
-    chunk: chunks === 1 ? b.int(0) : b.rem(b.group, chunks),
-    exists: places % perGroup === 0 ? yes : b.lt(row, places),
+    chunk: chunks === 1 ? b.int(0) : b.rem(span, chunks),
+    exists: groups * perGroup * turns === places * chunks ? yes : b.lt(row, places),
   };
 }
 
@@ -79,6 +82,10 @@ export function sweep(
   visit: (elements: readonly Instr[], width: 1 | 4) => void,
 ): void {
   const { item, across, length, chunks, chunk } = shape;
+  if (shape.straight) {
+    visit(Array.from({ length }, (_, j) => b.int(j)), shape.width);
+    return;
+  }
   const whole = length - length % item;
   const turn = across * item;
   const offset = b.mul(place.part, item);
@@ -104,6 +111,47 @@ export function sweep(
     if (main < whole) leftover(b.add(offset, main), whole, turn, shape.width);
   }
   if (whole < length) leftover(b.add(place.part, whole), length, across, 1);
+}
+
+/**
+ * The same for elements that are numbered from the vec4 that their row begins in (align.ts): whole vec4s in turns of
+ * `unroll`, then one by one, then what is left at both ends.
+ */
+export function sweepAligned(
+  b: IrBuilder,
+  shape: RowShape,
+  { part, chunk, phase }: Place & { readonly phase: Instr },
+  unroll: number,
+  visit: (elements: readonly Instr[], width: 1 | 4) => void,
+): void {
+  const { item, across, length, chunks } = shape;
+  const turn = across * item;
+  // Twice as many statements are twice as long to compile, and gain a tenth.
+  const step = turn * (shape.chunk >= 64 * unroll * turn ? unroll : 1);
+  const first = b.mul(b.div(b.add(phase, 3), 4), 4);
+  const end = b.mul(b.div(b.add(phase, length), 4), 4);
+  const isLast = b.binary("eq", chunk, b.int(chunks - 1));
+  const from = b.binary("max", first, b.mul(chunk, shape.chunk));
+  const own = b.select(isLast, b.int(length + item), b.mul(b.add(chunk, 1), shape.chunk));
+  const to = chunks === 1 ? end : b.min(own, end);
+  const offset = b.mul(part, item);
+  let rest = from;
+  if (step > turn) {
+    rest = b.sub(to, b.rem(b.sub(to, from), step));
+    b.for(from, rest, step, (at) => {
+      visit(Array.from({ length: step / turn }, (_, q) => b.add(b.add(at, offset), q * turn)), 4);
+    });
+  }
+  b.for(b.add(rest, offset), to, turn, (at) => visit([at], 4));
+  // Both ends in one loop: the last chunk's.
+  const whole = b.sub(end, first);
+  const atStart = b.sub(first, phase);
+  const left = b.select(isLast, b.sub(b.int(length), whole), b.int(0));
+  b.for(part, left, across, (t) => {
+    const skipped = b.select(b.lt(t, atStart), b.int(0), whole);
+    // The minimum says nothing new, but that the element is one of the row's.
+    visit([b.min(b.add(b.add(t, phase), skipped), b.add(phase, length - 1))], 1);
+  });
 }
 
 /**

@@ -1,13 +1,16 @@
 /**
  * Who works on which part of which row: numbers only, all from the target (SCHEDULES §9).
  *
- * Two ways to lay lanes over rows × elements:
+ * Three ways to lay lanes over rows × elements:
  *
  *     along rows      four elements of the row are one vector; `across` lanes share a row and combine at the end of each
  *                     pass. One lane per row (`across` 1) where rows are plenty and the target likes it.
  *     along columns   the row's elements are far apart in memory and its neighbors adjacent (a sum over the first axis):
  *                     four rows are one vector, a lane has four rows to itself and nothing is combined.
+ *     straight        many short rows: along columns too, but what four rows hold is one block of memory, which a lane
+ *                     reads and writes as a whole (straight.ts).
  *
+ * A lane that has rows to itself has several of them, one after the other, where they are many.
  * Where both leave the machine idle, rows are cut into chunks (split.ts).
  */
 
@@ -27,8 +30,14 @@ export interface RowShape {
   readonly lanes: number;
   /** Lanes that share a row; they are adjacent. */
   readonly across: number;
+  /** All elements of a row at once, at places that are numbers. */
+  readonly straight: boolean;
   /** Rows, or vectors of rows (along columns). */
   readonly places: number;
+  /** Rows that are left over of the vectors, fewer than four. */
+  readonly rest: number;
+  /** Rows, or vectors of rows, that a lane has one after the other. */
+  readonly turns: number;
   /** Elements of a row, and how many of them are one item of a lane. */
   readonly length: number;
   readonly item: number;
@@ -51,8 +60,12 @@ export function wholeShape(space: RowSpace, target: Target): RowShape {
   const item = along === "columns" ? 1 : width;
   const lanesPerRow = along === "columns" ? 1 : across(places, Math.ceil(length / item), target);
   const lanes = Math.min(target.lanes.row, powerOfTwo(places * lanesPerRow));
+  const turns = lanesPerRow === 1 ? turnsOf(places, Math.ceil(length / item), target) : 1;
   return {
     along,
+    straight: false,
+    rest: 0,
+    turns,
     width,
     vector,
     lanes,
@@ -62,8 +75,14 @@ export function wholeShape(space: RowSpace, target: Target): RowShape {
     item,
     chunks: 1,
     chunk: length,
-    groups: Math.ceil(places / (lanes / lanesPerRow)),
+    groups: Math.ceil(places / (lanes / lanesPerRow * turns)),
   };
+}
+
+/** Rows that a lane has one after the other: as many items in all as a lane of a map has, if that leaves enough lanes. */
+export function turnsOf(places: number, items: number, { lanes, mapPerLane, parallel }: Target): number {
+  const most = Math.floor(places / (lanes.row * parallel));
+  return Math.max(1, Math.min(Math.floor(mapPerLane / items), most));
 }
 
 /** Lanes that share a row. */
@@ -74,7 +93,7 @@ function across(rows: number, items: number, target: Target): number {
 }
 
 /** Along which axes the elements that each row has for itself lie next to each other in memory. */
-function memoryDirection(space: RowSpace): "rows" | "columns" {
+export function memoryDirection(space: RowSpace): "rows" | "columns" {
   const inner = space.row.at(-1)!;
   const outer = space.outer.at(-1);
   if (!outer) return "rows";
@@ -97,12 +116,15 @@ function widthAlong(space: RowSpace, direction: "rows" | "columns"): 1 | 4 {
   const ragged = direction === "rows" && axes.length === 1;
   if (along.extent < 4 || (along.extent % 4 !== 0 && !ragged)) return 1;
   const stored = direction === "rows" ? space.roots.filter((r) => r.full) : space.roots;
+  // Columns that are partly missing are stored one by one.
+  if (space.columns !== undefined) return 4;
   if (!stored.every((r) => isContiguous(r.index, along) && r.buffer.size >= 4)) return 1;
   let vectors = 0;
   let others = 0;
   walk(space.roots.map((r) => r.value), (value) => {
     if (value.kind !== "load" || !value.free.has(along)) return;
-    if (isContiguous(value.index, along) && value.buffer.size % 4 === 0) vectors++;
+    const isWhole = value.buffer.size % 4 === 0 || space.alignment?.inside.has(value.index);
+    if (isContiguous(value.index, along) && isWhole) vectors++;
     else others++;
   });
   return vectors > 0 || (others === 0 && stored.length > 0) ? 4 : 1;

@@ -39,11 +39,25 @@ export interface RowSpace {
   readonly roots: readonly RowRoot[];
   /** Inner before outer. */
   readonly reductions: readonly Reduce[];
+  /** Where elements are numbered from the vec4 that their row begins in (align.ts). */
+  readonly alignment?: Alignment;
+  /** Where the last outer axis has more places than there are columns (pad.ts): how many there are. */
+  readonly columns?: number;
+}
+
+export interface Alignment {
+  /** Number of a row's first element, 0 to 3. */
+  readonly phase: Value;
+  /** Indices of elements, which lie in their buffers for all elements that there are. */
+  readonly inside: ReadonlySet<Value>;
 }
 
 export const rowCount = (space: RowSpace): number => product(extentsOf(space.outer));
-export const rowLength = (space: RowSpace): number => product(extentsOf(space.row));
+export const rowLength = ({ row, alignment }: RowSpace): number =>
+  product(extentsOf(row)) - (alignment ? largestPhase : 0);
 export const isSpace = (x: RowSpace | Refusal): x is RowSpace => !("refused" in x);
+
+const largestPhase = 3;
 
 /** Where a root's axes stop numbering rows and start numbering elements of one. */
 interface Split {

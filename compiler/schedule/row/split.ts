@@ -38,6 +38,7 @@ export function chunkedShape(whole: RowShape, passes: number, target: Target): R
   const units = whole.places * actual;
   return {
     ...wide,
+    turns: 1,
     chunks: actual,
     chunk,
     groups: whole.along === "rows" ? units : Math.ceil(units / wide.lanes),
@@ -52,6 +53,7 @@ function combiningShape(shape: RowShape, target: Target): RowShape {
     ...shape,
     across,
     lanes,
+    turns: 1,
     chunks: 1,
     chunk: shape.length,
     groups: Math.ceil(shape.places * across / lanes),

@@ -7,6 +7,7 @@
  */
 
 import { IrBuilder } from "../../kernel/build.ts";
+import type { Instr } from "../../kernel/ir.ts";
 import { Evaluator } from "../../kernel/lower.ts";
 import type { Target } from "../../target.ts";
 import { combineOf, type FoldSpec, stateTypes } from "./fold_spec.ts";
@@ -19,6 +20,7 @@ import { bindingsOf } from "./running.ts";
 import type { RowShape } from "./shape.ts";
 import type { RowSpace } from "./space.ts";
 import { type State, States } from "./states.ts";
+import { restShape } from "./straight.ts";
 
 /** Where each fold stands among the states that are combined together. */
 interface Slots {
@@ -40,13 +42,19 @@ export class RowWriter {
   readonly #shape: RowShape;
   /** Width of totals: along columns every component has its own. */
   readonly #totalWidth: 1 | 4;
+  readonly #target: Target;
 
   constructor(space: RowSpace, shape: RowShape, target: Target) {
     this.b = new IrBuilder(shape.lanes);
     this.#space = space;
     this.#shape = shape;
-    this.#ev = new Evaluator(space.values, this.b);
+    this.#ev = new Evaluator(space.values, this.b, {
+      inExtent: true,
+      ...space.alignment && { inside: space.alignment.inside },
+      ...shape.straight && { stride: 2 * shape.length },
+    });
     this.#pass = new PassWriter(this.b, this.#ev, space, shape, target);
+    this.#target = target;
     this.#totalWidth = shape.along === "columns" ? shape.width : 1;
   }
 
@@ -59,6 +67,7 @@ export class RowWriter {
           for (const [fold, state] of this.#pass.write(pass, place, plan?.[p])) this.#bind(fold, state);
         })
       );
+      if (this.#shape.rest > 0) this.#leftOver(passes);
       return;
     }
     const before: Slots[] = [];
@@ -126,15 +135,42 @@ export class RowWriter {
 
   /** One phase for lanes that share nothing. */
   #alone(body: (place: Place) => void): void {
-    this.b.phase(() => {
-      const place = this.#enter();
-      this.b.if(place.exists, () => body(place));
+    const { b } = this;
+    const { turns } = this.#shape;
+    const one = (turn: Instr) => {
+      const place = this.#enter(turn);
+      b.if(place.exists, () => body(place));
+    };
+    b.phase(() => turns === 1 ? one(b.int(0)) : b.for(b.int(0), b.int(turns), 1, one));
+  }
+
+  /** Rows that are left over of the vectors: the lane that would have the next vector has them. */
+  #leftOver(passes: readonly Pass[]): void {
+    const { b } = this;
+    const { places, width, rest, lanes, groups } = this.#shape;
+    const shape = restShape(this.#shape);
+    const writer = new PassWriter(b, this.#ev, this.#space, shape, {
+      ...this.#target,
+      row: oneByOne(this.#target),
     });
+    b.phase(() =>
+      b.if(
+        b.and(b.binary("eq", b.group, b.int(groups - 1)), b.binary("eq", b.lane, b.int(places % lanes))),
+        () =>
+          b.for(b.int(places * width), b.int(places * width + rest), 1, (row) => {
+            for (const [v, instr] of outerBindings(b, this.#space, shape, row)) this.#ev.bind(v, instr);
+            const place = { row, part: b.int(0), chunk: b.int(0), exists: b.literal("bool", 1) };
+            for (const pass of passes) {
+              for (const [fold, state] of writer.write(pass, place)) this.#bind(fold, state);
+            }
+          }),
+      )
+    );
   }
 
   /** Binds the outer variables; the first thing in every phase. */
-  #enter(): Place {
-    const place = placeOf(this.b, this.#shape);
+  #enter(turn = this.b.int(0)): Place {
+    const place = placeOf(this.b, this.#shape, turn);
     for (const [v, instr] of outerBindings(this.b, this.#space, this.#shape, place.row)) {
       this.#ev.bind(v, instr);
     }
@@ -178,3 +214,6 @@ export class RowWriter {
     for (const states of slots.all) this.b.combine(states.op, states.arrays, this.#shape.across);
   }
 }
+
+/** Loops of one element per turn. */
+const oneByOne = ({ row }: Target): Target["row"] => ({ ...row, unroll: 1 });

@@ -62,6 +62,11 @@ export interface Target {
     /** Multiply-adds of a whole product up to which each element is simply a loop: small kernels compile quickly. */
     readonly plain: number;
   };
+  /**
+   * Workgroups of up to this many lanes hand one another what all of them load, because loads cost much more than
+   * that; 0: every lane loads for itself, as where a cache or the processor brings one element to all lanes at once.
+   */
+  readonly broadcast: number;
   /** Workgroups wanted to fill the machine. */
   readonly parallel: number;
   /** Bytes that its memory moves in a millisecond: a rough number, with which plans are compared before they run. */
@@ -106,6 +111,7 @@ export const testTarget: Target = {
     load: 1,
     plain: 0,
   },
+  broadcast: 0,
   parallel: 4,
   bytesPerMs: 8e6,
   dispatchMs: 0.03,

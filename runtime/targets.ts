@@ -35,6 +35,7 @@ export function targetOf(adapter: AdapterDescription, quirks: QuirkProfile): Tar
       subgroups: adapter.features.includes("subgroups") && quirks.subgroups.ok,
     },
     builtins: { exp: quirks.exp.ok },
+    broadcast: classOf(quirks) === "software" && quirks.broadcasts.ok ? quirks.broadcasts.measured ?? 0 : 0,
     quirks: { loopBound: quirks.longLoops.ok ? Infinity : EARLY_LOOP_END },
   };
 }

@@ -6,6 +6,7 @@
  *     parameter, bound  read from it once, at the top: p0, n0, …
  *     value             v0, v1, …: one `let` per operation; operations on literals are done here
  *     loop variable     i0, i1, …
+ *     shared load       w0, w1, …: what each lane loads for all, where lanes may broadcast; see shared_loads.ts
  *     lane array        r0_0, r0_1, …: one `var` per element; a dynamic one is private memory
  *     shared array      s0 in workgroup memory; barriers as barriers.ts says
  *
@@ -20,6 +21,7 @@ import {
   type ArrayDecl,
   type Block,
   type Computed,
+  i32,
   type Instr,
   type Kernel,
   type Literal,
@@ -32,6 +34,7 @@ import { type AnyKernel, isRaw } from "../kernel/raw.ts";
 import { iterationsOf } from "../kernel/iterations.ts";
 import { binaryMeaning, bitcastMeaning, castMeaning, unaryMeaning } from "../kernel/scalar.ts";
 import { type Barrier, barriersOf } from "./barriers.ts";
+import { type LoadGroup, type SharedLoad, sharedLoads } from "./shared_loads.ts";
 import { isFolded, uniformWords } from "./uniforms.ts";
 import { BufferText, singlyStoredHalves, wideBuffers } from "./wgsl_buffers.ts";
 import { rawModule } from "./wgsl_raw.ts";
@@ -39,6 +42,11 @@ import { binaryText, castText, isSpecial, literalText, typeText, unaryText } fro
 
 export interface WgslOptions {
   readonly features: { readonly f16: boolean; readonly subgroups: boolean };
+  /**
+   * Workgroups of up to this many lanes hand one another what they load (shared_loads.ts); 0 or left out: every lane
+   * loads for itself.
+   */
+  readonly broadcast?: number;
   /** Turns of all loops of one invocation after which the driver would end them silently; a kernel may not exceed it. */
   readonly loopBound?: number;
 }
@@ -72,6 +80,9 @@ class Emitter {
   readonly #folded = new Map<Instr, Literal>();
   /** Names of float literals that exist only as bits, by their bits. */
   readonly #specials = new Map<number, string>();
+  readonly #shared: ReadonlyMap<Instr, SharedLoad>;
+  /** What each lane loads for a group of loads. */
+  readonly #handed = new Map<LoadGroup, string>();
   readonly #lines: string[] = [];
   readonly #used = { group: false, lane: false };
   #indent = "  ";
@@ -79,8 +90,9 @@ class Emitter {
   #values = 0;
   #variables = 0;
 
-  constructor(original: Kernel, { features }: WgslOptions) {
+  constructor(original: Kernel, { features, broadcast = 0 }: WgslOptions) {
     const kernel = expandCombines(original);
+    this.#shared = kernel.lanes <= broadcast ? sharedLoads(kernel) : new Map();
     this.#kernel = kernel;
     this.#hasF16 = features.f16;
     this.#barriers = barriersOf(kernel);
@@ -234,7 +246,7 @@ class Emitter {
           return;
         }
         if (instr.type.scalar === "f16") this.#computesHalves = true;
-        const text = this.#computed(instr);
+        const text = this.#sharedText(instr) ?? this.#computed(instr);
         const name = `v${this.#values++}`;
         this.#names.set(instr, name);
         this.#line(`let ${name} = ${text};`);
@@ -260,6 +272,26 @@ class Emitter {
         this.#nested("} else {", () => this.#statements(statement.otherwise));
         return;
     }
+  }
+
+  /** A load of a group: its first one brings in all of them, each lane another. */
+  #sharedText(instr: Computed): string | undefined {
+    const shared = this.#shared.get(instr);
+    if (!shared) return undefined;
+    const { group, position } = shared;
+    let name = this.#handed.get(group);
+    if (name === undefined) {
+      const { first, step, count } = group;
+      name = `w${this.#handed.size}`;
+      this.#handed.set(group, name);
+      this.#used.lane = true;
+      const which = count < this.#kernel.lanes ? `min(lane, ${count - 1}i)` : "lane";
+      const index = `${name}_at`;
+      this.#line(`let ${index} = ${this.#operand(first.index)} + ${which} * ${step}i;`);
+      const lane: Instr = { kind: "builtin", type: i32, name: "lane" };
+      this.#line(`let ${name} = ${this.#buffer(first.buffer).load(lane, index, first.type.width)};`);
+    }
+    return `subgroupBroadcast(${name}, ${position}u)`;
   }
 
   #buffer(name: string): BufferText {

@@ -115,7 +115,8 @@ export class WebGpuEngine implements Engine {
   async load(program: Program, arenas: readonly Memory[]): Promise<Runner> {
     this.assertUsable();
     const { target } = this.#options;
-    const options = { features: target.features, loopBound: target.quirks.loopBound };
+    const { features, broadcast, quirks: { loopBound } } = target;
+    const options = { features, broadcast, loopBound };
     const prepared = await prepare(this.#device, this.#pipelines, program, arenas.map(gpu), options);
     this.assertUsable();
     const runner = new WebGpuRunner(prepared, {

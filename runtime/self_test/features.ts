@@ -8,6 +8,8 @@ import type { Check, Finding, Subject } from "./check.ts";
 import { type Probe, runProbe } from "./probe.ts";
 
 const LANES = 64;
+/** Lanes of the largest workgroup that is tried: vectors of processors are no longer. */
+const MOST_BROADCAST = 16;
 
 export const FEATURE_CHECKS = {
   f16: {
@@ -32,6 +34,11 @@ export const FEATURE_CHECKS = {
     means:
       "Invocations of a subgroup can sum without workgroup memory; the number measured is the subgroup's size.",
     ask: (subject) => ifGranted(subject, "subgroups", askSubgroups),
+  },
+  broadcasts: {
+    means:
+      "The lanes of a small workgroup are lanes of a subgroup, number by number, and can hand one another what they loaded; the number measured is how many lanes such a workgroup can have.",
+    ask: (subject) => ifGranted(subject, "subgroups", askBroadcasts),
   },
   timestamps: {
     means: "A pass can be timed on the device; the number measured is one short pass in nanoseconds.",
@@ -65,6 +72,33 @@ async function askSubgroups(device: GPUDevice): Promise<Finding> {
     saw: `subgroups of ${size}`,
     measured: size,
   };
+}
+
+/** Asks without a line `enable subgroups;`, as kernels are emitted: a compiler that insists on it answers no. */
+async function askBroadcasts(device: GPUDevice): Promise<Finding> {
+  const input = Uint32Array.from({ length: MOST_BROADCAST * 4 }, (_, i) => 1000 + 7 * i);
+  let most = 0;
+  for (let lanes = 2; lanes <= MOST_BROADCAST; lanes *= 2) {
+    const words = await runProbe(device, {
+      body: `let own = inp[i]; var sum = 0u;
+        ${
+        Array.from({ length: lanes }, (_, n) => `sum = sum * 3u + subgroupBroadcast(own, ${n}u);`).join(" ")
+      }
+        out[i] = sum;`,
+      input,
+      outputWords: lanes * 4,
+      workgroupSize: lanes,
+      workgroups: 4,
+    });
+    const expected = words.map((_, i) => {
+      let sum = 0;
+      for (let n = 0; n < lanes; n++) sum = (Math.imul(sum, 3) + input[i - i % lanes + n]!) >>> 0;
+      return sum;
+    });
+    if (String(words) !== String(expected)) break;
+    most = lanes;
+  }
+  return { ok: most > 0, saw: `right in workgroups of up to ${most}`, measured: most };
 }
 
 async function askTimestamps(device: GPUDevice): Promise<Finding> {

@@ -16,7 +16,7 @@ import { isProgram, type Op } from "../../compiler/graph/op.ts";
 import type { ScheduledKernel } from "../../compiler/kernel/scheduled.ts";
 import { type ConcreteType, type Reader, Values } from "../../compiler/kernel/value.ts";
 import type { Writer } from "../../compiler/kernel/program_op.ts";
-import { softwareTarget, type Target } from "../../compiler/target.ts";
+import { softwareTarget as plainTarget, type Target } from "../../compiler/target.ts";
 import { attentionOp } from "../../ops/nn/attention.ts";
 import { attentionBackwardOp } from "../../ops/nn/attention_backward.ts";
 import type { AttentionAttrs } from "../../ops/nn/attention_types.ts";
@@ -37,6 +37,9 @@ const sizes: readonly Size[] = [
   { name: "full 8×512×64", heads: 8, positions: 512, head: 64, causal: false },
   { name: "GPT 32×64×32", heads: 32, positions: 64, head: 32, causal: true },
 ];
+
+/** Lavapipe's subgroups have 8 lanes. */
+export const softwareTarget: Target = { ...plainTarget, broadcast: 8 };
 
 /** The kernels of an op over dense buffers of the given names. */
 export function planNamed<A>(
@@ -126,7 +129,7 @@ export function stepOf(memory: Memory, scheduled: ScheduledKernel, target: Targe
     memory.device.queue.writeBuffer(uniform, 0, words);
     resources.push(uniform);
   }
-  return { code: emitWgsl(kernel, { features: target.features }), resources, grid: [groups] };
+  return { code: emitWgsl(kernel, target), resources, grid: [groups] };
 }
 
 /** Steps that run one after the other, and how long that takes. */
@@ -192,7 +195,7 @@ export function measure(workloads: readonly Workload[], rounds = 7): number[] {
 export async function openDevice(): Promise<GPUDevice> {
   const adapter = await navigator.gpu.requestAdapter();
   if (!adapter) throw new Error("no adapter");
-  const device = await adapter.requestDevice();
+  const device = await adapter.requestDevice({ requiredFeatures: ["subgroups" as GPUFeatureName] });
   device.addEventListener("uncapturederror", (event) => {
     console.error((event as GPUUncapturedErrorEvent).error.message);
   });

@@ -112,8 +112,8 @@ export class GpuChecker implements Disposable {
   }
 
   async #complaint(kernel: Parameters<typeof emitWgsl>[0]): Promise<string | undefined> {
-    const { features, quirks: { loopBound } } = this.#device.target;
-    const wgsl = emitWgsl(kernel, { features, loopBound });
+    const { features, broadcast, quirks: { loopBound } } = this.#device.target;
+    const wgsl = emitWgsl(kernel, { features, broadcast, loopBound });
     if (this.#accepted.has(wgsl)) return undefined;
     const complaint = await this.#tint.complaint(wgsl);
     if (complaint === undefined) this.#accepted.add(wgsl);

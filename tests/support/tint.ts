@@ -19,9 +19,11 @@ export async function openTint(): Promise<Tint> {
   dawn ??= create(["backend=null"]) as GPU;
   const adapter = await dawn.requestAdapter();
   if (!adapter) throw new Error("Dawn has no null adapter");
-  const device = await adapter.requestDevice({ requiredFeatures: ["shader-f16"] });
+  const device = await adapter.requestDevice({ requiredFeatures: ["shader-f16", "subgroups"] });
   return {
-    complaint: async (wgsl) => {
+    complaint: async (text) => {
+      // The language asks for this line, and Deno's compiler rejects it.
+      const wgsl = text.includes("subgroupBroadcast") ? `enable subgroups;\n${text}` : text;
       device.pushErrorScope("validation");
       const info = await device.createShaderModule({ code: wgsl }).getCompilationInfo();
       await device.popErrorScope();

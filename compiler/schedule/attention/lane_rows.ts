@@ -3,11 +3,13 @@
  * another, a block at a time:
  *
  *     keep         own rows, read once, live in lane arrays
- *     dots         scores[r, s] = Σ_e own[r, e] · other[s, e], for each own row r and each row s of the block
+ *     dots         Σ_e own[r, e] · other[s, e], for each own row r and each row s of the block
  *     accumulate   sum[r, :] += weight[r, s] · other[s, :]
  *
- * A row is handled in chunks of the head axis, vec4s where its size allows. Which loops are unrolled is the tile's
- * business: indices that are literals make registers of lane arrays, others make private memory of them.
+ * A row is handled in chunks of the head axis, vec4s where its size allows. Numbers per pair are kept as vectors over
+ * own rows, four where there are four: nothing has then to be folded within a vector, and what is done to a pair is a
+ * short loop over the block. Which loops are unrolled is the tile's business: indices that are literals make registers
+ * of lane arrays, others make private memory of them.
  *
  * In `dots` an own row meets the whole of another row before the next own row does. The other order holds one sum per
  * own row across the chunks, and a driver that runs out of registers spills every one of them.
@@ -31,13 +33,11 @@ export interface Kept {
 
 export const widthOf = (m: Pick<Matrix, "size">): 1 | 4 => m.size > 0 && m.size % 4 === 0 ? 4 : 1;
 
-/** Own rows and rows of the other matrix that are multiplied with each other. */
-export interface Product {
-  readonly own: Kept;
-  readonly other: Matrix;
-  /** rows × block numbers. */
-  readonly scores: ArrayDecl;
-}
+/** What becomes of the dot products of a vector of own rows with row s of the block. */
+export type Take = (s: Instr, vector: number, dots: Instr) => void;
+
+/** The weight of a masked pair is −0: it adds nothing, and its sign tells it from one that is too small for f32. */
+const maskedBits = 0x80000000;
 
 /** The components of a vector made one; a scalar is itself. */
 export function folded(b: IrBuilder, x: Instr, join: (p: Instr, q: Instr) => Instr): Instr {
@@ -46,7 +46,51 @@ export function folded(b: IrBuilder, x: Instr, join: (p: Instr, q: Instr) => Ins
 }
 
 export class LaneRows {
-  constructor(readonly b: IrBuilder, readonly ev: Evaluator, readonly tile: AttentionTile) {}
+  /**
+   * @param careful `accumulate` leaves masked pairs out, whatever stands in the other row; else it multiplies by 0.
+   */
+  constructor(
+    readonly b: IrBuilder,
+    readonly ev: Evaluator,
+    readonly tile: AttentionTile,
+    readonly careful = false,
+  ) {}
+
+  /**
+   * Runs a walk that adds to sums. Where pairs may be masked, leaving them out costs as much as the products do. So
+   * it is done only where it matters: if a sum came out infinite or NaN, the lane walks again, carefully, by loops
+   * that are short to compile. The walk must begin by clearing what it adds to.
+   */
+  walk(masks: boolean, sums: readonly Kept[], walk: (rows: LaneRows) => void): void {
+    const { b, ev, tile } = this;
+    if (!masks) return walk(this);
+    if (tile.unrollAll) return walk(new LaneRows(b, ev, tile, true));
+    walk(this);
+    const again = new LaneRows(b, ev, { ...tile, unrollHead: false }, true);
+    b.for(b.int(0), this.#overflows(sums), 1, () => walk(again));
+  }
+
+  /** 1 where a sum is infinite or NaN, else 0. */
+  #overflows(sums: readonly Kept[]): Instr {
+    const { b } = this;
+    const worst = b.array("lane", wide("u32", 1), 1);
+    b.set(worst, 0, b.literal("u32", 0));
+    for (const { array } of sums) {
+      this.each(array.length, false, (place) => {
+        const magnitude = b.binary(
+          "and",
+          b.bitcast("u32", b.read(array, place)),
+          b.literal("u32", 0x7fffffff),
+        );
+        b.set(
+          worst,
+          0,
+          b.binary("max", b.read(worst, 0), folded(b, magnitude, (x, y) => b.binary("max", x, y))),
+        );
+      });
+    }
+    return b.select(b.binary("lt", b.read(worst, 0), b.literal("u32", 0x7f800000)), b.int(0), b.int(1));
+  }
 
   /** Runs `f` for 0 … count − 1, as a loop or one after the other. */
   each(count: number, unrolled: boolean, f: (i: Instr) => void): void {
@@ -110,31 +154,58 @@ export class LaneRows {
     return this.sum(b.read(total, 0));
   }
 
-  scores(): ArrayDecl {
-    const { rows, block, unrollAll } = this.tile;
-    return this.b.array("lane", wide("f32", 1), rows * block, !unrollAll && block > 1);
+  // ---- pairs ---------------------------------------------------------------------------------------------------
+
+  /** Own rows per vector. */
+  get span(): 1 | 4 {
+    return this.tile.rows % 4 === 0 ? 4 : 1;
   }
 
-  scorePlace(r: Instr | number, s: Instr): Instr {
-    const { b } = this;
-    return b.add(b.mul(typeof r === "number" ? b.int(r) : r, this.tile.block), s);
+  /** Vectors of own rows. */
+  get vectors(): number {
+    return this.tile.rows / this.span;
   }
 
-  /** Neighbors in an array of scalars, as a vector. */
-  vector(array: ArrayDecl, place: number | Instr, width: 1 | 4): Instr {
-    const { b } = this;
-    const part = (n: number) => b.read(array, typeof place === "number" ? place + n : b.add(place, n));
-    return width === 1 ? part(0) : b.construct([part(0), part(1), part(2), part(3)]);
+  /** Runs `f` for each vector of own rows; always straight-line code. */
+  eachVector<T>(f: (vector: number) => T): T[] {
+    return Array.from({ length: this.vectors }, (_, vector) => f(vector));
   }
 
-  setVector(array: ArrayDecl, place: number, value: Instr): void {
-    const { b } = this;
-    if (value.type.width === 1) return b.set(array, place, value);
-    for (const n of [0, 1, 2, 3] as const) b.set(array, place + n, b.component(value, n));
+  /** A lane array with one number per own row, as vectors. */
+  perRow(): ArrayDecl {
+    return this.b.array("lane", wide("f32", this.span), this.vectors);
   }
 
-  components(x: Instr): readonly Instr[] {
-    return x.type.width === 1 ? [x] : ([0, 1, 2, 3] as const).map((i) => this.b.component(x, i));
+  /** A lane array with one number per pair of a block. */
+  pairs(): ArrayDecl {
+    const { block, unrollAll } = this.tile;
+    const dynamic = !unrollAll && block > 1;
+    return this.b.array("lane", wide("f32", this.span), block * this.vectors, dynamic);
+  }
+
+  /** The place of a vector of pairs. */
+  pair(s: Instr, vector: number): Instr {
+    return this.b.add(this.b.mul(s, this.vectors), vector);
+  }
+
+  /** The number of own row r in vectors of own rows. */
+  ofRow(vectors: readonly Instr[], r: number): Instr {
+    return this.b.component(vectors[Math.floor(r / this.span)]!, r % this.span as 0 | 1 | 2 | 3);
+  }
+
+  /** One number per own row out of an array of scalars, as a vector. */
+  gathered(array: ArrayDecl, vector: number): Instr {
+    const { b, span } = this;
+    const part = (n: number) => b.read(array, vector * span + n);
+    return span === 1 ? part(0) : b.construct([part(0), part(1), part(2), part(3)]);
+  }
+
+  /** The inverse of `gathered`. */
+  scatter(array: ArrayDecl, vector: number, value: Instr): void {
+    const { b, span } = this;
+    for (let n = 0; n < span; n++) {
+      b.set(array, vector * span + n, b.component(value, n as 0 | 1 | 2 | 3));
+    }
   }
 
   /** The device's own exponential, which may lose NaN: that is kept. */
@@ -142,43 +213,56 @@ export class LaneRows {
     return this.b.select(isNaNInstr(this.b, x), x, this.b.unary("exp", x));
   }
 
+  /** exp(score − offset); −0 for a masked pair, where pairs may be masked. */
+  weight(score: Instr, offset: Instr, masks: boolean): Instr {
+    const { b } = this;
+    const weight = this.exp(b.binary("sub", score, offset));
+    if (!masks) return weight;
+    return b.select(b.binary("eq", score, b.literal("f32", -Infinity)), b.literal("f32", -0), weight);
+  }
+
+  isMasked(weight: Instr): Instr {
+    return this.b.binary("eq", this.b.bitcast("u32", weight), this.b.literal("u32", maskedBits));
+  }
+
   /** The sum of a vector's components. */
   sum(x: Instr): Instr {
     return folded(this.b, x, (p, q) => this.b.add(p, q));
   }
 
-  /** All scores of a block; `row` gives the index of the block's row s. */
-  dots(products: readonly Product[], row: (s: Instr) => Instr): void {
-    const { block, unrollAll, unrollHead } = this.tile;
-    for (const product of products) {
-      this.each(block, unrollAll, (s) => {
-        if (product.other.size === 0) this.#emptyDots(product, s);
-        else if (unrollHead) this.#unrolledDots(product, s, row(s));
-        else this.#dotsByChunk(product, s, row(s));
+  /** The dot products of a block, one row of it after the other; `row` gives the index of its row s. */
+  dots(own: Kept, other: Matrix, row: (s: Instr) => Instr, take: Take): void {
+    const { b, span } = this;
+    const { block, rows, unrollAll, unrollHead } = this.tile;
+    const zero = b.literal("f32", 0);
+    this.each(block, unrollAll, (s) => {
+      const dots = other.size === 0
+        ? Array.from({ length: rows }, () => zero)
+        : unrollHead
+        ? this.#unrolledDots(own, other, row(s))
+        : this.#dotsByChunk(own, other, row(s));
+      this.eachVector((vector) => {
+        const [x, y, z, w] = dots.slice(vector * span);
+        take(s, vector, span === 1 ? x! : b.construct([x!, y!, z!, w!]));
       });
-    }
+    });
   }
 
-  #emptyDots({ scores }: Product, s: Instr): void {
-    const zero = this.b.literal("f32", 0);
-    for (let r = 0; r < this.tile.rows; r++) this.b.set(scores, this.scorePlace(r, s), zero);
-  }
-
-  #unrolledDots({ own, other, scores }: Product, s: Instr, at: Instr): void {
+  #unrolledDots(own: Kept, other: Matrix, at: Instr): Instr[] {
     const { b } = this;
     const ys = Array.from({ length: own.chunks }, (_, c) => this.chunk(other, at, b.int(c)));
-    for (let r = 0; r < this.tile.rows; r++) {
+    return Array.from({ length: this.tile.rows }, (_, r) => {
       // Multiply, add, multiply, add: a product is used up before the next is made.
       let total: Instr | undefined;
       ys.forEach((y, c) => {
         const term = b.mul(b.read(own.array, r * own.chunks + c), y);
         total = total ? b.add(total, term) : term;
       });
-      b.set(scores, this.scorePlace(r, s), this.sum(total!));
-    }
+      return this.sum(total!);
+    });
   }
 
-  #dotsByChunk({ own, other, scores }: Product, s: Instr, at: Instr): void {
+  #dotsByChunk(own: Kept, other: Matrix, at: Instr): Instr[] {
     const { b } = this;
     const { rows } = this.tile;
     const sums = b.array("lane", wide("f32", own.width), rows);
@@ -192,28 +276,29 @@ export class LaneRows {
         b.set(sums, r, b.add(b.read(sums, r), b.mul(x, y)));
       }
     });
-    for (let r = 0; r < rows; r++) b.set(scores, this.scorePlace(r, s), this.sum(b.read(sums, r)));
+    return Array.from({ length: rows }, (_, r) => this.sum(b.read(sums, r)));
   }
 
   /**
    * sum[r, :] = sum[r, :] · scale[r] + Σ_s weight[r, s] · other[s, :] over a block.
    *
-   * A masked pair is left out, whatever stands in the other row: selected, never multiplied by 0.
-   *
-   * @param visible Per own row and row of the block; undefined: no pair is masked.
-   * @param scale One factor per own row; left out: 1.
+   * @param weights Per pair; a masked pair's is a zero.
+   * @param flags The weights that tell which pairs are masked.
+   * @param row Gives the index of the block's row s.
+   * @param scale One factor per own row, as vectors; left out: 1.
    */
   accumulate(
     sum: Kept,
     other: Matrix,
     weights: ArrayDecl,
+    flags: ArrayDecl,
     row: (s: Instr) => Instr,
-    visible: readonly Instr[] | undefined,
     scale?: readonly Instr[],
   ): void {
+    if (other.size === 0) return;
+    if (this.careful) return this.#accumulateSeen(sum, other, weights, flags, row, scale);
     const { b } = this;
     const { rows, block, unrollAll } = this.tile;
-    if (other.size === 0) return;
     const at = Array.from({ length: block }, (_, s) => row(b.int(s)));
     for (const index of at) this.#foresee(other, index);
     this.each(sum.chunks, unrollAll, (c) => {
@@ -221,14 +306,43 @@ export class LaneRows {
       for (let r = 0; r < rows; r++) {
         const place = this.place(sum, b.int(r), c);
         let total = b.read(sum.array, place);
-        if (scale) total = b.mul(total, scale[r]!);
-        ys.forEach((y, s) => {
-          const more = b.add(total, b.mul(b.read(weights, r * block + s), y));
-          total = visible ? b.select(visible[r * block + s]!, more, total) : more;
-        });
+        if (scale) total = b.mul(total, this.ofRow(scale, r));
+        ys.forEach((y, s) => total = b.add(total, b.mul(this.#weightOf(weights, b.int(s), r), y)));
         b.set(sum.array, place, total);
       }
     });
+  }
+
+  #accumulateSeen(
+    sum: Kept,
+    other: Matrix,
+    weights: ArrayDecl,
+    flags: ArrayDecl,
+    row: (s: Instr) => Instr,
+    scale?: readonly Instr[],
+  ): void {
+    const { b } = this;
+    const { rows, block, unrollAll } = this.tile;
+    this.each(sum.chunks, unrollAll, (c) => {
+      const place = (r: number) => this.place(sum, b.int(r), c);
+      for (let r = 0; scale && r < rows; r++) {
+        b.set(sum.array, place(r), b.mul(b.read(sum.array, place(r)), this.ofRow(scale, r)));
+      }
+      this.each(block, unrollAll, (s) => {
+        const y = this.chunk(other, row(s), c);
+        for (let r = 0; r < rows; r++) {
+          const before = b.read(sum.array, place(r));
+          const after = b.add(before, b.mul(this.#weightOf(weights, s, r), y));
+          const masked = this.isMasked(this.#weightOf(flags, s, r));
+          b.set(sum.array, place(r), b.select(masked, before, after));
+        }
+      });
+    });
+  }
+
+  #weightOf(weights: ArrayDecl, s: Instr, r: number): Instr {
+    const vector = Math.floor(r / this.span);
+    return this.b.component(this.b.read(weights, this.pair(s, vector)), r % this.span as 0 | 1 | 2 | 3);
   }
 
   /**

@@ -23,6 +23,8 @@ type Shape = readonly [rows: number, block: number];
 
 /** Best first, by measurement (tests/bench/attention.ts). */
 const fewLanes: readonly Shape[] = [[8, 16], [8, 8], [4, 8], [4, 4], [2, 8], [2, 4], [1, 8], [1, 4]];
+/** Where lanes hand one another what they load, few rows are enough, and are less to compile. */
+const handedLoads: readonly Shape[] = [[2, 16], [1, 16], [1, 8], [1, 4]];
 const manyLanes: readonly Shape[] = [[1, 8], [1, 4]];
 
 const powerBelow = (n: number): number => 2 ** Math.floor(log2(Math.max(1, n)));
@@ -31,7 +33,7 @@ const powerBelow = (n: number): number => 2 ** Math.floor(log2(Math.max(1, n)));
  * Tiles worth trying, the best first; the last is small and works anywhere.
  *
  * Where lanes own whole rows elsewhere (`row.rowsPerLane`), lanes are few and a load costs as much as many
- * multiplications: several rows per lane share what is loaded. Else registers are what is scarce: one row per lane,
+ * multiplications: several rows per lane share what is loaded, the more where lanes cannot share it. Else registers are what is scarce: one row per lane,
  * everything unrolled so that it stays in them.
  *
  * @param rows Rows to be owned in all, of each of `heads` matrices.
@@ -46,9 +48,10 @@ export function tilesFor(
   const lanes = target.lanes.contraction;
   const across = share && powerBelow(lanes) === lanes ? powerBelow(lanes / Math.max(1, rows)) : 1;
   const several = target.row.rowsPerLane > 0;
+  const shapes = !several ? manyLanes : lanes > 1 && lanes <= target.broadcast ? handedLoads : fewLanes;
   const tiles: AttentionTile[] = [];
   for (const unrollAll of several ? [false] : [true, false]) {
-    for (const [count, block] of several ? fewLanes : manyLanes) {
+    for (const [count, block] of shapes) {
       // Rows that would leave lanes idle, or the machine, are given to other lanes. Two workgroups per matrix at least:
       // one alone would meet, under causality, twice the pairs that there are.
       const groups = heads * Math.ceil(rows / (lanes * count));

@@ -52,6 +52,16 @@ Deno.test("targetOf() uses a feature only where it was granted and works", () =>
   });
 });
 
+Deno.test("targetOf() lets lanes of a processor hand on loads where that was seen to work", () => {
+  const measured = (failing: readonly string[]) => {
+    const found = quirks(failing);
+    return { ...found, broadcasts: { ...found.broadcasts, measured: 8 } };
+  };
+  assert.equal(targetOf(adapter, measured(["lanesTogether"])).broadcast, 8);
+  assert.equal(targetOf(adapter, measured(["lanesTogether", "broadcasts"])).broadcast, 0);
+  assert.equal(targetOf(adapter, measured([])).broadcast, 0);
+});
+
 Deno.test("targetOf() bounds loops where the driver ends them early", () => {
   assert.equal(targetOf(adapter, quirks()).quirks.loopBound, Infinity);
   assert.equal(targetOf(adapter, quirks(["longLoops"])).quirks.loopBound, 65_535);

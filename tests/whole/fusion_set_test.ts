@@ -1,0 +1,50 @@
+/** The fusion set: what its programs give, fused and unfused, and how many kernels they come to. */
+
+import assert from "node:assert/strict";
+import { compileGraph, policies } from "../../compiler/compile.ts";
+import { softwareTarget, testTarget } from "../../compiler/target.ts";
+import { unsplit } from "../bench/dispatches.ts";
+import { fusionSet } from "../bench/fusion_set/programs.ts";
+import { sampleOf } from "../bench/fusion_set/sample.ts";
+import { trafficOf } from "../bench/fusion_set/traffic.ts";
+import { fusedBy, unfused } from "../bench/fusion_set/ways.ts";
+import { runOnHost, verifyKernels } from "../support/check_cases.ts";
+import { complaintOf } from "../support/compile_samples.ts";
+
+const greedy = fusedBy(policies.greedy);
+
+for (const program of fusionSet) {
+  Deno.test(`${program.name} gives what the references of its ops say, fused and unfused`, () => {
+    const sample = sampleOf(program);
+    for (const { policy, passes } of [unfused, greedy]) {
+      const compiled = compileGraph(sample.graph, { target: testTarget, policy, passes });
+      verifyKernels(compiled.program, testTarget);
+      const complaint = complaintOf(sample, runOnHost(compiled.program, sample));
+      assert.equal(complaint, undefined, `${complaint}, by the policy ${policy.name}`);
+    }
+  });
+}
+
+Deno.test("the fusion set has 40 programs and more, of two to ten ops, and no name twice", () => {
+  assert(fusionSet.length >= 40, `${fusionSet.length}`);
+  assert.equal(new Set(fusionSet.map(({ name }) => name)).size, fusionSet.length);
+  for (const { name, ops } of fusionSet) assert(ops.length >= 2 && ops.length <= 10, `${name}: ${ops}`);
+});
+
+const golden = new URL("../golden/fusion_set.txt", import.meta.url);
+
+Deno.test("the fusion set comes to as many kernels as the golden file says", () => {
+  const target = unsplit(softwareTarget);
+  const lines = fusionSet.map(({ name, full, model }) => {
+    const { graph } = model(full);
+    const [before, after] = [unfused, greedy].map((way) =>
+      trafficOf(compileGraph(graph, { target, ...way }).program).dispatches
+    );
+    return `${name.padEnd(40)} ${String(before).padStart(3)} → ${after}\n`;
+  });
+  const text = `# Kernels at full size without fusion and with it, with no sum split over workgroups\n${
+    lines.join("")
+  }`;
+  if (Deno.args.includes("--update")) Deno.writeTextFileSync(golden, text);
+  assert.equal(text, Deno.readTextFileSync(golden));
+});

@@ -5,7 +5,7 @@ import { complaintOf } from "../../support/compile_samples.ts";
 import type { Contestant } from "../contestants.ts";
 import type { FusionProgram } from "./program.ts";
 import { sampleOf } from "./sample.ts";
-import type { Way } from "./ways.ts";
+import { modelFor, type Way } from "./ways.ts";
 
 /** Errors that sums in f32, in another order, stay below; relative to the largest element of a tensor. */
 const tolerance = 1e-4;
@@ -17,8 +17,10 @@ export async function checkSmall(
   device: Device,
 ): Promise<void> {
   const sample = sampleOf(program);
-  for (const { policy, passes } of ways) {
-    using executable = await compile(program.model(program.small), { device, policy, passes });
+  const model = program.model(program.small);
+  for (const way of ways) {
+    const { policy, passes } = way;
+    using executable = await compile(modelFor(model, way), { device, policy, passes });
     const results = executable.run({});
     const got: Record<string, ArrayLike<number>> = {};
     for (const name of Object.keys(sample.expected)) {

@@ -5,7 +5,8 @@
  *
  * Each program is compiled for this machine's adapter by `policies.none` and by each policy asked for (default: greedy):
  * the same target, schedules and tiles, one submit each. At small sizes all are compared with the references of their
- * ops, at full sizes with each other; then they take turns. A ratio is the time without fusion over that with it.
+ * ops, at full sizes with each other; then they take turns. A ratio is the time without fusion over that with it. The
+ * policy `library` is one kernel per op that libraries offer: beside it one sees what fusing across ops buys.
  *
  * --processor-time counts what the process's threads work (Linux): for a software adapter on a machine that others use.
  * @module
@@ -13,7 +14,7 @@
 
 import { parseArgs } from "node:util";
 import { compileGraph } from "../../../compiler/compile.ts";
-import { type Device, type FusionPolicy, openDevice, policies } from "../../../mod.ts";
+import { type Device, type FusionPolicy, openDevice } from "../../../mod.ts";
 import { openAdapter } from "../../../runtime/adapter.ts";
 import { allowBuiltins } from "../../support/tolerance.ts";
 import { type Clock, type Contestant, processorTime, wallTime, weft } from "../contestants.ts";
@@ -22,7 +23,7 @@ import { checkFull, checkSmall } from "./correct.ts";
 import type { FusionProgram } from "./program.ts";
 import { families, fusionSet } from "./programs.ts";
 import { type Traffic, trafficOf } from "./traffic.ts";
-import { fusedBy, unfused, type Way } from "./ways.ts";
+import { fusedBy, known, modelFor, unfused, type Way } from "./ways.ts";
 
 /** Below this a run is mostly what its submit costs. */
 const leastMs = 2;
@@ -50,16 +51,19 @@ async function measure(
   { rounds, clock }: { readonly rounds: number; readonly clock: Clock },
 ): Promise<Row> {
   await checkSmall(program, ways, device);
-  const workload = { tensors: {}, model: () => program.model(program.full) };
+  const model = program.model(program.full);
   const contestants: Contestant[] = [];
   try {
-    for (const way of ways) contestants.push(await weft(workload, device, way, clock));
+    for (const way of ways) {
+      const { policy, passes } = way;
+      const workload = { tensors: {}, model: () => modelFor(model, way) };
+      contestants.push(await weft(workload, device, { policy, passes }, clock));
+    }
     for (const fused of contestants.slice(1)) await checkFull(program, contestants[0]!, fused);
     const ms = await interleave(contestants, rounds);
-    const { graph } = workload.model();
-    const [without, ...fused] = ways.map(({ policy, passes }, i): Timed => ({
-      policy: policy.name,
-      ...trafficOf(compileGraph(graph, { target: device.target, policy, passes }).program),
+    const [without, ...fused] = ways.map((way, i): Timed => ({
+      policy: way.policy.name,
+      ...trafficOf(compileGraph(modelFor(model, way).graph, { target: device.target, ...way }).program),
       ms: ms[i]!,
       ratio: ms[0]! / ms[i]!,
     }));
@@ -94,7 +98,6 @@ const geometricMean = (ratios: readonly number[]): number =>
 
 /** @throws where a name is none of a policy's, or of no program's. */
 function chosen(names: readonly string[], asked: readonly string[]): [FusionProgram[], FusionPolicy[]] {
-  const known = policies as Readonly<Record<string, FusionPolicy>>;
   const fused = asked.map((name) => {
     const policy = known[name];
     if (policy === undefined) {

@@ -1,17 +1,27 @@
 /** How a program of the set is compiled: by a fusion policy, or as the same program without fusion. */
 
-import type { CompileModelOptions } from "../../../mod.ts";
-import { expandComposites, type FusionPolicy, passes, policies, without } from "../../../mod.ts";
+import { type FusionPolicy, Model, type Pass, passes, policies, without } from "../../../mod.ts";
+import { library } from "./library.ts";
 
-export type Way = Required<Pick<CompileModelOptions, "policy" | "passes">>;
+export interface Way {
+  readonly policy: FusionPolicy;
+  readonly passes: readonly Pass[];
+  /** Whether attention stays the plain ops that it was written in: that it becomes one op is fusion too. */
+  readonly plain: boolean;
+}
 
-export const fusedBy = (policy: FusionPolicy): Way => ({ policy, passes });
+/** The policies that may be asked for by name. */
+export const known: Readonly<Record<string, FusionPolicy>> = { ...policies, library };
 
-/**
- * Each op a kernel. Attention stays the plain ops that it was written in: that it becomes one op is fusion. Nothing is
- * computed twice: a copy that no kernel takes in would only be slower. Equal updates are packed, as in any compile.
- */
-export const unfused: Way = {
-  policy: policies.none,
-  passes: [expandComposites, ...without(passes, "rematerialize")],
-};
+/** Nothing is computed twice where no kernel takes the copy in: that would only be slower. Equal updates are packed. */
+const once = without(passes, "rematerialize");
+
+export const fusedBy = (policy: FusionPolicy): Way =>
+  policy === library ? { policy, passes: once, plain: true } : { policy, passes, plain: false };
+
+/** Each op a kernel. */
+export const unfused: Way = { policy: policies.none, passes: once, plain: true };
+
+/** The model as a way compiles it. */
+export const modelFor = (model: Model, { plain }: Way): Model =>
+  plain ? new Model(model.inputs, model.traced, model.phase, []) : model;

@@ -12,6 +12,7 @@ import {
   min,
   mish,
   mul,
+  named,
   relu,
   reshape,
   rsqrt,
@@ -38,12 +39,13 @@ const convolved = (x: Image, filters: number): Image =>
   conv(x, weights("kernel", [filters, x.shape[1], 3, 3], 9 * x.shape[1]), { padding: 1 }) as Tensor as Image;
 
 /** Batch norm as inference has it: by statistics that are known. */
-function normalized(x: Image, name: string): Image {
-  const [, channels] = x.shape;
-  const deviation = rsqrt(add(perChannel(`${name}_variance`, channels, 0.5, 1.5), 1e-5));
-  const normal = mul(sub(x, perChannel(`${name}_mean`, channels)), deviation);
-  return add(mul(normal, perChannel(`${name}_scale`, channels)), perChannel(`${name}_shift`, channels));
-}
+const normalized = (x: Image, name: string): Image =>
+  named(name, () => {
+    const [, channels] = x.shape;
+    const deviation = rsqrt(add(perChannel("variance", channels, 0.5, 1.5), 1e-5));
+    const normal = mul(sub(x, perChannel("mean", channels)), deviation);
+    return add(mul(normal, perChannel("scale", channels)), perChannel("shift", channels));
+  });
 
 export const convolutions: readonly FusionProgram[] = [
   program({

@@ -6,10 +6,12 @@
  *     Σ a·(x − μ)        Σ a·(x − h) − (μ − h)·Σ a          h: the row's first x, so that no digits of a large mean cancel
  *
  * So the gradient of a layer norm reads its row twice, once for all sums and once for the results, where as many passes as
- * sums depend on each other (the moments, Σ g·(x − μ), the mean's gradient) would be four. The elements must be numbers of
- * moderate size: Σ a may overflow where s·a would not.
+ * sums depend on each other (the moments, Σ g·(x − μ), the mean's gradient) would be four. Where a factor is infinite, or a
+ * divisor 0, the sum is NaN, which its terms are as soon as two of them differ in sign. Σ a may overflow where Σ a·s would
+ * not.
  */
 
+import { isFiniteValue } from "../../kernel/numerics.ts";
 import type { Reduce, Value } from "../../kernel/value.ts";
 import { reductionsIn, replaceEverywhere } from "./canonical.ts";
 import { overwritesSafely } from "./in_place.ts";
@@ -82,6 +84,8 @@ function termsOf(space: RowSpace, value: Value, height: (value: Value) => number
     terms?.map((t): Term => ({ ...t, apply: (sum) => f(t.apply(sum)) }));
   const times = (terms: Term[] | undefined, factor: Value) =>
     terms?.map((t): Term => ({ ...t, element: t.element ? k.mul(factor, t.element) : factor }));
+  /** Products with ∞ are ∞ of either sign, or NaN; their sum is not what ∞ times the sum is. */
+  const known = (factor: Value, product: Value) => k.select(isFiniteValue(k, factor), product, NaN);
   const both = (a: Term[] | undefined, b: Term[] | undefined) => a && b && [...a, ...b];
   const go = (v: Value): Term[] | undefined => {
     if (!ofElement(v)) return [{ element: undefined, apply: (n) => k.mul(v, n) }];
@@ -96,11 +100,11 @@ function termsOf(space: RowSpace, value: Value, height: (value: Value) => number
         if (ofElement(a) && height(a) === 0 && !ofElement(b)) return shifted(a, b);
         return both(go(a), changed(go(b), (sum) => k.unary("neg", sum)));
       case "mul":
-        if (!ofElement(a)) return changed(go(b), (sum) => k.mul(a, sum));
-        if (!ofElement(b)) return changed(go(a), (sum) => k.mul(sum, b));
+        if (!ofElement(a)) return changed(go(b), (sum) => known(a, k.mul(a, sum)));
+        if (!ofElement(b)) return changed(go(a), (sum) => known(b, k.mul(sum, b)));
         return height(a) === 0 ? times(go(b), a) : height(b) === 0 ? times(go(a), b) : undefined;
       case "div":
-        return ofElement(b) ? undefined : changed(go(a), (sum) => k.div(sum, b));
+        return ofElement(b) ? undefined : changed(go(a), (sum) => k.select(k.eq(b, 0), NaN, k.div(sum, b)));
       default:
         return undefined;
     }

@@ -64,7 +64,7 @@ export { printProgram } from "./compiler/program/print.ts";
 
 // Running it: devices, executables, checkpoints.
 export { policies } from "./compiler/compile.ts";
-export { expandComposites, type GraphPass, type Pass, passes, without } from "./compiler/passes.ts";
+export { expandComposites, type GraphPass, type Pass, passes, withoutPasses } from "./compiler/passes.ts";
 export type { FusionOptions, FusionPolicy } from "./compiler/fuse/policy.ts";
 export type { CostModel } from "./compiler/fuse/worthwhile.ts";
 export type { GroupWork } from "./compiler/fuse/group_work.ts";

@@ -86,16 +86,16 @@ export const expandComposites: GraphPass = {
  * @example
  * ```ts
  * import { compileGraph } from "./compile.ts";
- * import { passes, without } from "./passes.ts";
+ * import { passes, withoutPasses } from "./passes.ts";
  * import { testTarget } from "./target.ts";
  * import { add, input, model, mul } from "../mod.ts";
  *
  * const net = model({ x: input([8], "f32") }, ({ x }) => ({ y: add(mul(x, 1), 2) }));
- * const { graph } = compileGraph(net.graph, { target: testTarget, passes: without(passes, "times one", "pack") });
+ * const { graph } = compileGraph(net.graph, { target: testTarget, passes: withoutPasses(passes, "times one", "pack") });
  * console.log(graph.nodes.map((node) => node.op.name)); // with the product
  * ```
  */
-export function without(list: readonly Pass[], ...names: readonly string[]): readonly Pass[] {
+export function withoutPasses(list: readonly Pass[], ...names: readonly string[]): readonly Pass[] {
   return names.reduce((left, name) => {
     if (left.some((pass) => pass.name === name)) return left.filter((pass) => pass.name !== name);
     if (!left.some((pass) => pass.parts?.includes(name))) {

@@ -43,7 +43,7 @@ export interface CompileModelOptions {
   readonly policy?: FusionPolicy;
   /**
    * What rewrites the graph before fusion and the plan after it: the list `passes`, in another order, without some
-   * (`without(passes, "rematerialize")`), or with your own.
+   * (`withoutPasses(passes, "rematerialize")`), or with your own.
    */
   readonly passes?: readonly Pass[];
   /** What a repeated operation and a byte of traffic cost, for policies that ask. */
@@ -162,7 +162,7 @@ function checkDevice(device: unknown): void {
   );
 }
 
-function checkOptions({ seed, policy, arithmetic, tune }: CompileModelOptions): void {
+function checkOptions({ seed, policy, passes, arithmetic, tune }: CompileModelOptions): void {
   if (seed !== undefined && !Number.isSafeInteger(seed)) {
     throw new RunError(
       `compile(): the seed is ${
@@ -178,6 +178,16 @@ function checkOptions({ seed, policy, arithmetic, tune }: CompileModelOptions): 
       `compile(): the policy is ${
         described(policy)
       }; give policies.greedy, policies.none or one of your own.`,
+    );
+  }
+  if (
+    passes !== undefined &&
+    !(Array.isArray(passes) && passes.every((pass) => typeof pass?.run === "function"))
+  ) {
+    throw new RunError(
+      `compile(): passes are ${
+        described(passes)
+      }; give a list such as \`passes\`, or withoutPasses(passes, "pack").`,
     );
   }
   if (tune !== undefined && typeof tune !== "boolean" && (typeof tune !== "object" || tune === null)) {

@@ -102,9 +102,11 @@ class Explainer {
   readonly all: readonly Neighbors[];
 
   constructor(readonly compiled: Compiled) {
-    const { graph, cover, target, cost } = compiled;
+    const { graph, cover, target, cost, placement } = compiled;
     this.places = new Places(graph);
-    this.candidates = new Candidates(graph, { limits: target.limits, cost });
+    // What fusion knew when it was asked last.
+    const apart = new Set(placement.copies.map(({ state }) => state));
+    this.candidates = new Candidates(graph, { limits: target.limits, cost, apart });
     this.plan = new Plan(this.candidates, cover.groups);
     this.all = [...edgesOf(graph), ...siblingsOf(cover.groups, this.candidates.estimates)];
   }

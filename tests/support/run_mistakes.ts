@@ -9,7 +9,9 @@ import {
   model,
   type ModelExecutable,
   openDevice,
+  passes,
   trainStep,
+  withoutPasses,
 } from "../../mod.ts";
 import { adam } from "../../ops/optim/adam.ts";
 
@@ -77,6 +79,12 @@ export const runMistakes: Readonly<Record<string, () => unknown>> = {
 
   "a seed that is no whole number": () =>
     onDevice((device) => compile(net(), { device, seed: NaN, sizes: { batch: 2 } })),
+  "a pass by its name": () =>
+    onDevice((device) => compile(net(), { device, passes: ["pack"] as never, sizes: { batch: 2 } })),
+  "a pass that there is none of": () =>
+    onDevice((device) =>
+      compile(net(), { device, passes: withoutPasses(passes, "packing"), sizes: { batch: 2 } })
+    ),
   "a policy by its name": () =>
     onDevice((device) => compile(net(), { device, policy: "none" as never, sizes: { batch: 2 } })),
   "an arithmetic that is none": () =>

@@ -27,7 +27,7 @@ import {
   relu,
   softmax,
   trainStep,
-  without,
+  withoutPasses,
 } from "../../../mod.ts";
 import { runOnHost } from "../../support/check_cases.ts";
 
@@ -103,12 +103,15 @@ for (const [program, given] of Object.entries(programs)) {
   Deno.test(`${program}: every pass and every rule can be switched off, and the numbers stay`, () => {
     for (const name of names) {
       try {
-        assertAlike(resultsOf(given, { passes: without(passes, name) }), all);
+        assertAlike(resultsOf(given, { passes: withoutPasses(passes, name) }), all);
       } catch (cause) {
         throw new Error(`without ${name}: ${cause}`, { cause });
       }
     }
-    assertAlike(resultsOf(given, { passes: without(passes, "simplify", "rematerialize", "pack") }), all);
+    assertAlike(
+      resultsOf(given, { passes: withoutPasses(passes, "simplify", "rematerialize", "pack") }),
+      all,
+    );
   });
 }
 
@@ -123,7 +126,7 @@ Deno.test("without attention's own kernels the numbers stay, and more kernels ru
 Deno.test("passes do what they are for: without them there are more nodes, or more kernels", () => {
   const { graph, sizes } = programs["a GPT's step"];
   const made = (...off: readonly string[]) =>
-    compileGraph(graph, { target: testTarget, sizes, cost, passes: without(passes, ...off) });
+    compileGraph(graph, { target: testTarget, sizes, cost, passes: withoutPasses(passes, ...off) });
   const all = made();
   assert(made("pack").kernels.length > all.kernels.length);
   assert(made("rematerialize").graph.nodes.length < all.graph.nodes.length);
@@ -177,13 +180,13 @@ const tooLong = (graph: Graph) => graph.builder.use(() => concat([graph.inputs[0
 
 Deno.test("the list is checked: unknown names, two that pack, results that nobody stores", () => {
   assert.match(
-    refusal(() => without(passes, "halves")),
+    refusal(() => withoutPasses(passes, "halves")),
     /no pass and no rule "halves"; there are "simplify", /,
   );
   const twice = [...passes, ...passes.filter(({ on }) => on === "placement")];
   assert.throws(() => packingPass(twice), /"pack" and "pack" would both decide what runs as one kernel/);
   assert.match(
-    refusal(() => without(passes, "isolate")),
+    refusal(() => withoutPasses(passes, "isolate")),
     /leave results that no kernel stores: x is input itself.*Let "isolate" run after/,
   );
 });

@@ -21,11 +21,11 @@ import {
   type ArrayDecl,
   type Block,
   type Computed,
-  i32,
   type Instr,
   type Kernel,
   type Literal,
   literal,
+  type LoadInstr,
   type LoopVar,
   type Phase,
   type Statement,
@@ -34,9 +34,9 @@ import { type AnyKernel, isRaw } from "../kernel/raw.ts";
 import { iterationsOf } from "../kernel/iterations.ts";
 import { binaryMeaning, bitcastMeaning, castMeaning, unaryMeaning } from "../kernel/scalar.ts";
 import { type Barrier, barriersOf } from "./barriers.ts";
-import { type LoadGroup, type SharedLoad, sharedLoads } from "./shared_loads.ts";
 import { isFolded, uniformWords } from "./uniforms.ts";
 import { BufferText, singlyStoredHalves, wideBuffers } from "./wgsl_buffers.ts";
+import { SharedText } from "./wgsl_shared.ts";
 import { rawModule } from "./wgsl_raw.ts";
 import { binaryText, castText, isSpecial, literalText, typeText, unaryText } from "./wgsl_ops.ts";
 
@@ -80,9 +80,7 @@ class Emitter {
   readonly #folded = new Map<Instr, Literal>();
   /** Names of float literals that exist only as bits, by their bits. */
   readonly #specials = new Map<number, string>();
-  readonly #shared: ReadonlyMap<Instr, SharedLoad>;
-  /** What each lane loads for a group of loads. */
-  readonly #handed = new Map<LoadGroup, string>();
+  readonly #shared: SharedText;
   readonly #lines: string[] = [];
   readonly #used = { group: false, lane: false };
   #indent = "  ";
@@ -92,7 +90,7 @@ class Emitter {
 
   constructor(original: Kernel, { features, broadcast = 0 }: WgslOptions) {
     const kernel = expandCombines(original);
-    this.#shared = kernel.lanes <= broadcast ? sharedLoads(kernel) : new Map();
+    this.#shared = new SharedText(kernel, broadcast);
     this.#kernel = kernel;
     this.#hasF16 = features.f16;
     this.#barriers = barriersOf(kernel);
@@ -246,7 +244,7 @@ class Emitter {
           return;
         }
         if (instr.type.scalar === "f16") this.#computesHalves = true;
-        const text = this.#sharedText(instr) ?? this.#computed(instr);
+        const text = this.#shared.contains(instr) ? this.#sharedLoad(instr) : this.#computed(instr);
         const name = `v${this.#values++}`;
         this.#names.set(instr, name);
         this.#line(`let ${name} = ${text};`);
@@ -274,24 +272,11 @@ class Emitter {
     }
   }
 
-  /** A load of a group: its first one brings in all of them, each lane another. */
-  #sharedText(instr: Computed): string | undefined {
-    const shared = this.#shared.get(instr);
-    if (!shared) return undefined;
-    const { group, position } = shared;
-    let name = this.#handed.get(group);
-    if (name === undefined) {
-      const { first, step, count } = group;
-      name = `w${this.#handed.size}`;
-      this.#handed.set(group, name);
-      this.#used.lane = true;
-      const which = count < this.#kernel.lanes ? `min(lane, ${count - 1}i)` : "lane";
-      const index = `${name}_at`;
-      this.#line(`let ${index} = ${this.#operand(first.index)} + ${which} * ${step}i;`);
-      const lane: Instr = { kind: "builtin", type: i32, name: "lane" };
-      this.#line(`let ${name} = ${this.#buffer(first.buffer).load(lane, index, first.type.width)};`);
-    }
-    return `subgroupBroadcast(${name}, ${position}u)`;
+  #sharedLoad(instr: LoadInstr): string {
+    this.#used.lane = true;
+    const { lines, text } = this.#shared.load(instr, this.#buffer(instr.buffer), (x) => this.#operand(x));
+    for (const line of lines) this.#line(line);
+    return text;
   }
 
   #buffer(name: string): BufferText {

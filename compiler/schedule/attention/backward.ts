@@ -18,7 +18,8 @@ import type { Writer } from "../../kernel/program_op.ts";
 import type { ScheduledKernel } from "../../kernel/scheduled.ts";
 import type { Reader, Value, Values } from "../../kernel/value.ts";
 import type { RowGrid } from "./grid.ts";
-import { type Kept, LaneRows } from "./lane_rows.ts";
+import { BlockWalk } from "./block_walk.ts";
+import type { Kept } from "./lane_rows.ts";
 import {
   type AttentionInputs,
   AttentionProblem,
@@ -46,7 +47,7 @@ export interface AttentionBackward extends AttentionInputs {
 export class BackwardKernel {
   readonly b: IrBuilder;
   readonly ev: Evaluator;
-  readonly rows: LaneRows;
+  readonly rows: BlockWalk;
   readonly problem: AttentionProblem;
   readonly outGradient: Matrix;
   readonly out: Matrix | QueryScalar;
@@ -61,7 +62,7 @@ export class BackwardKernel {
   ) {
     this.b = new IrBuilder(tile.lanes);
     this.ev = new Evaluator(k, this.b);
-    this.rows = new LaneRows(this.b, this.ev, tile);
+    this.rows = new BlockWalk(this.b, this.ev, tile);
     const problem = new AttentionProblem(k, site, queryBlock, keyBlock);
     this.problem = problem;
     this.outGradient = problem.matrix(site.outGradient, problem.lead);

@@ -12,7 +12,8 @@ import type { ScheduledKernel } from "../../kernel/scheduled.ts";
 import type { Values } from "../../kernel/value.ts";
 import { type AttentionBackward, BackwardKernel, type Result } from "./backward.ts";
 import { RowGrid } from "./grid.ts";
-import type { Kept, LaneRows } from "./lane_rows.ts";
+import type { BlockWalk } from "./block_walk.ts";
+import type { Kept } from "./lane_rows.ts";
 import type { QueryScalar } from "./problem.ts";
 import type { AttentionTile } from "./tile.ts";
 
@@ -95,7 +96,7 @@ class KeysKernel extends BackwardKernel {
   }
 
   /** Goes through the queries that see some key of the workgroup. */
-  #walk(rows: LaneRows, { first, keys, k, v, dk, dv, weights, slopes, deltas }: State): void {
+  #walk(rows: BlockWalk, { first, keys, k, v, dk, dv, weights, slopes, deltas }: State): void {
     const { b, problem, tile: { block, unrollAll } } = this;
     const begin = b.div(problem.firstQuery(b, first), block);
     const end = b.int(Math.ceil(problem.queries / block));

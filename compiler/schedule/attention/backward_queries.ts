@@ -6,7 +6,8 @@ import type { ScheduledKernel } from "../../kernel/scheduled.ts";
 import type { Values } from "../../kernel/value.ts";
 import { type AttentionBackward, BackwardKernel } from "./backward.ts";
 import { RowGrid } from "./grid.ts";
-import type { Kept, LaneRows } from "./lane_rows.ts";
+import type { BlockWalk } from "./block_walk.ts";
+import type { Kept } from "./lane_rows.ts";
 import { RowStore } from "./store.ts";
 import type { AttentionTile } from "./tile.ts";
 
@@ -66,7 +67,7 @@ class QueriesKernel extends BackwardKernel {
   }
 
   /** Goes through the keys that some query of the workgroup sees. */
-  #walk(rows: LaneRows, { first, q, g, dq, weights, slopes, known }: State): void {
+  #walk(rows: BlockWalk, { first, q, g, dq, weights, slopes, known }: State): void {
     const { b, problem, tile: { block } } = this;
     const end = b.add(first, rows.tile.lanes * rows.tile.rows);
     rows.clear(dq);

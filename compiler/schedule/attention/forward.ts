@@ -26,7 +26,8 @@ import type { Writer } from "../../kernel/program_op.ts";
 import type { ScheduledKernel } from "../../kernel/scheduled.ts";
 import type { Values } from "../../kernel/value.ts";
 import { RowGrid } from "./grid.ts";
-import { type Kept, LaneRows } from "./lane_rows.ts";
+import { BlockWalk } from "./block_walk.ts";
+import type { Kept } from "./lane_rows.ts";
 import { type AttentionInputs, AttentionProblem, bindings, evaluate } from "./problem.ts";
 import { RowStore } from "./store.ts";
 import type { AttentionTile } from "./tile.ts";
@@ -41,7 +42,7 @@ export interface AttentionForward extends AttentionInputs {
 export class Forward {
   readonly b: IrBuilder;
   readonly ev: Evaluator;
-  readonly rows: LaneRows;
+  readonly rows: BlockWalk;
   readonly problem: AttentionProblem;
   readonly grid: RowGrid;
   /** Running maximum and sum per own row, and the row of sums. */
@@ -57,7 +58,7 @@ export class Forward {
   ) {
     this.b = new IrBuilder(tile.lanes);
     this.ev = new Evaluator(k, this.b);
-    this.rows = new LaneRows(this.b, this.ev, tile);
+    this.rows = new BlockWalk(this.b, this.ev, tile);
     this.problem = new AttentionProblem(k, site, this.rows.span, tile.block * tile.across);
     this.grid = new RowGrid(this.b, tile, this.problem.leadShape, this.problem.queries);
     this.maximum = this.rows.perRow();
@@ -88,7 +89,7 @@ export class Forward {
     };
   }
 
-  #walk(rows: LaneRows, q: Kept, scores: ArrayDecl, first: Instr): void {
+  #walk(rows: BlockWalk, q: Kept, scores: ArrayDecl, first: Instr): void {
     const { b, problem, grid, tile, out } = this;
     const step = tile.block * tile.across;
     rows.clear(out);
@@ -131,7 +132,7 @@ export class Forward {
    * @param tops The new maxima.
    * @returns The factor for o per own row.
    */
-  #merge(rows: LaneRows, scores: ArrayDecl, tops: ArrayDecl): readonly Instr[] {
+  #merge(rows: BlockWalk, scores: ArrayDecl, tops: ArrayDecl): readonly Instr[] {
     const { b, problem, tile } = this;
     const merged = rows.eachVector((vector) => {
       const top = b.read(tops, vector);

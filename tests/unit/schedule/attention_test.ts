@@ -15,7 +15,8 @@ const oneLane: Target = {
   name: "one lane",
   lanes: { ...testTarget.lanes, map: 1, row: 1, contraction: 1 },
 };
-const targets: readonly Target[] = [testTarget, softwareTarget, gpuTarget, oneLane];
+const handing: Target = { ...softwareTarget, name: "software, loads handed on", broadcast: 8 };
+const targets: readonly Target[] = [testTarget, softwareTarget, handing, gpuTarget, oneLane];
 
 const plain: AttentionAttrs = { causal: false, scale: null };
 const causal: AttentionAttrs = { causal: true, scale: null };
@@ -130,6 +131,33 @@ Deno.test("a masked pair contributes nothing, whatever stands in v", () => {
     assert.ok(out!.subarray(0, 48).every(Number.isFinite));
     assert.ok(!Number.isFinite(out![12 * 4 + 1]!));
   }
+});
+
+Deno.test("a masked pair contributes nothing where lanes own several rows, forward and backward", () => {
+  const [T, D] = [133, 4];
+  const heads = around0([1, T, D]);
+  const c = forward([heads, heads, heads], causal);
+  const at = (T - 1) * D + 1;
+  for (const poison of [Infinity, NaN]) {
+    const poisoned = edited(c, ([, , v]) => v![at] = poison);
+    checkBoth(poisoned, 4);
+    const [out] = run(poisoned, softwareTarget, "javascript");
+    assert.ok(out!.subarray(0, at - 1).every(Number.isFinite));
+    // The first query meets only the first key, so what it holds reaches no other key's gradient.
+    const unseen = backward(edited(c, ([q]) => q![1] = poison));
+    for (const target of targets) {
+      check(unseen, target, "javascript", 4);
+      const [, dk] = run(unseen, target, "javascript");
+      assert.ok(dk!.subarray(D).every(Number.isFinite), target.name);
+    }
+  }
+});
+
+Deno.test("lanes own several rows on a software target, and fewer where loads are handed on", () => {
+  const heads = around0([4, 128, 8]);
+  const c = forward([heads, heads, heads], causal);
+  const groups = [softwareTarget, handing].map((target) => plan(c, target)[0]!.groups);
+  assert.deepEqual(groups, [4 * 128 / (8 * 8), 4 * 128 / (8 * 2)]);
 });
 
 Deno.test("NaN and infinities reach the rows that see them, and no others", () => {

@@ -122,6 +122,18 @@ function partsOf(side: Value, axis: Var): string[] {
   return isWhole(side) ? [name, `${name} within`] : [name];
 }
 
+/** Are the elements along an axis different for another reason than a reduction that depends on it? */
+function toldApart(value: Value, axis: Var): boolean {
+  const seen = new Set<Value>();
+  const isTold = (v: Value): boolean => {
+    if (v === axis) return true;
+    if (seen.has(v) || !v.free.has(axis) || v.kind === "reduce") return false;
+    seen.add(v);
+    return !(v.kind === "div" && v.arg === axis) && childrenOf(v).some(isTold);
+  };
+  return isTold(value);
+}
+
 const nestedIn = (body: Value): Reduce[] => {
   const found: Reduce[] = [];
   walk([body], (v) => {
@@ -227,6 +239,17 @@ function row(group: LoweredGroup, reduces: ReadonlySet<Reduce>): Accepted | Refu
       }
     }
   }
+  for (const r of reduces) {
+    for (const axis of r.free) {
+      if (partsOf(r, axis).length > 1 || !group.roots.some((root) => toldApart(root.value, axis))) continue;
+      return {
+        rule: "recomputation",
+        refused:
+          `a reduction over ${extent(r.vars)} would be repeated: it depends on an axis of ${axis.extent} ` +
+          "by its quotient only",
+      };
+    }
+  }
   const contiguous = isColumn(first) ? "column" : "row";
   for (const root of group.roots) {
     const axes = root.axes.filter((a): a is Var => a.kind === "var");
@@ -243,6 +266,14 @@ function row(group: LoweredGroup, reduces: ReadonlySet<Reduce>): Accepted | Refu
         return {
           rule: "iteration space",
           refused: `a result of shape [${root.shape}] is no row of ${extent(first.vars)}`,
+        };
+      }
+      if (rest.some((v, i) => v !== axes[axes.length - rest.length + i])) {
+        return {
+          rule: "recomputation",
+          refused:
+            `a reduction over ${extent(first.vars)} would be repeated for each element of [${root.shape}]: ` +
+            "the elements of a row are not its last axes",
         };
       }
       if (contiguous === "column") {

@@ -1,6 +1,6 @@
 /** How a program of the set is compiled: by a fusion policy, or as the same program without fusion. */
 
-import { type FusionPolicy, Model, type Pass, passes, policies, without } from "../../../mod.ts";
+import { type FusionPolicy, Model, type Pass, passes, policies, withoutPasses } from "../../../mod.ts";
 import { library } from "./library.ts";
 
 export interface Way {
@@ -14,7 +14,7 @@ export interface Way {
 export const known: Readonly<Record<string, FusionPolicy>> = { ...policies, library };
 
 /** Nothing is computed twice where no kernel takes the copy in: that would only be slower. Equal updates are packed. */
-const once = without(passes, "rematerialize");
+const once = withoutPasses(passes, "rematerialize");
 
 export const fusedBy = (policy: FusionPolicy): Way =>
   policy === library ? { policy, passes: once, plain: true } : { policy, passes, plain: false };

@@ -185,9 +185,7 @@ function checkOptions({ seed, policy, passes, arithmetic, tune }: CompileModelOp
     !(Array.isArray(passes) && passes.every((pass) => typeof pass?.run === "function"))
   ) {
     throw new RunError(
-      `compile(): passes are ${
-        described(passes)
-      }; give a list such as \`passes\`, or withoutPasses(passes, "pack").`,
+      'compile(): "passes" is no list of passes; give `passes` or one made of it, such as withoutPasses(passes, "pack").',
     );
   }
   if (tune !== undefined && typeof tune !== "boolean" && (typeof tune !== "object" || tune === null)) {

@@ -4,6 +4,7 @@
  *     deno run -A tests/bench/policies.ts                  how far each is from the best partition, on 200 random graphs
  *     deno run -A tests/bench/policies.ts --programs       what each makes of the MLP's and the GPT's training step
  *     deno run -A tests/bench/policies.ts --device         the five best partitions of 20 graphs, timed on the adapter
+ *     deno run -A tests/bench/policies.ts --programs --device    the training steps, timed on the adapter
  *
  * The first two need no device: they compare covers by the cost model, for the software target or `--target gpu`. Further
  * options: `--count`, `--seed`, `--scale` (times the sizes of tests, 3 to 16; default 32), `--json`.
@@ -18,7 +19,9 @@ import { gpuTarget, softwareTarget } from "../../compiler/target.ts";
 import { openDevice } from "../../mod.ts";
 import { table } from "../../runtime/table.ts";
 import { compared, distances } from "./policies/distance.ts";
-import { measureOrders, type Order } from "./policies/measured.ts";
+import { bindSizes } from "../../compiler/graph/bind.ts";
+import { resident } from "./policies/graphs.ts";
+import { measureOrders, type Order, timesOf } from "./policies/measured.ts";
 import { gptStep, mlpStep } from "./programs.ts";
 
 const { values: flags } = parseArgs({
@@ -52,6 +55,27 @@ function showDistances(): void {
       { policy, mean, median, worst, best, optimal },
     ) => [policy, ...[mean, median, worst, best].map(percent), percent(optimal)]),
   ]);
+}
+
+/** The training steps as policies other than the slow ones make them, in turns on the adapter. */
+async function showTimes(): Promise<void> {
+  using device = await openDevice({ device: "webgpu" });
+  const names = ["greedy", "search", "epilogue-only"] as const;
+  const rows = [["program", "policy", "kernels", "model ms", "measured ms", "over greedy"]];
+  for (const { name, graph, sizes } of [mlpStep, gptStep]) {
+    const traced = resident(bindSizes(graph(), sizes));
+    const made = names.map((policy) =>
+      compileGraph(traced, { target: device.target, policy: policies[policy] })
+    );
+    const times = await timesOf(device, made.map(({ program }) => program));
+    made.forEach(({ graph, cost, cover, kernels, policy }, i) => {
+      const expected = new Estimates(graph, cost, expectedStorage(graph)).planMs({ groups: cover.groups });
+      const numbers = [expected.toFixed(2), times[i]!.toFixed(2), (times[i]! / times[0]!).toFixed(3)];
+      rows.push([name, policy, String(kernels.length), ...numbers]);
+    });
+  }
+  console.log(device.name);
+  print(rows);
 }
 
 /** What each policy makes of the training steps, by the model. */
@@ -112,6 +136,7 @@ async function showOrders(): Promise<void> {
   if (flags.json) console.log(JSON.stringify(orders));
 }
 
-if (flags.programs) showPrograms();
+if (flags.programs && flags.device) await showTimes();
+else if (flags.programs) showPrograms();
 else if (flags.device) await showOrders();
 else showDistances();

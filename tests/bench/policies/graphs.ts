@@ -54,7 +54,7 @@ export function* drawGraphs(
 }
 
 /** The same graph with its inputs as states. */
-function resident(graph: Graph): Graph {
+export function resident(graph: Graph): Graph {
   const own = rewriteGraph(graph, ({ op, attrs }) => {
     if (op !== inputOp) return undefined;
     return [
@@ -66,9 +66,9 @@ function resident(graph: Graph): Graph {
       }),
     ];
   });
-  const states = own.inputs.map((tensor: Tensor, i) => ({
+  const states = own.inputs.map((tensor: Tensor) => ({
     tensor,
-    path: `input/x${i}`,
+    path: tensor.node.attrs.path as string,
     role: "state" as const,
     initializer: () => new Float32Array(0),
     origin: undefined,

@@ -8,6 +8,8 @@ import { compileGraph } from "../../../compiler/compile.ts";
 import { Candidates } from "../../../compiler/fuse/candidates.ts";
 import { bestPartitions } from "../../../compiler/fuse/policies/exhaustive.ts";
 import type { FusionPolicy } from "../../../compiler/fuse/policy.ts";
+import type { DType, StoredArray } from "../../../compiler/graph/dtype.ts";
+import type { Program } from "../../../compiler/program/program.ts";
 import { type Device, type Executable, load } from "../../../mod.ts";
 import { median } from "../../../runtime/tune/race.ts";
 import { randomOf } from "../../support/random.ts";
@@ -62,17 +64,16 @@ export async function* measureOrders(
     // A graph whose choices the model takes for equal says nothing about its order.
     if (partitions.length < best || partitions.at(-1)!.ms < apart * partitions[0]!.ms) continue;
     left--;
-    const expected = partitions.map(({ ms }) => ms);
-    const measured = await timesOf(device, graph, expected);
-    yield orderOf(measured.map((one, i) => ({ ...one, expected: expected[i]! })));
+    const compiled = partitions.map((_, rank) => compileGraph(graph, { target, policy: ranked(rank) }));
+    const times = await timesOf(device, compiled.map(({ program }) => program));
+    yield orderOf(partitions.map(({ ms }, i) => {
+      return { kernels: compiled[i]!.kernels.length, expected: ms, measured: times[i]! };
+    }));
   }
 }
 
-async function timesOf(
-  device: Device,
-  graph: Parameters<typeof compileGraph>[0],
-  expected: readonly number[],
-): Promise<{ readonly kernels: number; readonly measured: number }[]> {
+/** Milliseconds of programs without inputs, run in turns. */
+export async function timesOf(device: Device, programs: readonly Program[]): Promise<readonly number[]> {
   using made = new DisposableStack();
   const timed = async (run: Executable, runs: number): Promise<number> => {
     const start = performance.now();
@@ -80,26 +81,27 @@ async function timesOf(
     await run.idle();
     return performance.now() - start;
   };
-  const all: {
-    readonly run: Executable;
-    readonly kernels: number;
-    readonly times: number[];
-    runs: number;
-  }[] = [];
-  for (const rank of expected.keys()) {
-    const { program, kernels } = compileGraph(graph, { target: device.target, policy: ranked(rank) });
-    const random = randomOf(rank + 1);
-    const state = (_path: string, shape: readonly number[]) =>
-      Float32Array.from({ length: shape.reduce((n, d) => n * d, 1) }, () => random() - 0.5);
-    const run = made.use(await load(program, device, { state }));
+  const all: { readonly run: Executable; readonly runs: number; readonly times: number[] }[] = [];
+  for (const program of programs) {
+    const run = made.use(await load(program, device, { state: contents }));
     await timed(run, 2); // the driver compiles
-    const once = Math.max(0.05, (await timed(run, 20) - wait) / 20);
-    all.push({ run, kernels: kernels.length, times: [], runs: Math.max(3, Math.ceil(batch / once)) });
+    const once = Math.max(0.05, (await timed(run, 4) - wait) / 4);
+    all.push({ run, times: [], runs: Math.max(3, Math.ceil(batch / once)) });
   }
   for (let round = 0; round < rounds; round++) {
     for (const { run, times, runs } of all) times.push((await timed(run, runs) - wait) / runs);
   }
-  return all.map(({ kernels, times }) => ({ kernels, measured: median(times) }));
+  // Machines drift: each round is compared with the first program's in the same round.
+  const first = all[0]!.times;
+  return all.map(({ times }) => median(times.map((ms, round) => ms / first[round]!)) * median(first));
+}
+
+/** Small positive numbers, so that nothing becomes NaN, and indices that every table has. */
+function contents(_path: string, shape: readonly number[], dtype: DType): StoredArray {
+  const size = shape.reduce((n, d) => n * d, 1);
+  const random = randomOf(size);
+  if (dtype === "i32" || dtype === "u32") return new Int32Array(size).map((_, i) => i % 4);
+  return Float32Array.from({ length: size }, () => 0.01 + 0.1 * random());
 }
 
 function orderOf(partitions: readonly Timed[]): Order {

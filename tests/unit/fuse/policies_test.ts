@@ -146,7 +146,7 @@ Deno.test("exhaustive finds the few best of all partitions that can run, as tryi
 
 Deno.test("search never gives a cover that the model likes less than greedy's, and some that it likes more", () => {
   let better = 0;
-  for (const tape of fc.sample(tapes(12), { numRuns: 40, seed: 3 })) {
+  for (const tape of fc.sample(tapes(12), { numRuns: 40, seed: 4 })) {
     const { graph } = randomCase(tape);
     const [greedy, search] = (["greedy", "search"] as const).map((name) => {
       const { cover, graph: own } = compiled(graph, name, softwareTarget);

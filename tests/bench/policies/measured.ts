@@ -31,9 +31,8 @@ export interface Order {
   readonly regret: number;
 }
 
-/** Milliseconds of work between two waits, each of which costs 11. */
-const batch = 40;
-const wait = 11;
+/** Milliseconds between two waits, each of which costs 11. */
+const batch = 100;
 const rounds = 7;
 /** Of expected times that are closer than this the model says nothing. */
 const apart = 1.02;
@@ -81,15 +80,18 @@ export async function timesOf(device: Device, programs: readonly Program[]): Pro
     await run.idle();
     return performance.now() - start;
   };
-  const all: { readonly run: Executable; readonly runs: number; readonly times: number[] }[] = [];
+  const all: { readonly run: Executable; readonly times: number[] }[] = [];
+  let fastest = Infinity;
   for (const program of programs) {
     const run = made.use(await load(program, device, { state: contents }));
     await timed(run, 2); // the driver compiles
-    const once = Math.max(0.05, (await timed(run, 4) - wait) / 4);
-    all.push({ run, times: [], runs: Math.max(3, Math.ceil(batch / once)) });
+    fastest = Math.min(fastest, await timed(run, 8) / 8);
+    all.push({ run, times: [] });
   }
+  // The same number for all, so that each has the same share of waiting.
+  const runs = Math.max(4, Math.min(400, Math.ceil(batch / fastest)));
   for (let round = 0; round < rounds; round++) {
-    for (const { run, times, runs } of all) times.push((await timed(run, runs) - wait) / runs);
+    for (const { run, times } of all) times.push(await timed(run, runs) / runs);
   }
   // Machines drift: each round is compared with the first program's in the same round.
   const first = all[0]!.times;

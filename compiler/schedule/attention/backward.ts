@@ -12,14 +12,13 @@
  */
 
 import { IrBuilder } from "../../kernel/build.ts";
-import type { Instr } from "../../kernel/ir.ts";
+import type { ArrayDecl, Instr } from "../../kernel/ir.ts";
 import { Evaluator } from "../../kernel/lower.ts";
 import type { Writer } from "../../kernel/program_op.ts";
 import type { ScheduledKernel } from "../../kernel/scheduled.ts";
 import type { Reader, Value, Values } from "../../kernel/value.ts";
 import type { RowGrid } from "./grid.ts";
-import { BlockWalk } from "./block_walk.ts";
-import type { Kept } from "./lane_rows.ts";
+import { type Kept, LaneRows } from "./lane_rows.ts";
 import {
   type AttentionInputs,
   AttentionProblem,
@@ -47,7 +46,7 @@ export interface AttentionBackward extends AttentionInputs {
 export class BackwardKernel {
   readonly b: IrBuilder;
   readonly ev: Evaluator;
-  readonly rows: BlockWalk;
+  readonly rows: LaneRows;
   readonly problem: AttentionProblem;
   readonly outGradient: Matrix;
   readonly out: Matrix | QueryScalar;
@@ -62,7 +61,7 @@ export class BackwardKernel {
   ) {
     this.b = new IrBuilder(tile.lanes);
     this.ev = new Evaluator(k, this.b);
-    this.rows = new BlockWalk(this.b, this.ev, tile);
+    this.rows = new LaneRows(this.b, this.ev, tile);
     const problem = new AttentionProblem(k, site, queryBlock, keyBlock);
     this.problem = problem;
     this.outGradient = problem.matrix(site.outGradient, problem.lead);
@@ -86,19 +85,47 @@ export class BackwardKernel {
       : this.scalar(out, query);
   }
 
-  /** P of own rows and one other row, from the dot products q·k; `along` is the variable of own rows. */
-  weight(dots: Instr, at: Pair, along: Value, lse: Instr): Instr {
-    const { ev, rows, problem } = this;
-    const pair = bindings([problem.i, at.query], [problem.j, at.key], [problem.dot, dots]);
-    const score = ev.with(pair, () => evaluate(ev, problem.score, dots.type.width, along));
-    return rows.weight(score, lse, problem.masks);
-  }
-
-  /** dS, from the dot products g·v. A masked pair has none, whatever those are. */
-  slope(dots: Instr, weight: Instr, delta: Instr): Instr {
-    const { b, rows, problem } = this;
-    const slope = b.binary("mul", weight, b.binary("sub", dots, delta));
-    return problem.masks ? b.select(rows.isMasked(weight), b.literal("f32", 0), slope) : slope;
+  /**
+   * Makes weights of the dot products of a block: P in place of q·k, and dS in place of g·v where that is wanted.
+   *
+   * @param at Per own row: what the variables of a pair are bound to, for a vector that starts at the block's row n.
+   * @param scalars Per own row and vector: lse and Δ.
+   * @returns Which pairs are visible, where some may be masked.
+   */
+  weigh(
+    { dots, slopes, along, at, scalars }: {
+      readonly dots: ArrayDecl;
+      readonly slopes: ArrayDecl | undefined;
+      readonly along: Value;
+      readonly at: (r: number, n: number) => readonly (readonly [Value, Instr])[];
+      readonly scalars: (
+        r: number,
+        n: number,
+        width: 1 | 4,
+      ) => { readonly lse: Instr; readonly delta?: Instr };
+    },
+  ): readonly Instr[] | undefined {
+    const { b, ev, rows, tile, problem } = this;
+    const width = tile.block % 4 === 0 ? 4 : 1;
+    const visible: Instr[] = [];
+    for (let r = 0; r < tile.rows; r++) {
+      for (let n = 0; n < tile.block; n += width) {
+        const place = r * tile.block + n;
+        const pair = bindings(...at(r, n), [problem.dot, rows.vector(dots, place, width)] as const);
+        const s = ev.with(pair, () => evaluate(ev, problem.score, width, along));
+        const { lse, delta } = scalars(r, n, width);
+        const weight = rows.exp(b.binary("sub", s, lse));
+        rows.setVector(dots, place, weight);
+        if (slopes) {
+          const slope = b.binary("sub", rows.vector(slopes, place, width), delta!);
+          rows.setVector(slopes, place, b.binary("mul", weight, slope));
+        }
+        if (problem.masks) {
+          visible.push(...rows.components(b.unary("not", b.binary("eq", s, b.literal("f32", -Infinity)))));
+        }
+      }
+    }
+    return problem.masks ? visible : undefined;
   }
 
   /** Stores own rows of sums, times a factor; `also` what else belongs to row r. */
@@ -140,12 +167,6 @@ export class BackwardKernel {
       schedule: "attention",
     };
   }
-}
-
-/** Where a vector of pairs stands; own rows begin there. */
-export interface Pair {
-  readonly query: Instr;
-  readonly key: Instr;
 }
 
 export interface Result {

@@ -12,8 +12,7 @@ import type { ScheduledKernel } from "../../kernel/scheduled.ts";
 import type { Values } from "../../kernel/value.ts";
 import { type AttentionBackward, BackwardKernel, type Result } from "./backward.ts";
 import { RowGrid } from "./grid.ts";
-import type { BlockWalk } from "./block_walk.ts";
-import type { Kept } from "./lane_rows.ts";
+import type { Kept, Product } from "./lane_rows.ts";
 import type { QueryScalar } from "./problem.ts";
 import type { AttentionTile } from "./tile.ts";
 
@@ -30,19 +29,18 @@ export function backwardKeys(
   tile: AttentionTile,
   label: string,
 ): ScheduledKernel {
-  return new KeysKernel(k, site, tile, tile.block, tile.rows % 4 === 0 ? 4 : 1).kernel(results, label);
+  return new KeysKernel(k, site, tile, tile.block, 1).kernel(results, label);
 }
 
 /** Rows in lane arrays and what is made of them; `v` and `slopes` serve dk only. */
 interface State {
   readonly first: Instr;
-  /** The first key of each vector of them. */
-  readonly keys: readonly Instr[];
+  readonly own: (r: Instr) => Instr;
   readonly k: Kept;
   readonly v: Kept | undefined;
   readonly dk: Kept | undefined;
   readonly dv: Kept | undefined;
-  readonly weights: ArrayDecl;
+  readonly dots: ArrayDecl;
   readonly slopes: ArrayDecl | undefined;
   /** Δ of a block, where they are not in memory. */
   readonly deltas: ArrayDecl | undefined;
@@ -53,75 +51,73 @@ class KeysKernel extends BackwardKernel {
     const { b, rows, problem, tile, site } = this;
     const grid = new RowGrid(b, tile, problem.keyLeadShape, problem.keys);
     const { first, lead } = grid.enter(false);
-    const own = (r: Instr) => grid.safeRow(first, r);
-    const state: Omit<State, "keys"> = {
+    const state: State = {
       first,
+      own: (r) => grid.safeRow(first, r),
       k: rows.array(problem.key),
       v: wanted.dk ? rows.array(problem.value) : undefined,
       dk: wanted.dk ? rows.array(problem.key) : undefined,
       dv: wanted.dv ? rows.array(problem.value) : undefined,
-      weights: rows.pairs(),
-      slopes: wanted.dk ? rows.pairs() : undefined,
+      dots: rows.scores(),
+      slopes: wanted.dk ? rows.scores() : undefined,
       deltas: wanted.dk && "row" in this.out
         ? b.array("lane", f32, tile.block, !tile.unrollAll && tile.block > 1)
         : undefined,
     };
+    const enterHead = (head: Instr) =>
+      problem.enter(this.ev, b.uniform(() => problem.queryLead(b, lead, head)));
+    enterHead(b.int(0));
     b.phase(() => {
-      this.#enterHead(lead, b.int(0));
-      rows.load(state.k, problem.key, own);
-      if (state.v) rows.load(state.v, problem.value, own);
-      const keys = rows.eachVector((vector) => grid.vector(first, vector, rows.span));
-      const sums = [state.dk, state.dv].filter((sum) => sum !== undefined);
-      rows.walk(problem.masks, sums, (by) => {
-        for (const sum of sums) by.clear(sum);
-        by.each(problem.grouped, false, (head) => {
-          this.#enterHead(lead, head);
-          this.#walk(by, { ...state, keys });
-        });
-      });
+      rows.load(state.k, problem.key, state.own);
+      if (state.v) rows.load(state.v, problem.value, state.own);
+      if (state.dk) rows.clear(state.dk);
+      if (state.dv) rows.clear(state.dv);
     });
+    const eachHead = (f: (head: Instr) => void) =>
+      problem.grouped === 1 ? f(b.int(0)) : b.loop(b.int(0), b.int(problem.grouped), 1, f);
+    eachHead((head) => {
+      enterHead(head);
+      b.phase(() => this.#walk(state));
+    });
+    enterHead(b.int(0));
     const results: Result[] = [];
     if (state.dk) results.push({ sum: state.dk, writer: site.dk, of: problem.key, factor: site.scale });
     if (state.dv) results.push({ sum: state.dv, writer: site.dv, of: problem.value, factor: 1 });
-    b.phase(() => {
-      this.#enterHead(lead, b.int(0));
-      this.store(grid, first, results);
-    });
+    b.phase(() => this.store(grid, first, results));
     const names = [...wanted.dk ? ["dk"] : [], ...wanted.dv ? ["dv"] : []];
     return this.finish(grid, `${label}: ${names.join(", ")}`);
   }
 
-  #enterHead(lead: readonly Instr[], head: Instr): void {
-    this.problem.enter(this.ev, this.problem.queryLead(this.b, lead, head));
-  }
-
   /** Goes through the queries that see some key of the workgroup. */
-  #walk(rows: BlockWalk, { first, keys, k, v, dk, dv, weights, slopes, deltas }: State): void {
-    const { b, problem, tile: { block, unrollAll } } = this;
+  #walk({ first, own, k, v, dk, dv, dots, slopes, deltas }: State): void {
+    const { b, rows, problem, tile: { block, unrollAll } } = this;
     const begin = b.div(problem.firstQuery(b, first), block);
     const end = b.int(Math.ceil(problem.queries / block));
+    const products: Product[] = [{ own: k, other: problem.query, scores: dots }];
+    if (v) products.push({ own: v, other: this.outGradient, scores: slopes! });
     b.for(begin, end, 1, (turn) => {
       const query = b.mul(turn, block);
       const row = (s: Instr) => problem.safeQuery(b, b.add(query, s), block);
+      rows.dots(products, row);
       if (deltas) {
         rows.each(block, unrollAll, (s) => {
           b.set(deltas, s, this.delta(row(s), (c) => rows.chunk(this.outGradient, row(s), c)));
         });
       }
-      rows.dots(k, problem.query, row, (s, vector, dots) => {
-        const lse = this.scalar(this.lse, b.add(query, s));
-        const at = { query: b.add(query, s), key: keys[vector]! };
-        b.set(weights, rows.pair(s, vector), this.weight(dots, at, problem.j, lse));
+      const visible = this.weigh({
+        dots,
+        slopes,
+        along: problem.i,
+        at: (r, n) => [[problem.i, b.add(query, n)], [problem.j, own(b.int(r))]],
+        scalars: (_, n, width) => ({
+          lse: this.scalar(this.lse, b.add(query, n), width),
+          ...deltas
+            ? { delta: rows.vector(deltas, n, width) }
+            : slopes && { delta: this.scalar(this.out as QueryScalar, b.add(query, n), width) },
+        }),
       });
-      if (v) {
-        rows.dots(v, this.outGradient, row, (s, vector, dots) => {
-          const delta = deltas ? b.read(deltas, s) : this.scalar(this.out as QueryScalar, b.add(query, s));
-          const weight = b.read(weights, rows.pair(s, vector));
-          b.set(slopes!, rows.pair(s, vector), this.slope(dots, weight, delta));
-        });
-      }
-      if (dv) rows.accumulate(dv, this.outGradient, weights, weights, row);
-      if (dk) rows.accumulate(dk, problem.query, slopes!, weights, row);
+      if (dv) rows.accumulate(dv, this.outGradient, dots, row, visible);
+      if (dk) rows.accumulate(dk, problem.query, slopes!, row, visible);
     });
   }
 }

@@ -58,14 +58,6 @@ export class RowGrid {
     return this.rows % this.rowsPerGroup === 0 ? row : this.b.min(row, this.rows - 1);
   }
 
-  /** The index of the first of a lane's own rows of a vector; of the last such four where those do not exist. */
-  vector(first: Instr, vector: number, span: 1 | 4): Instr {
-    const { b } = this;
-    const row = this.row(first, b.int(vector * span));
-    if (this.rows % this.rowsPerGroup === 0) return row;
-    return b.min(row, Math.ceil(this.rows / span) * span - span);
-  }
-
   /** Runs `write` where the row exists and the lane is the one that writes it. */
   guarded(row: Instr, write: () => void): void {
     const { b, tile } = this;

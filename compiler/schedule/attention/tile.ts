@@ -1,6 +1,5 @@
 /** How the kernels of attention are cut to a target, all numbers from it (SCHEDULES §9). */
 
-import { log2 } from "../../graph/real.ts";
 import type { Kernel, Statement } from "../../kernel/ir.ts";
 import { statementsOfKernel } from "../../kernel/walk.ts";
 import type { Target } from "../../target.ts";
@@ -23,17 +22,15 @@ type Shape = readonly [rows: number, block: number];
 
 /** Best first, by measurement (tests/bench/attention.ts). */
 const fewLanes: readonly Shape[] = [[8, 16], [8, 8], [4, 8], [4, 4], [2, 8], [2, 4], [1, 8], [1, 4]];
-/** Where lanes hand one another what they load, few rows are enough, and are less to compile. */
-const handedLoads: readonly Shape[] = [[2, 16], [1, 16], [1, 8], [1, 4]];
 const manyLanes: readonly Shape[] = [[1, 8], [1, 4]];
 
-const powerBelow = (n: number): number => 2 ** Math.floor(log2(Math.max(1, n)));
+const powerBelow = (n: number): number => 2 ** Math.floor(Math.log2(Math.max(1, n)));
 
 /**
  * Tiles worth trying, the best first; the last is small and works anywhere.
  *
  * Where lanes own whole rows elsewhere (`row.rowsPerLane`), lanes are few and a load costs as much as many
- * multiplications: several rows per lane share what is loaded, the more where lanes cannot share it. Else registers are what is scarce: one row per lane,
+ * multiplications: several rows per lane share what is loaded. Else registers are what is scarce: one row per lane,
  * everything unrolled so that it stays in them.
  *
  * @param rows Rows to be owned in all, of each of `heads` matrices.
@@ -48,10 +45,9 @@ export function tilesFor(
   const lanes = target.lanes.contraction;
   const across = share && powerBelow(lanes) === lanes ? powerBelow(lanes / Math.max(1, rows)) : 1;
   const several = target.row.rowsPerLane > 0;
-  const shapes = !several ? manyLanes : lanes > 1 && lanes <= target.broadcast ? handedLoads : fewLanes;
   const tiles: AttentionTile[] = [];
   for (const unrollAll of several ? [false] : [true, false]) {
-    for (const [count, block] of shapes) {
+    for (const [count, block] of several ? fewLanes : manyLanes) {
       // Rows that would leave lanes idle, or the machine, are given to other lanes. Two workgroups per matrix at least:
       // one alone would meet, under causality, twice the pairs that there are.
       const groups = heads * Math.ceil(rows / (lanes * count));

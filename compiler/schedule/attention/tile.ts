@@ -1,5 +1,6 @@
 /** How the kernels of attention are cut to a target, all numbers from it (SCHEDULES §9). */
 
+import { log2 } from "../../graph/real.ts";
 import type { Kernel, Statement } from "../../kernel/ir.ts";
 import { statementsOfKernel } from "../../kernel/walk.ts";
 import type { Target } from "../../target.ts";
@@ -24,7 +25,7 @@ type Shape = readonly [rows: number, block: number];
 const fewLanes: readonly Shape[] = [[8, 16], [8, 8], [4, 8], [4, 4], [2, 8], [2, 4], [1, 8], [1, 4]];
 const manyLanes: readonly Shape[] = [[1, 8], [1, 4]];
 
-const powerBelow = (n: number): number => 2 ** Math.floor(Math.log2(Math.max(1, n)));
+const powerBelow = (n: number): number => 2 ** Math.floor(log2(Math.max(1, n)));
 
 /**
  * Tiles worth trying, the best first; the last is small and works anywhere.

@@ -94,7 +94,12 @@ const schedules: Readonly<
     forward("scan, of columns", (a) => ops.cumsum(a, 0), [x(75, 6)]),
     forward("scan, long", (a) => ops.cummax(a, 0), [x(9000)]),
   ]],
-  attention: [[...real, { ...softwareTarget, name: "software, loads handed on", broadcast: 8 }], [
+  attention: [[...real, {
+    ...softwareTarget,
+    name: "software, loads handed on",
+    broadcast: 8,
+    lanes: { ...softwareTarget.lanes, contraction: 4 },
+  }], [
     both("attention, plain", (q, k, v) => ops.attention(q, k, v), [
       x(2, 2, 19, 8),
       x(2, 2, 19, 8),

@@ -2,15 +2,15 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { compileGraph, policies } from "../../../compiler/compile.ts";
-import { Candidates, type Part } from "../../../compiler/fuse/candidates.ts";
-import type { PolicyName } from "../../../compiler/fuse/policies.ts";
-import { bestPartitions } from "../../../compiler/fuse/policies/exhaustive.ts";
-import { verifyCover } from "../../../compiler/fuse/verify.ts";
-import { isRunnable } from "../../../compiler/fuse/order_groups.ts";
-import { costModelOf } from "../../../compiler/fuse/worthwhile.ts";
-import type { Graph } from "../../../compiler/graph/graph.ts";
-import { softwareTarget, type Target, testTarget } from "../../../compiler/target.ts";
+import { compileGraph, policies } from "../../compiler/compile.ts";
+import { Candidates, type Part } from "../../compiler/fuse/candidates.ts";
+import type { PolicyName } from "../../compiler/fuse/policies.ts";
+import { bestPartitions } from "../../compiler/fuse/policies/exhaustive.ts";
+import { verifyCover } from "../../compiler/fuse/verify.ts";
+import { isRunnable } from "../../compiler/fuse/order_groups.ts";
+import { costModelOf } from "../../compiler/fuse/worthwhile.ts";
+import type { Graph } from "../../compiler/graph/graph.ts";
+import { softwareTarget, type Target, testTarget } from "../../compiler/target.ts";
 import {
   add,
   exp,
@@ -24,10 +24,10 @@ import {
   softmax,
   sum,
   tanh,
-} from "../../../mod.ts";
-import { CaseChecker } from "../../support/check_cases.ts";
-import { randomCase } from "../../support/random_cases.ts";
-import { tapes } from "../../support/random_graphs.ts";
+} from "../../mod.ts";
+import { CaseChecker } from "../support/check_cases.ts";
+import { randomCase } from "../support/random_cases.ts";
+import { tapes } from "../support/random_graphs.ts";
 
 const names = Object.keys(policies) as PolicyName[];
 

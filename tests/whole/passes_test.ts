@@ -1,14 +1,14 @@
 /** The passes of a compile as a list: each can be left out, and none changes what a program computes. */
 
 import assert from "node:assert/strict";
-import { compileGraph, type CompileOptions } from "../../../compiler/compile.ts";
-import { CompileError } from "../../../compiler/errors.ts";
-import { type Graph, makeGraph } from "../../../compiler/graph/graph.ts";
-import { costModelOf } from "../../../compiler/fuse/worthwhile.ts";
-import { packingPass } from "../../../compiler/passes.ts";
-import { otherSteps } from "../../../compiler/simplify/simplify.ts";
-import { testTarget } from "../../../compiler/target.ts";
-import { gpt } from "../../../examples/gpt.ts";
+import { compileGraph, type CompileOptions } from "../../compiler/compile.ts";
+import { CompileError } from "../../compiler/errors.ts";
+import { type Graph, makeGraph } from "../../compiler/graph/graph.ts";
+import { costModelOf } from "../../compiler/fuse/worthwhile.ts";
+import { packingPass } from "../../compiler/passes.ts";
+import { otherSteps } from "../../compiler/simplify/simplify.ts";
+import { testTarget } from "../../compiler/target.ts";
+import { gpt } from "../../examples/gpt.ts";
 import {
   adam,
   adamW,
@@ -28,8 +28,8 @@ import {
   softmax,
   trainStep,
   withoutPasses,
-} from "../../../mod.ts";
-import { runOnHost } from "../../support/check_cases.ts";
+} from "../../mod.ts";
+import { runOnHost } from "../support/check_cases.ts";
 
 const classifier = model({ x: input([6, 8], "f32"), y: input([6], "i32") }, ({ x, y }) => {
   const hidden = linear(8, 12), out = linear(12, 3);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { compileGraph } from "../../../compiler/compile.ts";
-import { printKernel } from "../../../compiler/kernel/print.ts";
-import { isRaw } from "../../../compiler/kernel/raw.ts";
+import { compileGraph } from "../../compiler/compile.ts";
+import { printKernel } from "../../compiler/kernel/print.ts";
+import { isRaw } from "../../compiler/kernel/raw.ts";
 import {
   adam,
   compile,
@@ -19,13 +19,13 @@ import {
   relu,
   sin,
   trainStep,
-} from "../../../mod.ts";
-import { TuningCache } from "../../../runtime/tune/cache.ts";
-import { referenceOf } from "../../../runtime/tune/check.ts";
-import { UnitBench } from "../../../runtime/tune/bench.ts";
-import { candidateOf } from "../../../runtime/tune/search.ts";
-import { tuneProgram } from "../../../runtime/tune/tune.ts";
-import { wrongWhere } from "../../support/planted_tuning.ts";
+} from "../../mod.ts";
+import { TuningCache } from "../../runtime/tune/cache.ts";
+import { referenceOf } from "../../runtime/tune/check.ts";
+import { UnitBench } from "../../runtime/tune/bench.ts";
+import { candidateOf } from "../../runtime/tune/search.ts";
+import { tuneProgram } from "../../runtime/tune/tune.ts";
+import { wrongWhere } from "../support/planted_tuning.ts";
 
 const product = () =>
   model({ a: input([40, 48], "f32"), b: input([48, 56], "f32") }, ({ a, b }) => ({ y: matmul(a, b) }));

@@ -49,6 +49,10 @@ export interface Target {
     readonly tile: readonly [number, number];
     /** Rows of a workgroup that share a panel, least and most; with fewer the sums lie in registers. */
     readonly panelRows: readonly [number, number];
+    /** Rows that pay for filling a panel: where there are fewer, a long sum is split rather, and lanes stay with columns. */
+    readonly panelPays: number;
+    /** Steps of k per turn where rows slide (contraction/windows.ts), at most: whole windows as far as these allow. */
+    readonly windowSteps: number;
     /** Steps of k per turn (and depth of a panel). */
     readonly depth: number;
     /** Lanes along rows and columns of the output; their product is `lanes.contraction`. */
@@ -104,6 +108,8 @@ export const testTarget: Target = {
     shape: "register",
     tile: [2, 4],
     panelRows: [1, 4],
+    panelPays: 2,
+    windowSteps: 12,
     depth: 1,
     grid: [2, 2],
     partSteps: 0,
@@ -130,6 +136,8 @@ export const softwareTarget: Target = {
     shape: "panel",
     tile: [8, 16],
     panelRows: [1, 256],
+    panelPays: 64,
+    windowSteps: 48,
     depth: 16,
     grid: [1, 8],
     partSteps: 512,
@@ -154,6 +162,8 @@ export const gpuTarget: Target = {
     shape: "register",
     tile: [8, 8],
     panelRows: [1, 1],
+    panelPays: 64,
+    windowSteps: 48,
     depth: 16,
     grid: [8, 8],
     partSteps: 32,

@@ -18,10 +18,10 @@
  * Barriers need no check: between phases they are always possible, and within a phase there are none.
  */
 
-import { log2 } from "../graph/real.ts";
 import { InternalError } from "../errors.ts";
 import type { TargetLimits } from "../target.ts";
 import { isIndex, typeErrorOf } from "./check_types.ts";
+import { isPowerOfTwo } from "./interval.ts";
 import { combineTypeError } from "./combine.ts";
 import { checkDeclarations, sharedMemoryError } from "./check_declarations.ts";
 import { domainOf } from "./interval.ts";
@@ -176,7 +176,7 @@ class Verifier {
 
   #combine(op: Parameters<typeof combineTypeError>[0], arrays: readonly ArrayDecl[], across: number): void {
     const { lanes } = this.#kernel;
-    if (!Number.isInteger(log2(across)) || lanes % across !== 0) {
+    if (!isPowerOfTwo(across) || lanes % across !== 0) {
       this.#fail(`${across} lanes are combined: not a power of two that divides ${lanes}`);
     }
     for (const array of arrays) {

@@ -63,7 +63,7 @@ for (const [kind, profile] of Object.entries(kinds)) {
     });
     const results = Object.entries(executable.run(Object.fromEntries(feeds)));
     const read = await Promise.all(results.map(async ([name, t]) => [name, await t.read()] as const));
-    assert.equal(complaintOf(sample, Object.fromEntries(read)), undefined);
+    assert.equal(complaintOf(sample, Object.fromEntries(read), "device"), undefined);
   });
 
   Deno.test(`halves ${kind}: a state of odd size is updated in place; NaN, infinity and overflow are kept`, async () => {
@@ -133,7 +133,10 @@ if (kinds["in 16 bits"]) {
     assert.deepEqual(unfused.chain, cpu.chain);
     assert.deepEqual(unfused.curved, fused.curved);
     assert.equal(fused.sum, 4096);
-    assert.equal(complaintOf(sample, { y0: fused.chain, y1: fused.curved, y2: [fused.sum] }), undefined);
+    assert.equal(
+      complaintOf(sample, { y0: fused.chain, y1: fused.curved, y2: [fused.sum] }, "device"),
+      undefined,
+    );
   });
 
   Deno.test("halves computed in 16 bits: every op gives what its reference says", async () => {

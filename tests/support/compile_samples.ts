@@ -11,7 +11,23 @@ import { opTable } from "../../ops/define_op.ts";
 import "../../ops/mod.ts";
 import { gradientGraph } from "./finite_differences.ts";
 import { graphOf, type SampleGraph } from "./op_samples.ts";
+import type { Feeds } from "./evaluate.ts";
 import { type Expected, expectedOf, mismatches } from "./tolerance.ts";
+
+export type Expectations = Readonly<Record<string, Expected>>;
+
+/** What named tensors must be, on the host and on a device. */
+export function expectations(
+  wanted: ReadonlyMap<string, Tensor>,
+  feeds: Feeds,
+): Pick<SampleCase, "expected" | "expectedOnDevice"> {
+  const of = (builtins: boolean): Expectations => {
+    const expected = expectedOf([...wanted.values()], feeds, { builtins });
+    return Object.fromEntries([...wanted.keys()].map((name, i) => [name, expected[i]!]));
+  };
+  let onDevice: Expectations | undefined;
+  return { expected: of(false), expectedOnDevice: () => onDevice ??= of(true) };
+}
 
 export interface SampleCase {
   readonly op: string;
@@ -21,7 +37,9 @@ export interface SampleCase {
   /** Contents of states before the run, by path. */
   readonly states?: Readonly<Record<string, ArrayLike<number>>>;
   /** By name of output; the new contents of a state are `state:path`. */
-  readonly expected: Readonly<Record<string, Expected>>;
+  readonly expected: Expectations;
+  /** The same where a device's own functions are used. */
+  readonly expectedOnDevice: () => Expectations;
 }
 
 /** Ops whose contents, or rule, are given by the user and not stated by the op. */
@@ -56,13 +74,12 @@ const textOf = <Attrs>(op: Op<Attrs>, sample: Sample<Attrs>): string =>
 export function caseOf(op: string, text: string, { builder, outputs, feeds }: SampleGraph): SampleCase {
   const inputs = [...feeds.keys()].map((node) => new Tensor(node, 0));
   const named = Object.fromEntries(outputs.map((t, i) => [`y${i}`, t]));
-  const expected = expectedOf(outputs, feeds);
   return {
     op,
     text,
     graph: makeGraph({ builder, inputs, outputs: named, states: [], writes: [] }),
     feeds: Object.fromEntries(inputs.map((t) => [inputName(t), feeds.get(t.node)!])),
-    expected: Object.fromEntries(expected.map((e, i) => [`y${i}`, e])),
+    ...expectations(new Map(outputs.map((t, i) => [`y${i}`, t])), feeds),
   };
 }
 
@@ -77,10 +94,11 @@ export function compileCase({ text, graph }: SampleCase, options: CompileOptions
 
 /** What is wrong with the results of a run; undefined where they are as expected, or nothing can be said of them. */
 export function complaintOf(
-  { text, expected }: SampleCase,
+  { text, expected, expectedOnDevice }: SampleCase,
   results: Readonly<Record<string, ArrayLike<number>>>,
+  where: "host" | "device" = "host",
 ): string | undefined {
-  for (const [name, want] of Object.entries(expected)) {
+  for (const [name, want] of Object.entries(where === "host" ? expected : expectedOnDevice())) {
     if (want.dropped) continue;
     const [wrong] = mismatches(want, results[name]!);
     if (!wrong) continue;

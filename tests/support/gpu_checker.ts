@@ -14,11 +14,8 @@ import { compileCase, complaintOf, type SampleCase } from "./compile_samples.ts"
 import { joinPrograms } from "./join_programs.ts";
 import { leavePipelineTimes, type PipelineTime } from "./pipeline_times.ts";
 import { stored } from "./stored.ts";
-import { allowBuiltins } from "./tolerance.ts";
 import { timedGpu } from "./timed_gpu.ts";
 import { openTint, type Tint } from "./tint.ts";
-
-allowBuiltins();
 
 /** A case and what to compile it for. */
 export type Run = readonly [sample: SampleCase, way: Way];
@@ -86,11 +83,11 @@ export class GpuChecker implements Disposable {
     this.#counts.dispatches += rows.length;
     const complaints = runs.flatMap(([sample, { target, policy }], i) => {
       this.#counts.cases++;
-      for (const { dropped } of Object.values(sample.expected)) {
+      for (const { dropped } of Object.values(sample.expectedOnDevice())) {
         this.#counts.results++;
         if (dropped) this.#counts.dropped++;
       }
-      const complaint = complaintOf(sample, results[i]!);
+      const complaint = complaintOf(sample, results[i]!, "device");
       return complaint === undefined ? [] : [`${complaint} (${target.name}, policy ${policy.name})`];
     });
     if (complaints.length > 0) throw new Error(complaints.join("\n"));

@@ -7,11 +7,10 @@ import type { HostArray } from "../../compiler/graph/dtype.ts";
 import { inputName } from "../../compiler/graph/graph.ts";
 import type { Node } from "../../compiler/graph/node.ts";
 import { printGraph } from "../../compiler/graph/print.ts";
-import type { SampleCase } from "./compile_samples.ts";
+import { expectations, type SampleCase } from "./compile_samples.ts";
 import { draw } from "./op_samples.ts";
 import { randomOf } from "./random.ts";
 import { randomGraph, type Tape } from "./random_graphs.ts";
-import { expectedOf } from "./tolerance.ts";
 
 /** The case of a tape; its text is the graph. */
 export function randomCase(tape: Tape): SampleCase {
@@ -29,13 +28,12 @@ export function randomCase(tape: Tape): SampleCase {
     ...Object.entries(graph.outputs),
     ...graph.writes.map(({ state, value }) => [`state:${state.node.attrs.path}`, value] as const),
   ]);
-  const expected = expectedOf([...wanted.values()], feeds);
   return {
     op: "random graph",
     text: `\n${printGraph(graph)}`,
     graph,
     feeds: Object.fromEntries(graph.inputs.map((t, i) => [inputName(t), inputs[i]!])),
     states: Object.fromEntries(graph.states.map(({ path }, i) => [path, states[i]!])),
-    expected: Object.fromEntries([...wanted.keys()].map((name, i) => [name, expected[i]!])),
+    ...expectations(wanted, feeds),
   };
 }

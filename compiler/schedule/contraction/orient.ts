@@ -11,6 +11,7 @@ import { isContiguous } from "../../kernel/lower.ts";
 import { type Reduce, type Value, type Var, walk } from "../../kernel/value.ts";
 import type { Target } from "../../target.ts";
 import { contiguousLoads, extentOf } from "./extent.ts";
+import { shortestPadded } from "./pad.ts";
 import type { Store } from "./problem.ts";
 import { cutSides } from "./sides.ts";
 
@@ -70,7 +71,7 @@ function panelWork(
 ): number {
   const vector = columns.at(-1)!;
   const isWhole = vector.extent % 4 === 0;
-  const width = isWhole || vector.extent >= 8 ? 4 : 1;
+  const width = isWhole || vector.extent >= shortestPadded ? 4 : 1;
   const lanes = grid[0] * grid[1];
   const perLane = Math.min(width === 4 ? tile[1] : 4, Math.ceil(extentOf(columns) / lanes / width) * width);
   const tiles = Math.ceil(extentOf(columns) / (lanes * perLane));

@@ -10,12 +10,14 @@ import type { Reduce, Value, Var } from "../../kernel/value.ts";
 import type { Contraction, Store } from "./problem.ts";
 import { updatesInPlace } from "./product.ts";
 
+/** A shorter axis would be padding for too great a part. */
+export const shortestPadded = 8;
+
 /** The contraction with columns of width 4; the same where they are already, or where reading behind the end is none's. */
 export function padColumns(c: Contraction): Contraction {
   const { k } = c;
   const own = c.columns.at(-1)!;
-  // A short axis would be padding for the greater part.
-  if (c.width === 4 || own.extent < 8) return c;
+  if (c.width === 4 || own.extent < shortestPadded) return c;
   if (updatesInPlace([...c.stores, ...c.riders.map((r) => r.store)])) return c;
   const taken = [...c.batch, ...c.rows, ...c.columns, ...c.reduce.vars];
   const padded = k.fresh(Math.ceil(own.extent / 4) * 4, taken) as Var;

@@ -101,21 +101,24 @@ function panelDepth(extent: number, wanted: number): number {
 }
 
 /** Rows that pay for filling a panel, where the sum is long enough to be split over workgroups instead. */
-const worthAPanel = ({ contraction: { partSteps } }: Target, summed: number): number =>
-  partSteps > 0 && summed >= 2 * partSteps ? 64 : 1;
+const worthAPanel = ({ contraction: { partSteps, panelPays } }: Target, summed: number): number =>
+  partSteps > 0 && summed >= 2 * partSteps ? panelPays : 1;
 
 /**
  * Lanes along rows and along columns: all along the columns, unless those are so few that a lane would have a column or
  * two to a row of A, which costs as much to load as four columns to multiply.
  */
 function panelGrid(
-  lanes: number,
+  { contraction: { grid, panelPays } }: Target,
   columnUnits: number,
   most: number,
   rows: number,
 ): readonly [number, number] {
+  const lanes = grid[0] * grid[1];
   let across = lanes;
-  while (across % 2 === 0 && columnUnits <= across / 2 * most && rows >= 128 * lanes / across) across /= 2;
+  while (across % 2 === 0 && columnUnits <= across / 2 * most && rows >= panelPays * 2 * lanes / across) {
+    across /= 2;
+  }
   return [lanes / across, across];
 }
 
@@ -125,12 +128,12 @@ function panelGrid(
  * @param c With one summed variable.
  */
 export function panelTiling(c: Contraction, target: Target): Tiling | undefined {
-  const { tile, depth: wanted, grid, panelRows: [least, most] } = target.contraction;
+  const { tile, depth: wanted, panelRows: [least, most] } = target.contraction;
   const columnUnits = extentOf(c.columns) / c.width;
   const extent = extentOf(c.rows);
   if (extent < least) return undefined;
   const mostColumns = c.width === 4 ? tile[1] / 4 : Math.min(4, tile[1]);
-  const [rowLanes, lanes] = panelGrid(grid[0] * grid[1], columnUnits, mostColumns, extent);
+  const [rowLanes, lanes] = panelGrid(target, columnUnits, mostColumns, extent);
   const columns = fit(mostColumns, columnUnits, lanes);
   const tiles = Math.ceil(columnUnits / (lanes * columns)) * extentOf(c.batch);
   const summed = extentOf(c.reduce.vars);

@@ -53,9 +53,6 @@ const farthest = 8;
 /** The part of the pairs that may be different elements. */
 const overlap = 0.75;
 
-/** Steps in a panel: whole windows as far as these allow. */
-const mostSteps = 48;
-
 /** The contraction over its written side, if one side has windows and it is worth a kernel of its own. */
 export function windowed(c: Contraction, target: Target, label: string): Windowed | undefined {
   for (const [side, own, others] of [[c.a, c.rows, c.columns], [c.b, c.columns, c.rows]] as const) {
@@ -156,7 +153,7 @@ function written(
         store: instead(k, r.store, r.reduce, riding[i]!),
       })),
       width: 4,
-      windows: { steps: stepsOf(order) },
+      windows: { steps: stepsOf(order, target.contraction.windowSteps) },
     },
   };
 }
@@ -167,10 +164,10 @@ const instead = (k: Values, store: Store, old: Value, sum: Value): Store => ({
 });
 
 /** Steps of a chunk: fours in as many of the inner variables as go into it whole, and an even part of the next one. */
-function stepsOf(order: readonly Var[]): number {
+function stepsOf(order: readonly Var[], most: number): number {
   let steps = 1;
   for (const v of [...order].reverse()) {
-    let part = Math.min(v.extent, Math.floor(mostSteps / steps));
+    let part = Math.min(v.extent, Math.floor(most / steps));
     while (v.extent % part !== 0) part--;
     steps *= part;
     if (part < v.extent) break;

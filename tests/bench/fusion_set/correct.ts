@@ -28,7 +28,7 @@ export async function checkSmall(
         ? await executable.state.read(name.slice("state:".length))
         : await results[name]!.read();
     }
-    const complaint = complaintOf(sample, got);
+    const complaint = complaintOf(sample, got, "device");
     if (complaint !== undefined) throw new Error(`${complaint}, by the policy ${policy.name}`);
   }
 }

@@ -2,8 +2,7 @@
 
 import { type HostArray, hostArray } from "../../../compiler/graph/dtype.ts";
 import type { Node } from "../../../compiler/graph/node.ts";
-import type { SampleCase } from "../../support/compile_samples.ts";
-import { expectedOf } from "../../support/tolerance.ts";
+import { expectations, type SampleCase } from "../../support/compile_samples.ts";
 import type { FusionProgram } from "./program.ts";
 
 /** @throws where nothing could be said of a result: such a program would be checked by nobody. */
@@ -22,10 +21,9 @@ export function sampleOf(program: FusionProgram): SampleCase {
     ...Object.entries(graph.outputs),
     ...graph.writes.map(({ state, value }) => [`state:${state.node.attrs.path}`, value] as const),
   ]);
-  const expected = expectedOf([...wanted.values()], feeds);
-  const named = Object.fromEntries([...wanted.keys()].map((name, i) => [name, expected[i]!]));
-  for (const [name, { dropped }] of Object.entries(named)) {
+  const known = expectations(wanted, feeds);
+  for (const [name, { dropped }] of Object.entries(known.expected)) {
     if (dropped) throw new Error(`${program.name}: nothing can be said of ${name}: ${dropped}`);
   }
-  return { op: "fusion set", text: program.name, graph, feeds: {}, states, expected: named };
+  return { op: "fusion set", text: program.name, graph, feeds: {}, states, ...known };
 }

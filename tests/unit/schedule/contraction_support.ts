@@ -223,3 +223,21 @@ const exact2: { readonly [op: string]: (a: number, b: number) => number } = {
   mul: (a, b) => a * b,
   div: (a, b) => a / b,
 };
+
+export type Order = "normal" | "transposed";
+const layout = (order: Order): readonly number[] => order === "normal" ? [0, 1] : [1, 0];
+
+/** y = a · b, with what a group may put before and behind it. */
+export function matmul(
+  [M, K, N]: readonly [number, number, number],
+  { a = "normal", b = "normal", y = "normal" }: { a?: Order; b?: Order; y?: Order } = {},
+): Group {
+  const g = new Group();
+  const left = g.input("a", [M, K], layout(a));
+  const right = g.input("b", [K, N], layout(b));
+  const product = (m: Value, n: Value) =>
+    g.k.reduce("sum", [K], [m, n], ([i]) => g.k.mul(left.at([m, i!]), right.at([i!, n])));
+  if (y === "normal") g.output("y", [M, N], ([m, n]) => product(m!, n!));
+  else g.output("y", [N, M], ([n, m]) => product(m!, n!));
+  return g;
+}

@@ -2,8 +2,7 @@ import assert from "node:assert/strict";
 import type { Value } from "../../../compiler/kernel/value.ts";
 import { gpuTarget, softwareTarget, type Target, testTarget } from "../../../compiler/target.ts";
 import { partLength } from "../../../compiler/schedule/contraction/split_k.ts";
-import { statementsOfKernel } from "../../../compiler/kernel/walk.ts";
-import { Group } from "./contraction_support.ts";
+import { Group, matmul, type Order } from "./contraction_support.ts";
 
 const oneLane: Target = {
   ...testTarget,
@@ -25,24 +24,7 @@ const staged: Target = {
 const software: Target = { ...softwareTarget, contraction: { ...softwareTarget.contraction, plain: 0 } };
 const targets: readonly Target[] = [testTarget, software, gpuTarget, oneLane, panel, staged];
 
-type Order = "normal" | "transposed";
 const orders: readonly Order[] = ["normal", "transposed"];
-const layout = (order: Order): readonly number[] => order === "normal" ? [0, 1] : [1, 0];
-
-/** y = a · b, with what a group may put before and behind it. */
-function matmul(
-  [M, K, N]: readonly [number, number, number],
-  { a = "normal", b = "normal", y = "normal" }: { a?: Order; b?: Order; y?: Order } = {},
-): Group {
-  const g = new Group();
-  const left = g.input("a", [M, K], layout(a));
-  const right = g.input("b", [K, N], layout(b));
-  const product = (m: Value, n: Value) =>
-    g.k.reduce("sum", [K], [m, n], ([i]) => g.k.mul(left.at([m, i!]), right.at([i!, n])));
-  if (y === "normal") g.output("y", [M, N], ([m, n]) => product(m!, n!));
-  else g.output("y", [N, M], ([n, m]) => product(m!, n!));
-  return g;
-}
 
 for (const target of targets) {
   Deno.test(`scheduleContraction() multiplies matrices in all layouts on ${target.name}`, () => {
@@ -345,80 +327,4 @@ Deno.test("scheduleContraction() refuses with numbers", () => {
     nested.refusal(testTarget),
     "a reduction of 8 terms inside the sum would be repeated up to 8 times",
   );
-});
-
-interface Sliding {
-  readonly sizes: readonly [batch: number, channels: number, results: number, side: number, window: number];
-  readonly stride?: number;
-  readonly dilation?: number;
-  readonly border?: number;
-  /** The window walks the other way, as in a gradient by the data. */
-  readonly mirrored?: boolean;
-}
-
-/** A convolution in two dimensions, its border zeros. */
-function convolution(
-  { sizes: [B, C, O, X, W], stride = 1, dilation = 1, border = 0, mirrored }: Sliding,
-): Group {
-  const g = new Group();
-  const { k } = g;
-  const x = g.input("x", [B, C, X, X]);
-  const w = g.input("w", [O, C, W, W]);
-  const bias = g.input("bias", [O]);
-  const Y = Math.floor((X + 2 * border - dilation * (W - 1) - 1) / stride) + 1;
-  g.output("y", [B, O, Y, Y], ([n, o, i, j]) => {
-    const sum = k.reduce("sum", [C, W, W], [n!, o!, i!, j!], ([c, u, v]) => {
-      const along = (at: Value, tap: Value) =>
-        mirrored
-          ? k.affine([[at, stride], [tap, -dilation]], dilation * (W - 1) - border)
-          : k.affine([[at, stride], [tap, dilation]], -border);
-      const [row, column] = [along(i!, u!), along(j!, v!)];
-      const inside = [k.le(0, row), k.lt(row, X), k.le(0, column), k.lt(column, X)].reduce((p, q) =>
-        k.and(p, q)
-      );
-      return k.mul(k.guard(inside, x.at([n!, c!, row, column]), 0), w.at([o!, c!, u!, v!]));
-    });
-    return k.add(sum, bias.at([o!]));
-  });
-  return g;
-}
-
-Deno.test("scheduleContraction() writes a sliding side down, borders and all, and carries what windows share", () => {
-  const slid: readonly Sliding[] = [
-    { sizes: [2, 8, 32, 7, 3], border: 1 },
-    { sizes: [1, 4, 36, 6, 3] },
-    { sizes: [1, 8, 32, 9, 3], border: 1, stride: 2 },
-    { sizes: [1, 4, 64, 8, 3], border: 2, dilation: 2 },
-    { sizes: [2, 4, 32, 6, 3], border: 1, mirrored: true },
-    { sizes: [1, 4, 32, 9, 5], border: 2 },
-  ];
-  for (const sliding of slid) {
-    const kernels = convolution(sliding).check(software);
-    assert.equal(kernels.length, 2, JSON.stringify(sliding));
-    const loads = [...statementsOfKernel(kernels[1]!.kernel)].filter((s) =>
-      s.kind === "let" && s.instr.kind === "load" && s.instr.buffer.endsWith(":windows")
-    );
-    assert.ok(loads.every((s) => s.kind === "let" && s.instr.type.width === 4));
-  }
-});
-
-Deno.test("scheduleContraction() leaves a side as it is whose windows share little, or that few columns read", () => {
-  const plain: readonly Sliding[] = [
-    { sizes: [1, 8, 32, 9, 3], stride: 3 },
-    { sizes: [1, 8, 12, 7, 3], border: 1 },
-    { sizes: [1, 3, 32, 7, 3], border: 1 },
-    { sizes: [1, 8, 32, 7, 1] },
-  ];
-  for (const sliding of plain) {
-    assert.equal(convolution(sliding).check(software).length, 1, JSON.stringify(sliding));
-  }
-});
-
-Deno.test("scheduleContraction() gives lanes rows where there are few columns", () => {
-  for (const [M, K, N] of [[64, 40, 16], [77, 21, 12], [131, 9, 4]] as const) {
-    for (const target of [software, panel]) {
-      const [kernel] = matmul([M, K, N]).check(target);
-      assert.ok(kernel!.groups < Math.ceil(M / 2));
-    }
-  }
 });

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import type { Value } from "../../../compiler/kernel/value.ts";
 import { gpuTarget, softwareTarget, type Target, testTarget } from "../../../compiler/target.ts";
-import { checkSoftmax, crossEntropy, layerNorm, softmax } from "./row_cases.ts";
-import { assertClose, dense, numbers, oneLane, RowGroup } from "./row_support.ts";
+import { checkSoftmax, crossEntropy, layerNorm, softmax } from "../../unit/schedule/row_cases.ts";
+import { assertClose, dense, numbers, oneLane, RowGroup } from "../../unit/schedule/row_support.ts";
 
 /** Few rows are many, and all short rows are taken at once. */
 const eager = (target: Target): Target => ({

@@ -5,8 +5,8 @@ import { mergesOf } from "../../../compiler/schedule/row/merge.ts";
 import { passesOf } from "../../../compiler/schedule/row/passes.ts";
 import { isSpace, rowSpace } from "../../../compiler/schedule/row/space.ts";
 import { gpuTarget, softwareTarget } from "../../../compiler/target.ts";
-import { softmax } from "./row_cases.ts";
-import { assertClose, merging, numbers, RowGroup } from "./row_support.ts";
+import { softmax } from "../../unit/schedule/row_cases.ts";
+import { assertClose, merging, numbers, RowGroup } from "../../unit/schedule/row_support.ts";
 
 /**
  * dx of a layer norm as differentiation writes it: through the variance, then through the mean.

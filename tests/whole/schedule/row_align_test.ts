@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { alignRows } from "../../../compiler/schedule/row/align.ts";
 import { isSpace, rowSpace } from "../../../compiler/schedule/row/space.ts";
 import type { Target } from "../../../compiler/target.ts";
-import { checkSoftmax, crossEntropy, layerNorm, softmax } from "./row_cases.ts";
-import { assertClose, numbers, RowGroup, splitting, targets } from "./row_support.ts";
+import { checkSoftmax, crossEntropy, layerNorm, softmax } from "../../unit/schedule/row_cases.ts";
+import { assertClose, numbers, RowGroup, splitting, targets } from "../../unit/schedule/row_support.ts";
 
 const sizes = [[7, 17], [5, 18], [9, 19], [33, 33], [3, 1023], [150, 21], [2, 4099], [6, 70], [
   1,

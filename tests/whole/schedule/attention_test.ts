@@ -8,7 +8,16 @@ import { gpuTarget, softwareTarget, type Target, testTarget } from "../../../com
 import { attentionOp } from "../../../ops/nn/attention.ts";
 import { attentionBackwardOp } from "../../../ops/nn/attention_backward.ts";
 import type { AttentionAttrs } from "../../../ops/nn/attention_types.ts";
-import { type Case, caseOf, check, count, type Layout, numbersOf, plan, run } from "./attention_support.ts";
+import {
+  type Case,
+  caseOf,
+  check,
+  count,
+  type Layout,
+  numbersOf,
+  plan,
+  run,
+} from "../../unit/schedule/attention_support.ts";
 
 const oneLane: Target = {
   ...testTarget,

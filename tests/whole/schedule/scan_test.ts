@@ -26,7 +26,15 @@ import {
 } from "../../../mod.ts";
 import { evaluateGraph } from "../../support/evaluate.ts";
 import { HostRun } from "../../support/run_program.ts";
-import { assertClose, count, numbers, oneLane, RowGroup, splitting, targets } from "./row_support.ts";
+import {
+  assertClose,
+  count,
+  numbers,
+  oneLane,
+  RowGroup,
+  splitting,
+  targets,
+} from "../../unit/schedule/row_support.ts";
 
 const everywhere: readonly Target[] = [...targets, splitting, cpuTarget];
 

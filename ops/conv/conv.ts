@@ -4,8 +4,9 @@
  *     x [N, C, n…]   w [O, C/groups, k…]   →   [N, O, y…]
  *     y[b, o, i] = Σ over c, j of x[b, c, (i·stride − low + j·dilation) / inputDilation] · w[o, c, j]
  *
- * Terms that fall outside of x, or between its elements where it is dilated, are not there: they contribute nothing,
- * not 0 · w (SEMANTICS §8). Both gradients are this op again, so one schedule serves all three (SCHEDULES §6).
+ * Around x there are zeros, which are multiplied as those of `pad` are; between its elements, where it is dilated, there is
+ * nothing, and terms there contribute nothing, not 0 · w (SEMANTICS §8). Both gradients are this op again, so one schedule
+ * serves all three (SCHEDULES §6).
  */
 
 import { ShapeError } from "../../compiler/errors.ts";

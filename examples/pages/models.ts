@@ -1,7 +1,10 @@
 /**
  * The models of the pages beside this file, each of which is a bundle and a few lines of HTML.
  *
- *     deno run -A cli.ts build examples/pages/models.ts --export digits --size batch=1 --state digits.safetensors --out …
+ *     deno run -A cli.ts build examples/pages/models.ts --export digits --size batch=1 \
+ *       --state examples/pages/digits.safetensors --out dist
+ *
+ * train_digits.ts makes that file.
  */
 
 import {

@@ -18,7 +18,8 @@ import { bindDim, type Dim, divideDims, namesOf, showShape } from "../graph/dim.
 import type { Graph } from "../graph/graph.ts";
 import type { Node, TensorType } from "../graph/node.ts";
 import { isProgram } from "../graph/op.ts";
-import { type ConcreteType, type Value, Values, type Var } from "../kernel/value.ts";
+import { type ConcreteType, type Value, type Var } from "../kernel/value.ts";
+import { Values } from "../kernel/values.ts";
 
 /**
  * Throws for the first node that mixes rows.

@@ -9,14 +9,8 @@ import { InternalError } from "../errors.ts";
 import type { Node, Tensor } from "../graph/node.ts";
 import { isProgram } from "../graph/op.ts";
 import { roundedToHalf } from "../kernel/half.ts";
-import {
-  type BufferRef,
-  type Builtins,
-  type ConcreteType,
-  type Reader,
-  type Value,
-  Values,
-} from "../kernel/value.ts";
+import { type BufferRef, type ConcreteType, type Reader, type Value } from "../kernel/value.ts";
+import { type Builtins, Values } from "../kernel/values.ts";
 import type { LoweredGroup, Root } from "../schedule/group.ts";
 import { isLargeConstant } from "./group.ts";
 

@@ -7,7 +7,8 @@
 
 import type { HostArray } from "./dtype.ts";
 import type { Tensor, TensorType } from "./node.ts";
-import type { ConcreteType, Reader, Value, Values } from "../kernel/value.ts";
+import type { ConcreteType, Reader, Value } from "../kernel/value.ts";
+import type { Values } from "../kernel/values.ts";
 import type { KernelProgram } from "../kernel/program_op.ts";
 
 /** Reverse mode asks an op for the cotangents of its inputs, given those of its results. */

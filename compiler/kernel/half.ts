@@ -9,7 +9,8 @@
  * result is rounded by what uses it.
  */
 
-import type { BinaryOp, UnaryOp, Value, Values } from "./value.ts";
+import type { BinaryOp, UnaryOp, Value } from "./value.ts";
+import type { Values } from "./values.ts";
 
 const narrowUnary: ReadonlySet<UnaryOp> = new Set<UnaryOp>(["neg", "abs", "floor", "ceil", "round", "trunc"]);
 const narrowBinary: ReadonlySet<BinaryOp> = new Set<BinaryOp>(["add", "sub", "mul", "max", "min"]);

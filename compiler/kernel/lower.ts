@@ -16,15 +16,8 @@ import type { IrBuilder } from "./build.ts";
 import type { Instr } from "./ir.ts";
 import { wide } from "./ir.ts";
 import { Accumulator, identityOf, stepOf } from "./reducers.ts";
-import {
-  childrenOf,
-  type Load,
-  type Prefix,
-  type Reduce,
-  type Value,
-  type Values,
-  type Var,
-} from "./value.ts";
+import { childrenOf, type Load, type Prefix, type Reduce, type Value, type Var } from "./value.ts";
+import { type Values } from "./values.ts";
 
 /** What a schedule promises of its vectors, so that loads may rely on it. */
 export interface VectorRules {

@@ -8,7 +8,8 @@
  * integers, so the high halves are put together from 16-bit products, none of which overflows.
  */
 
-import type { Value, Values } from "./value.ts";
+import type { Value } from "./value.ts";
+import type { Values } from "./values.ts";
 
 export type Words4 = readonly [Value, Value, Value, Value];
 

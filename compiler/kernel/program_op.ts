@@ -3,7 +3,8 @@
  * that producers inline into them and results can be stored through a layout.
  */
 
-import type { BufferRef, ConcreteType, Reader, Value, Values } from "./value.ts";
+import type { BufferRef, ConcreteType, Reader, Value } from "./value.ts";
+import type { Values } from "./values.ts";
 import type { AnyScheduled } from "./raw.ts";
 import type { Target } from "../target.ts";
 

@@ -11,7 +11,8 @@ import type { Tensor } from "../graph/node.ts";
 import type { Group } from "../fuse/group.ts";
 import { loadsOf } from "../fuse/group.ts";
 import { denseStorage, lowerGroup, type Storage } from "../fuse/lower_group.ts";
-import { type Load, type Value, type Values, type Var } from "../kernel/value.ts";
+import { type Load, type Value, type Var } from "../kernel/value.ts";
+import { type Values } from "../kernel/values.ts";
 import { splitAxes } from "../schedule/axes.ts";
 
 export interface Join {

@@ -6,7 +6,8 @@
  * becomes two.
  */
 
-import { type Value, type Values, type Var, walk } from "../kernel/value.ts";
+import { type Value, type Var, walk } from "../kernel/value.ts";
+import { type Values } from "../kernel/values.ts";
 
 /** Does a value still divide something that depends on the variable? */
 export function divides(roots: readonly Value[], v: Var): boolean {

@@ -6,7 +6,8 @@
  */
 
 import type { ScheduledKernel } from "../kernel/scheduled.ts";
-import type { BufferRef, Value, Values } from "../kernel/value.ts";
+import type { BufferRef, Value } from "../kernel/value.ts";
+import type { Values } from "../kernel/values.ts";
 
 /** One stored result of a group. */
 export interface Root {

@@ -7,7 +7,8 @@
  */
 
 import { isContiguous } from "../kernel/lower.ts";
-import { type BufferRef, type Load, type Value, type Values, type Var, walk } from "../kernel/value.ts";
+import { type BufferRef, type Load, type Value, type Var, walk } from "../kernel/value.ts";
+import { type Values } from "../kernel/values.ts";
 import { flattenAxes, mergeAxes, type MergedAxes } from "./axes.ts";
 import type { Root } from "./group.ts";
 import { strideOf } from "./stride.ts";

@@ -9,7 +9,7 @@ import { resultsOf } from "../graph/graph.ts";
 import { isProgram } from "../graph/op.ts";
 import type { AnyScheduled } from "../kernel/raw.ts";
 import type { SideBySide } from "../kernel/program_op.ts";
-import { Values } from "../kernel/value.ts";
+import { Values } from "../kernel/values.ts";
 import type { Slab } from "../memory/pack.ts";
 import type { Target } from "../target.ts";
 

@@ -8,7 +8,8 @@
 
 import type { KernelProgram, ProgramSite } from "../kernel/program_op.ts";
 import type { ScheduledKernel } from "../kernel/scheduled.ts";
-import type { BufferRef, Reader, Value, Values } from "../kernel/value.ts";
+import type { BufferRef, Reader, Value } from "../kernel/value.ts";
+import type { Values } from "../kernel/values.ts";
 import { InternalError } from "../errors.ts";
 import { isRefusal } from "./group.ts";
 import { scheduleMap } from "./map.ts";

@@ -5,7 +5,8 @@
 import type { DType } from "../../compiler/graph/dtype.ts";
 import type { Shape } from "../../compiler/graph/dim.ts";
 import type { Tensor } from "../../compiler/graph/node.ts";
-import type { Value, Values } from "../../compiler/kernel/value.ts";
+import type { Value } from "../../compiler/kernel/value.ts";
+import type { Values } from "../../compiler/kernel/values.ts";
 import { isNaNValue } from "../../compiler/kernel/numerics.ts";
 import type { Both, First, Second } from "../../compiler/model/shape_types.ts";
 import { binary } from "./apply.ts";

@@ -10,7 +10,8 @@ import { elementsOf, sameShape } from "../../compiler/graph/dim.ts";
 import { showType, type Tensor, type TensorType } from "../../compiler/graph/node.ts";
 import type { NotDifferentiable, Op, Sample, SampleInput } from "../../compiler/graph/op.ts";
 import { log } from "../../compiler/graph/real.ts";
-import type { Value, Values } from "../../compiler/kernel/value.ts";
+import type { Value } from "../../compiler/kernel/value.ts";
+import type { Values } from "../../compiler/kernel/values.ts";
 import { defineOp } from "../define_op.ts";
 
 export type ElementwiseOp = Op<Record<never, never>>;

@@ -6,7 +6,8 @@
 
 import type { IrBuilder } from "../../compiler/kernel/build.ts";
 import type { Instr } from "../../compiler/kernel/ir.ts";
-import type { LoadedType, Value, Values } from "../../compiler/kernel/value.ts";
+import type { LoadedType, Value } from "../../compiler/kernel/value.ts";
+import type { Values } from "../../compiler/kernel/values.ts";
 
 /** The key of NaN, and of places behind the end of a row: nothing comes after it. */
 export const lastKey = 0x7fffffff;

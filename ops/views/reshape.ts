@@ -10,7 +10,8 @@ import {
 import { apply } from "../../compiler/graph/build.ts";
 import type { DType } from "../../compiler/graph/dtype.ts";
 import type { Tensor } from "../../compiler/graph/node.ts";
-import type { Value, Values } from "../../compiler/kernel/value.ts";
+import type { Value } from "../../compiler/kernel/value.ts";
+import type { Values } from "../../compiler/kernel/values.ts";
 import type { Reshaped } from "../../compiler/model/shape_types.ts";
 import { defineOp } from "../define_op.ts";
 

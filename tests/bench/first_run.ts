@@ -1,11 +1,12 @@
 /**
  * Where the first second goes, and what a run costs its host afterwards.
  *
- *     deno run -A runtime/setup/main.ts tests/bench/first_run.ts [mlp|gpt]… [--json]
+ *     deno run -A runtime/setup/main.ts tests/bench/first_run.ts [mlp|gpt]… [--json] [--peers FOLDER]
  *
  * Each training step starts in a process of its own, twice: with an empty cache of the driver's (of Mesa's; other drivers
  * keep theirs elsewhere) and with what the first one left. `host` is the JavaScript of one run, divided by its dispatches:
- * recording and submitting, nothing waited for.
+ * recording and submitting, nothing waited for. With --peers other libraries take their first step too, with an empty
+ * cache; theirs begins where their device is open, so it stands beside Weft's from there on.
  * @module
  */
 
@@ -17,10 +18,14 @@ import { openDevice } from "../../mod.ts";
 import { load } from "../../runtime/executable.ts";
 import { table } from "../../runtime/table.ts";
 import { median } from "./interleave.ts";
+import { checkPeers, type PeerTime, peerTimes } from "./peers.ts";
 import { gptStep, mlpStep } from "./programs.ts";
 
 const programs = { mlp: mlpStep, gpt: gptStep } as const;
 type Name = keyof typeof programs;
+const ofPeers = { mlp: "mlp_train", gpt: "gpt_train" } as const;
+/** What comes before peers begin to count. */
+const opening: ReadonlySet<string> = new Set(["start and imports", "open the device"]);
 
 interface Times {
   /** Milliseconds by stage, in order. */
@@ -80,11 +85,34 @@ async function inFreshProcess(name: Name, cache: string): Promise<Times> {
   return JSON.parse(new TextDecoder().decode(stdout));
 }
 
+/** Milliseconds to the end of the first run. */
+const total = ({ stages }: Times, but: ReadonlySet<string> = new Set()): number =>
+  Object.entries(stages).reduce((n, [stage, ms]) => stage === "second run" || but.has(stage) ? n : n + ms, 0);
+
+/** The first steps of other libraries, each with an empty cache. */
+async function coldPeers(name: Name, folder: string): Promise<PeerTime[]> {
+  const caches = new Map<string, string>();
+  try {
+    return await peerTimes(folder, ofPeers[name], (peer) => {
+      const cache = Deno.makeTempDirSync();
+      caches.set(peer, cache);
+      return cache;
+    });
+  } finally {
+    for (const cache of caches.values()) Deno.removeSync(cache, { recursive: true });
+  }
+}
+
 if (import.meta.main) {
-  const { values: { json, once: isOnce }, positionals } = parseArgs({
+  const { values: { json, once: isOnce, peers: folder }, positionals } = parseArgs({
     allowPositionals: true,
-    options: { json: { type: "boolean", default: false }, once: { type: "boolean", default: false } },
+    options: {
+      json: { type: "boolean", default: false },
+      once: { type: "boolean", default: false },
+      peers: { type: "string" },
+    },
   });
+  if (folder !== undefined) checkPeers(folder);
   const names = (positionals.length > 0 ? positionals : Object.keys(programs)) as Name[];
   for (const name of names) {
     if (!(name in programs)) throw new Error(`"${name}": there are ${Object.keys(programs).join(" and ")}`);
@@ -96,12 +124,11 @@ if (import.meta.main) {
     try {
       const cold = await inFreshProcess(name, cache);
       const warm = await inFreshProcess(name, cache);
+      const peers = folder === undefined ? [] : await coldPeers(name, folder);
       if (json) {
-        console.log(JSON.stringify({ name, cold, warm }));
+        console.log(JSON.stringify({ name, cold, warm, peers }));
         continue;
       }
-      const total = ({ stages }: Times) =>
-        Object.entries(stages).reduce((n, [stage, ms]) => stage === "second run" ? n : n + ms, 0);
       const rows = Object.keys(cold.stages).map((stage) => [
         stage,
         cold.stages[stage]!.toFixed(0),
@@ -115,8 +142,18 @@ if (import.meta.main) {
         ]).join("\n"),
       );
       console.log(
-        `host: ${warm.host.toFixed(1)} µs of JavaScript per dispatch, ${warm.dispatches} dispatches\n`,
+        `host: ${warm.host.toFixed(1)} µs of JavaScript per dispatch, ${warm.dispatches} dispatches`,
       );
+      if (peers.length > 0) {
+        const best = Math.min(...peers.map(({ first }) => first));
+        const own = total(cold, opening);
+        console.log(
+          `first step, cold, from an open device on: Weft ${own.toFixed(0)} ms, ${
+            peers.map(({ peer, first }) => `${peer} ${first.toFixed(0)} ms`).join(", ")
+          }; ${(own / best).toFixed(2)} of the best`,
+        );
+      }
+      console.log();
     } finally {
       Deno.removeSync(cache, { recursive: true });
     }

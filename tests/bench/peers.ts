@@ -14,14 +14,22 @@ export interface PeerTime {
 
 const runners = [["jax-js", "jax.mjs"], ["tfjs", "tfjs.mjs"], ["ort-web", "ort.mjs"]] as const;
 
-/** One run of every peer; those that don't know the workload, or fail at it, are left out. */
-export async function peerTimes(folder: string, workload: string): Promise<PeerTime[]> {
+/**
+ * One run of every peer; those that don't know the workload, or fail at it, are left out.
+ *
+ * @param cacheOf Where a peer's run finds the driver's cache of shaders (of Mesa's). Default: where everybody does.
+ */
+export async function peerTimes(
+  folder: string,
+  workload: string,
+  cacheOf?: (peer: string) => string,
+): Promise<PeerTime[]> {
   const times: PeerTime[] = [];
   for (const [peer, file] of runners) {
     const { stdout } = await new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", file, workload],
       cwd: folder,
-      env: { ORT_BUILD: "jspi" },
+      env: { ORT_BUILD: "jspi", ...cacheOf && { MESA_SHADER_CACHE_DIR: cacheOf(peer) } },
       stdin: "null",
       stderr: "null",
     }).output();

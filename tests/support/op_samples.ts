@@ -13,10 +13,10 @@ import {
   type ConcreteType,
   type Reader,
   type Value,
-  Values,
   valueType,
   type Var,
 } from "../../compiler/kernel/value.ts";
+import { Values } from "../../compiler/kernel/values.ts";
 import { inputOp } from "../../ops/leaves.ts";
 import { linearize } from "../../ops/views/reshape.ts";
 import { concreteTypes } from "./evaluate.ts";

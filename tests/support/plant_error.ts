@@ -15,7 +15,8 @@ import {
   wide,
 } from "../../compiler/kernel/ir.ts";
 import type { KernelProgram } from "../../compiler/kernel/program_op.ts";
-import type { Value, Values } from "../../compiler/kernel/value.ts";
+import type { Value } from "../../compiler/kernel/value.ts";
+import type { Values } from "../../compiler/kernel/values.ts";
 import { irKernels } from "./ir_kernels.ts";
 
 /** The op with an error in one of its results. */

@@ -5,7 +5,8 @@
  * `select(x > 0, x, 0)`, which becomes a bare `max` and loses NaN.
  */
 
-import type { Operand, Value, Values } from "../value.ts";
+import type { Operand, Value } from "../value.ts";
+import type { Values } from "../values.ts";
 
 const magnitudeMask = 0x7fffffff;
 const signMask = 0x80000000;

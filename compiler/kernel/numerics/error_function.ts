@@ -3,7 +3,8 @@
  * and erfc(a) = u·e^(−a²)·R(u) with u = 2 / (2 + a).
  */
 
-import type { Value, Values } from "../value.ts";
+import type { Value } from "../value.ts";
+import type { Values } from "../values.ts";
 import { copySign, highHalf, keepNaN } from "./bits.ts";
 import { expUnguarded } from "./exponential.ts";
 import { polynomial } from "./polynomial.ts";

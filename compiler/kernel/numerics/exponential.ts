@@ -6,7 +6,8 @@
  * below 0.35 ULP of eʳ − 1. The driver may fuse or not fuse multiply and add; nothing here relies on (a + b) − b.
  */
 
-import type { Value, Values } from "../value.ts";
+import type { Value } from "../value.ts";
+import type { Values } from "../values.ts";
 import { keepNaN } from "./bits.ts";
 import { polynomial } from "./polynomial.ts";
 

@@ -1,6 +1,7 @@
 /** Hyperbolic functions and their inverses, all from the exponential's and logarithm's reductions. */
 
-import type { Value, Values } from "../value.ts";
+import type { Value } from "../value.ts";
+import type { Values } from "../values.ts";
 import { copySign, keepNaN } from "./bits.ts";
 import { expm1Unguarded, expScaled } from "./exponential.ts";
 import { log1p, logOfTwice } from "./logarithm.ts";

@@ -1,7 +1,8 @@
 /** Division that floors, remainders, rounding and conversion, for values of any type. */
 
 import { InternalError } from "../../errors.ts";
-import type { Value, Values, ValueType } from "../value.ts";
+import type { Value, ValueType } from "../value.ts";
+import type { Values } from "../values.ts";
 import { highHalf, isInf, isNaNValue, keepNaN } from "./bits.ts";
 
 /**

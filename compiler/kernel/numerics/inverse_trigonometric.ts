@@ -1,6 +1,7 @@
 /** asin, acos, atan, atan2: minimax polynomials in x² with coefficients rounded to f32. */
 
-import type { Value, Values } from "../value.ts";
+import type { Value } from "../value.ts";
+import type { Values } from "../values.ts";
 import { copySign, isInf, isNaNValue, keepNaN } from "./bits.ts";
 import { polynomial } from "./polynomial.ts";
 

@@ -7,7 +7,8 @@
  * (1 + x) − 1, which a driver may fold. Subnormal numbers count as 0.
  */
 
-import type { Value, Values } from "../value.ts";
+import type { Value } from "../value.ts";
+import type { Values } from "../values.ts";
 import { highHalf, magnitudeBits } from "./bits.ts";
 import { polynomial } from "./polynomial.ts";
 

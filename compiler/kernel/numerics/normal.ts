@@ -1,6 +1,7 @@
 /** The normal distribution: its cumulative probability and density share one exponential. What gelu is made of. */
 
-import type { Value, Values } from "../value.ts";
+import type { Value } from "../value.ts";
+import type { Values } from "../values.ts";
 import { highHalf, keepNaN } from "./bits.ts";
 import { expUnguarded } from "./exponential.ts";
 import { polynomial } from "./polynomial.ts";

@@ -1,4 +1,5 @@
-import type { Value, Values } from "../value.ts";
+import type { Value } from "../value.ts";
+import type { Values } from "../values.ts";
 
 /** c₀ + c₁·x + c₂·x² + …, by Horner's scheme: right whether or not the target fuses multiply and add. */
 export function polynomial(k: Values, x: Value, coefficients: readonly number[]): Value {

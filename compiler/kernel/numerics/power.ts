@@ -1,4 +1,5 @@
-import type { Value, Values } from "../value.ts";
+import type { Value } from "../value.ts";
+import type { Values } from "../values.ts";
 import { highHalf, isFiniteValue, isInf, isNaNValue } from "./bits.ts";
 import { exp2Unguarded } from "./exponential.ts";
 import { log2, log2Split } from "./logarithm.ts";

@@ -8,7 +8,8 @@
  * 0.07 ULP).
  */
 
-import type { Value, Values } from "../value.ts";
+import type { Value } from "../value.ts";
+import type { Values } from "../values.ts";
 import { isFiniteValue } from "./bits.ts";
 import { polynomial } from "./polynomial.ts";
 

@@ -16,7 +16,8 @@ import type { ArrayDecl, Instr } from "../../kernel/ir.ts";
 import { Evaluator } from "../../kernel/lower.ts";
 import type { Writer } from "../../kernel/program_op.ts";
 import type { ScheduledKernel } from "../../kernel/scheduled.ts";
-import type { Reader, Value, Values } from "../../kernel/value.ts";
+import type { Reader, Value } from "../../kernel/value.ts";
+import type { Values } from "../../kernel/values.ts";
 import type { RowGrid } from "./grid.ts";
 import { type Kept, LaneRows } from "./lane_rows.ts";
 import {

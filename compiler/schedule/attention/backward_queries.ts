@@ -3,7 +3,7 @@
 import type { ArrayDecl, Instr } from "../../kernel/ir.ts";
 import { f32 } from "../../kernel/ir.ts";
 import type { ScheduledKernel } from "../../kernel/scheduled.ts";
-import type { Values } from "../../kernel/value.ts";
+import type { Values } from "../../kernel/values.ts";
 import { type AttentionBackward, BackwardKernel } from "./backward.ts";
 import { RowGrid } from "./grid.ts";
 import type { Kept } from "./lane_rows.ts";

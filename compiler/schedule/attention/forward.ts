@@ -24,7 +24,7 @@ import { Evaluator } from "../../kernel/lower.ts";
 import { isNaNInstr } from "../../kernel/reducers.ts";
 import type { Writer } from "../../kernel/program_op.ts";
 import type { ScheduledKernel } from "../../kernel/scheduled.ts";
-import type { Values } from "../../kernel/value.ts";
+import type { Values } from "../../kernel/values.ts";
 import { RowGrid } from "./grid.ts";
 import { folded, type Kept, LaneRows } from "./lane_rows.ts";
 import { type AttentionInputs, AttentionProblem, bindings, evaluate } from "./problem.ts";

@@ -2,7 +2,8 @@
 
 import type { ScheduledKernel } from "../../kernel/scheduled.ts";
 import type { Writer } from "../../kernel/program_op.ts";
-import type { BufferRef, ConcreteType, Reader, Value, Values } from "../../kernel/value.ts";
+import type { BufferRef, ConcreteType, Reader, Value } from "../../kernel/value.ts";
+import type { Values } from "../../kernel/values.ts";
 import type { Target } from "../../target.ts";
 import type { AttentionBackward } from "./backward.ts";
 import { backwardKeys, type KeyResults } from "./backward_keys.ts";

@@ -14,7 +14,8 @@
 import type { IrBuilder } from "../../kernel/build.ts";
 import type { Instr } from "../../kernel/ir.ts";
 import type { Evaluator } from "../../kernel/lower.ts";
-import type { Reader, Value, Values, Var } from "../../kernel/value.ts";
+import type { Reader, Value, Var } from "../../kernel/value.ts";
+import type { Values } from "../../kernel/values.ts";
 
 export interface AttentionInputs {
   /** [..., T, D]; the last leading axis counts heads. */

@@ -3,7 +3,8 @@
  * attention output), then merged with their neighbors where every index stays affine (stacked rows).
  */
 
-import { childrenOf, type Reduce, type Value, type Values, type Var } from "../../kernel/value.ts";
+import { childrenOf, type Reduce, type Value, type Var } from "../../kernel/value.ts";
+import { type Values } from "../../kernel/values.ts";
 import { mergeAxes, splitAxes } from "../axes.ts";
 import type { Refusal, Root } from "../group.ts";
 import type { Store } from "./problem.ts";

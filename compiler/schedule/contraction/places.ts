@@ -11,7 +11,8 @@
 import type { IrBuilder } from "../../kernel/build.ts";
 import type { Instr } from "../../kernel/ir.ts";
 import type { Evaluator } from "../../kernel/lower.ts";
-import type { Value, Values, Var } from "../../kernel/value.ts";
+import type { Value, Var } from "../../kernel/value.ts";
+import type { Values } from "../../kernel/values.ts";
 import { extentOf } from "./extent.ts";
 
 /** Makes variables that occur nowhere yet. */

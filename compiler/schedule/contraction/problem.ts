@@ -5,7 +5,8 @@
  * is walked by one position all the same; see places.ts.
  */
 
-import type { BufferRef, Reduce, Value, Values, Var } from "../../kernel/value.ts";
+import type { BufferRef, Reduce, Value, Var } from "../../kernel/value.ts";
+import type { Values } from "../../kernel/values.ts";
 import type { LoweredGroup, Refusal, Root } from "../group.ts";
 import type { Target } from "../../target.ts";
 import { normalize } from "./normal.ts";

@@ -16,9 +16,9 @@ import {
   type Linear,
   type Reduce,
   type Value,
-  type Values,
   type Var,
 } from "../../kernel/value.ts";
+import { type Values } from "../../kernel/values.ts";
 import type { Target } from "../../target.ts";
 import type { LoweredGroup, Root } from "../group.ts";
 import { extentOf } from "./extent.ts";

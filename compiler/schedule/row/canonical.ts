@@ -7,7 +7,8 @@
  * them; what could be (a reduction inside another that depends on the other's index) is refused before (space.ts).
  */
 
-import { type Reduce, type Value, type Values, type Var, walk } from "../../kernel/value.ts";
+import { type Reduce, type Value, type Var, walk } from "../../kernel/value.ts";
+import { type Values } from "../../kernel/values.ts";
 
 /** Indices of a shape from a row-major position in it. */
 function unflatten(k: Values, position: Value, extents: readonly number[]): Value[] {

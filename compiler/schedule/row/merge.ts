@@ -9,7 +9,8 @@
  */
 
 import { exp, isFiniteValue } from "../../kernel/numerics.ts";
-import type { Reduce, Value, Values } from "../../kernel/value.ts";
+import type { Reduce, Value } from "../../kernel/value.ts";
+import type { Values } from "../../kernel/values.ts";
 import { type FoldSpec, plainFold, type ShiftedSum } from "./fold_spec.ts";
 import { rowLength, type RowSpace } from "./space.ts";
 

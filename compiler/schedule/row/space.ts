@@ -6,7 +6,8 @@
  * variables, and neighboring axes merge where no index needs a division for it.
  */
 
-import type { BufferRef, Reduce, Value, Values, Var } from "../../kernel/value.ts";
+import type { BufferRef, Reduce, Value, Var } from "../../kernel/value.ts";
+import type { Values } from "../../kernel/values.ts";
 import { childrenOf, walk } from "../../kernel/value.ts";
 import { mergeAxes } from "../axes.ts";
 import type { LoweredGroup, Refusal, Root } from "../group.ts";

@@ -6,7 +6,8 @@
  * scan backwards reads neighbors in memory as well as one forwards does.
  */
 
-import type { BufferRef, Prefix, Value, Values, Var } from "../../kernel/value.ts";
+import type { BufferRef, Prefix, Value, Var } from "../../kernel/value.ts";
+import type { Values } from "../../kernel/values.ts";
 import { walk } from "../../kernel/value.ts";
 import { mergeAxes } from "../axes.ts";
 import type { LoweredGroup, Refusal } from "../group.ts";

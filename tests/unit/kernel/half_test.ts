@@ -5,7 +5,8 @@ import fc from "fast-check";
 import { roundedToHalf } from "../../../compiler/kernel/half.ts";
 import { binaryMeaning, unaryMeaning } from "../../../compiler/kernel/scalar.ts";
 import type { BinaryOp, UnaryOp } from "../../../compiler/kernel/value.ts";
-import { type Value, Values } from "../../../compiler/kernel/value.ts";
+import { type Value } from "../../../compiler/kernel/value.ts";
+import { Values } from "../../../compiler/kernel/values.ts";
 
 const half = (k: Values, name: string): Value => k.load({ name, dtype: "f16", size: 8 }, k.var(8, 0));
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import * as numerics from "../../../compiler/kernel/numerics.ts";
-import { type Value, Values, type Var } from "../../../compiler/kernel/value.ts";
+import { type Value, type Var } from "../../../compiler/kernel/value.ts";
+import { Values } from "../../../compiler/kernel/values.ts";
 import { erf64, erfc64 } from "../../../ops/elementwise/reference/error_function.ts";
 import { ValueEvaluator } from "../../support/evaluate_value.ts";
 

@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type Value, Values, type Var } from "../../../compiler/kernel/value.ts";
+import { type Value, type Var } from "../../../compiler/kernel/value.ts";
+import { Values } from "../../../compiler/kernel/values.ts";
 import { mergeAxes, splitAxes } from "../../../compiler/schedule/axes.ts";
 import { ValueEvaluator } from "../../support/evaluate_value.ts";
 

@@ -1,7 +1,8 @@
 import { deepStrictEqual, notStrictEqual, strictEqual } from "node:assert/strict";
 import { GraphBuilder } from "../../../compiler/graph/build.ts";
 import { philox, type Words4 } from "../../../compiler/kernel/philox.ts";
-import { type Value, Values } from "../../../compiler/kernel/value.ts";
+import { type Value } from "../../../compiler/kernel/value.ts";
+import { Values } from "../../../compiler/kernel/values.ts";
 import { randomBits } from "../../../ops/random/bits.ts";
 import { advancedKey, randomKey } from "../../../ops/random/key.ts";
 import { philox4x32 } from "../../../ops/random/philox.ts";

@@ -8,7 +8,8 @@ import { emitJavaScript } from "../../../compiler/emit/javascript.ts";
 import { interpret } from "../../../compiler/kernel/interpret.ts";
 import { verifyKernel } from "../../../compiler/kernel/verify.ts";
 import { binaryMeaning, unaryMeaning } from "../../../compiler/kernel/scalar.ts";
-import { type BufferRef, type Reader, type Value, Values, type Var } from "../../../compiler/kernel/value.ts";
+import { type BufferRef, type Reader, type Value, type Var } from "../../../compiler/kernel/value.ts";
+import { Values } from "../../../compiler/kernel/values.ts";
 import {
   isRefusal,
   type LoweredGroup,

@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { compileJavaScript } from "../../../compiler/emit/javascript.ts";
 import type { DType } from "../../../compiler/graph/dtype.ts";
 import { type HostView, interpret } from "../../../compiler/kernel/interpret.ts";
-import { type BufferRef, type Reader, type Value, Values } from "../../../compiler/kernel/value.ts";
+import { type BufferRef, type Reader, type Value } from "../../../compiler/kernel/value.ts";
+import { Values } from "../../../compiler/kernel/values.ts";
 import { verifyKernel } from "../../../compiler/kernel/verify.ts";
 import {
   isRefusal,

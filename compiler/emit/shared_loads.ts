@@ -8,7 +8,8 @@
  *     v0 = b[i]; v1 = b[i + 4]; v2 = b[i + 8]; …      w = b[i + 4 · lane]; v0 = broadcast(w, 0); v1 = broadcast(w, 1); …
  *
  * Shared are loads of one statement list that all lanes reach together, at an index that is the same for all of them,
- * from a buffer that the kernel does not write. Each lane loads one of the elements that were to be loaded anyway, so
+ * from a buffer that the kernel does not store into, whatever it is bound as: ranges that are bound at once don't overlap
+ * (memory/verify.ts). Each lane loads one of the elements that were to be loaded anyway, so
  * what is proven of their indices holds.
  */
 
@@ -22,6 +23,7 @@ import {
   operandsOf,
   type Statement,
 } from "../kernel/ir.ts";
+import { statementsOfKernel } from "../kernel/walk.ts";
 
 /** Loads at the first one's index and each a step further. */
 export interface LoadGroup {
@@ -56,10 +58,14 @@ class Search {
   readonly #alike = new Map<Instr, boolean>();
   readonly #names = new Map<Instr, string>();
 
-  constructor({ lanes, buffers }: Kernel) {
-    this.#lanes = lanes;
-    const words = buffers.filter(({ dtype }) => dtype === "f32" || dtype === "i32" || dtype === "u32");
-    this.#readable = new Set(words.filter(({ access }) => access === "read").map(({ name }) => name));
+  constructor(kernel: Kernel) {
+    this.#lanes = kernel.lanes;
+    const written = new Set<string>();
+    for (const statement of statementsOfKernel(kernel)) {
+      if (statement.kind === "store") written.add(statement.buffer);
+    }
+    const words = kernel.buffers.filter(({ dtype }) => dtype === "f32" || dtype === "i32" || dtype === "u32");
+    this.#readable = new Set(words.map(({ name }) => name).filter((name) => !written.has(name)));
   }
 
   blocks(blocks: readonly Block[]): void {

@@ -53,7 +53,7 @@ export interface Target {
     readonly panelPays: number;
     /** Steps of k per turn where rows slide (contraction/windows.ts), at most: whole windows as far as these allow. */
     readonly windowSteps: number;
-    /** Steps of k per turn (and depth of a panel). */
+    /** Steps of k per turn, and of a panel, which may have more of them and fewer columns (contraction/tiling.ts). */
     readonly depth: number;
     /** Lanes along rows and columns of the output; their product is `lanes.contraction`. */
     readonly grid: readonly [number, number];

@@ -103,28 +103,23 @@ export class Chunk {
     );
   }
 
-  /** Loops of few statements; by fours where B is contiguous in k, and transposed. */
+  /**
+   * Loops of one store: an index into a private array that is not literal makes a store for every lane of it, which takes
+   * drivers long to compile. It is done once for many rows, so B is not read by fours where that takes transposing.
+   */
   #fill(panels: readonly (ArrayDecl | undefined)[], start: Value): void {
     const { c, ev, columns, depth } = this;
     const { b, k } = ev;
-    const own = c.columns.at(-1);
-    const byFours = depth % 4 === 0 && c.b.some((side) => alongOf([side], own, this.#summed, depth) === "k");
-    const per = byFours ? 4 : 1;
-    loopOver(ev, this.fresh, depth / per, (turn, counter) => {
-      const steps = new Steps(ev, this.fresh, this.#summed, k.affine([[start, 1], [turn, per]]), per);
-      const fill = (places: Places, place: number, column: Instr) => {
-        const sides = c.b.map((side) => {
-          const best = alongOf([side], own, this.#summed, per) === "k" ? "k" : undefined;
-          return new Operand(ev, side, places, steps, best ?? (columns.width === 4 ? "own" : "none"));
-        });
-        for (let step = 0; step < per; step++) {
-          const filled = sides.map((side) => side.vector(place, step));
-          const slot = b.add(b.add(b.mul(counter, per * columns.count), step * columns.count), column);
-          panels.forEach((panel, i) => panel && b.set(panel, slot, filled[i]!));
-          this.seen?.({ places, place, column, steps, step, sides: filled });
-        }
-      };
-      forColumns(ev, this.fresh, columns, fill);
+    loopOver(ev, this.fresh, depth, (turn, counter) => {
+      const steps = new Steps(ev, this.fresh, this.#summed, k.affine([[start, 1], [turn, 1]]), 1);
+      forColumns(ev, this.fresh, columns, (places, place, column) => {
+        const sides = c.b.map((side) =>
+          new Operand(ev, side, places, steps, columns.width === 4 ? "own" : "none").vector(place, 0)
+        );
+        const slot = b.add(b.mul(counter, columns.count), column);
+        panels.forEach((panel, i) => panel && b.set(panel, slot, sides[i]!));
+        this.seen?.({ places, place, column, steps, step: 0, sides });
+      });
     });
   }
 }

@@ -8,12 +8,13 @@
  */
 
 import { isContiguous } from "../../kernel/lower.ts";
-import { type Reduce, type Value, type Var, walk } from "../../kernel/value.ts";
+import type { Reduce, Value, Var } from "../../kernel/value.ts";
 import type { Target } from "../../target.ts";
-import { contiguousLoads, extentOf } from "./extent.ts";
+import { extentOf } from "./extent.ts";
 import { shortestPadded } from "./pad.ts";
 import type { Store } from "./problem.ts";
 import { cutSides } from "./sides.ts";
+import { scattered, workOf } from "./work.ts";
 
 export interface Orientation {
   readonly rows: readonly Var[];
@@ -85,33 +86,3 @@ function panelWork(
   const results = (isContiguous(index, vector) ? load : load * scattered) / terms;
   return (1 + perRow + perColumn + sums + results) / used;
 }
-
-/** What reading single elements costs beside reading vectors, each. */
-const scattered = 1.5;
-
-/** What evaluating values once costs, by fours along one of some variables if their loads allow it. */
-function workOf(values: readonly Value[], along: readonly Var[], load: number): number {
-  let work = 0;
-  walk(values, (value) => {
-    switch (value.kind) {
-      case "load":
-        work += along.some((v) => contiguousLoads([value], v) > 0) ? load : load * scattered;
-        break;
-      case "div":
-      case "mod":
-        work += 4;
-        break;
-      case "unary":
-        work += slow.has(value.op) ? 15 : 1;
-        break;
-      case "binary":
-      case "select":
-      case "guard":
-        work += 2;
-        break;
-    }
-  });
-  return work;
-}
-
-const slow: ReadonlySet<string> = new Set(["exp", "exp2", "log", "log2", "tanh", "sin", "cos"]);

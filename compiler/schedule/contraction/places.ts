@@ -5,7 +5,8 @@
  * (t · places + p) · lanes + l: neighboring lanes have neighboring places, so what they load and store is contiguous.
  * Where tiles end with the innermost axis, a place is affine in tile and lane, and its neighbors in the tile differ by a
  * literal; elsewhere each place has a variable of its own, decoded from the position and clamped to the last one, so
- * that loads stay inside their buffers and only stores ask whether the place exists.
+ * that loads stay inside their buffers and only stores ask whether the place exists. What is done at every place alike,
+ * one body in a loop can do (`only`): compilers of shaders take long over long texts.
  */
 
 import type { IrBuilder } from "../../kernel/build.ts";
@@ -40,7 +41,7 @@ export interface Places {
   at(place: number, component: Value): Bindings;
   /** Whether the place exists; undefined where all do. */
   inside(place: number): Instr | undefined;
-  /** The one place that a variable says; undefined where places are not affine. */
+  /** The one place that a variable says, which the cursor is in a loop over; undefined where there are no variables. */
   readonly only?: (place: Value) => Places;
 }
 
@@ -120,19 +121,28 @@ export function layPlaces(
   }
   const total = extentOf(vars) / width;
   const ragged = total % span !== 0;
-  const places = Array.from({ length: count }, (_, p) => {
-    const position = b.add(b.mul(tile[0]!, span), b.add(lane, p * lanes));
+  const placeAt = (position: Instr) => {
     const clamped = ragged ? b.min(position, total - 1) : position;
     const indices = decode(b, clamped, [...outer.map((v) => v.extent), units]);
     const own = outer.map((v, i) => [v, bind(v.extent, indices[i]!)] as const);
     const unit = bind(units, indices.at(-1)!);
-    return { own, unit, inside: ragged ? b.lt(position, total) : undefined };
-  });
+    return {
+      at: (c: Value): Bindings => [...own, [inner, k.affine([[unit, width], [c, 1]])]],
+      inside: ragged ? b.lt(position, total) : undefined,
+    };
+  };
+  const positionOf = (p: Instr | number) =>
+    b.add(b.mul(tile[0]!, span), b.add(lane, typeof p === "number" ? p * lanes : b.mul(p, lanes)));
+  const places = Array.from({ length: count }, (_, p) => placeAt(positionOf(p)));
   return {
     count,
     width,
     component,
-    at: (p, c) => [...places[p]!.own, [inner, k.affine([[places[p]!.unit, width], [c, 1]])]],
+    at: (p, c) => places[p]!.at(c),
     inside: (p) => places[p]!.inside,
+    only(place) {
+      const here = placeAt(positionOf(ev.eval(place)));
+      return { count: 1, width, component, at: (_, c) => here.at(c), inside: () => here.inside };
+    },
   };
 }

@@ -8,6 +8,7 @@
  *     riders.ts     sums of one side alone that are added up on the way
  *     pad.ts        columns that are no whole vectors, as longer ones
  *     tiling.ts     which loop nest, and how large its tiles are
+ *     work.ts       what an element of a side costs, by which they are chosen
  *     split_k.ts    a long sum with few tiles, as a contraction of parts and a map
  *     places.ts     which rows and columns a lane has
  *     operand.ts    one side, evaluated by fours along the axis in which it is contiguous

@@ -5,11 +5,13 @@
  * lanes that find no rows move over to the columns (and the other way round).
  */
 
+import { walk } from "../../kernel/value.ts";
 import type { Target } from "../../target.ts";
 import { orderSummed } from "./lane_tile.ts";
 import { alongOf } from "./operand.ts";
 import { extentOf } from "./extent.ts";
 import type { Contraction } from "./problem.ts";
+import { workOf } from "./work.ts";
 
 export interface Tiling {
   readonly shape: "panel" | "register";
@@ -100,21 +102,61 @@ function panelDepth(extent: number, wanted: number): number {
   return wanted;
 }
 
+/** Whether lanes hand on what they load of A (emit/shared_loads.ts): all need the same of it, in words. */
+function handsOn(c: Contraction, broadcast: number, [rowLanes, lanes]: readonly [number, number]): boolean {
+  if (rowLanes > 1 || lanes > broadcast) return false;
+  let words = true;
+  walk(c.a, (v) => {
+    if (v.kind === "load" && v.buffer.dtype !== "f32") words = false;
+  });
+  return words;
+}
+
+/**
+ * A panel's columns of a lane and steps of k per turn. Half the columns and twice the steps are as many products, with
+ * sums that are read and written half as often, but an element of A is then for half as many of them. So that pays where
+ * its load is handed on and little else is done to it.
+ */
+function panelShape(
+  c: Contraction,
+  target: Target,
+  grid: readonly [number, number],
+  most: number,
+): { readonly columns: number; readonly depth: number } {
+  const { depth: wanted, load } = target.contraction;
+  const summed = extentOf(c.reduce.vars);
+  if (c.windows) return { columns: most, depth: c.windows.steps };
+  if (!handsOn(c, target.broadcast, grid)) return { columns: most, depth: panelDepth(summed, wanted) };
+  const lanes = grid[1];
+  const units = extentOf(c.columns) / c.width;
+  const shapes = halvings(most).map((columns) => {
+    const depth = panelDepth(summed, wanted * most / columns);
+    const vectors = Math.ceil(depth / 4);
+    const rows = workOf(c.a, c.reduce.vars, load / Math.min(lanes, vectors)) / (4 * columns);
+    const sums = depth === summed ? 0 : 2 * load / depth;
+    const used = units / (Math.ceil(units / (lanes * columns)) * lanes * columns);
+    return { columns, depth, time: (1 + rows + sums) / used };
+  });
+  return shapes.reduce((best, shape) => shape.time < best.time ? shape : best);
+}
+
 /** Rows that pay for filling a panel, where the sum is long enough to be split over workgroups instead. */
 const worthAPanel = ({ contraction: { partSteps, panelPays } }: Target, summed: number): number =>
   partSteps > 0 && summed >= 2 * partSteps ? panelPays : 1;
 
 /**
  * Lanes along rows and along columns: all along the columns, unless those are so few that a lane would have a column or
- * two to a row of A, which costs as much to load as four columns to multiply.
+ * two to a row of A, which costs as much to load as four columns to multiply. Where lanes hand on what they load it costs
+ * little, and they stay with the columns as long as each has one.
  */
 function panelGrid(
-  { contraction: { grid, panelPays } }: Target,
+  { contraction: { grid, panelPays }, broadcast }: Target,
   columnUnits: number,
-  most: number,
+  mostColumns: number,
   rows: number,
 ): readonly [number, number] {
   const lanes = grid[0] * grid[1];
+  const most = lanes <= broadcast ? 1 : mostColumns;
   let across = lanes;
   while (across % 2 === 0 && columnUnits <= across / 2 * most && rows >= panelPays * 2 * lanes / across) {
     across /= 2;
@@ -128,16 +170,15 @@ function panelGrid(
  * @param c With one summed variable.
  */
 export function panelTiling(c: Contraction, target: Target): Tiling | undefined {
-  const { tile, depth: wanted, panelRows: [least, most] } = target.contraction;
+  const { tile, panelRows: [least, most] } = target.contraction;
   const columnUnits = extentOf(c.columns) / c.width;
   const extent = extentOf(c.rows);
   if (extent < least) return undefined;
   const mostColumns = c.width === 4 ? tile[1] / 4 : Math.min(4, tile[1]);
   const [rowLanes, lanes] = panelGrid(target, columnUnits, mostColumns, extent);
-  const columns = fit(mostColumns, columnUnits, lanes);
+  const { columns, depth } = panelShape(c, target, [rowLanes, lanes], fit(mostColumns, columnUnits, lanes));
   const tiles = Math.ceil(columnUnits / (lanes * columns)) * extentOf(c.batch);
   const summed = extentOf(c.reduce.vars);
-  const depth = c.windows?.steps ?? panelDepth(summed, wanted);
   // Long loops over rows pay for filling the panel; but every worker wants a workgroup.
   const share = Math.max(
     least,

@@ -95,3 +95,21 @@ Deno.test("scheduleContraction() gives lanes rows where there are few columns", 
     matmul([M, K, N]).check(software);
   }
 });
+
+Deno.test("scheduleContraction() takes few columns and many steps where lanes hand on what they load", () => {
+  const shapeOf = (sizes: readonly [number, number, number], target: Target) => {
+    const c = contractionOf(matmul(sizes).lowered, target);
+    assert.ok(!("refused" in c));
+    const { grid, columns, depth } = panelTiling(c, target)!;
+    return { grid, columns, depth };
+  };
+  const handing = { ...software, broadcast: 8 };
+  assert.deepEqual(shapeOf([512, 512, 512], software), { grid: [1, 8], columns: 4, depth: 16 });
+  assert.deepEqual(shapeOf([512, 512, 512], handing), { grid: [1, 8], columns: 1, depth: 64 });
+  // A sum that one turn holds lies in no memory: then more columns share a row of A.
+  assert.deepEqual(shapeOf([512, 32, 512], handing), { grid: [1, 8], columns: 2, depth: 32 });
+  assert.deepEqual(shapeOf([1024, 40, 64], handing).grid, [1, 8]);
+  for (const [M, K, N] of [[100, 128, 96], [64, 100, 32], [40, 70, 100]] as const) {
+    matmul([M, K, N]).check(handing);
+  }
+});

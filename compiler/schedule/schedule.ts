@@ -11,6 +11,7 @@ import type { Kind } from "../fuse/legal.ts";
 import { scheduleMap } from "./map.ts";
 import { scheduleRow } from "./row/row.ts";
 import { scheduleScan } from "./scan/scan.ts";
+import { scheduleWindow } from "./window.ts";
 
 export interface ScheduleResult {
   readonly kernels: readonly ScheduledKernel[];
@@ -22,15 +23,24 @@ const schedules = {
   contraction: scheduleContraction,
   row: scheduleRow,
   scan: scheduleScan,
+  window: scheduleWindow,
   map: scheduleMap,
 } as const;
+
+/** In this order. */
+const asked: Readonly<Record<Kind, readonly (keyof typeof schedules)[]>> = {
+  contraction: ["contraction", "map"],
+  row: ["window", "row", "map"],
+  scan: ["scan", "map"],
+  map: ["map"],
+};
 
 /**
  * @param kind What fusion took the group for: its schedule is asked first, the map schedule last.
  */
 export function scheduleGroup(group: LoweredGroup, target: Target, kind: Kind): ScheduleResult {
   const refusals: string[] = [];
-  for (const name of kind === "map" ? ["map"] as const : [kind, "map"] as const) {
+  for (const name of asked[kind]) {
     const result = schedules[name](group, target);
     if (!isRefusal(result)) return { kernels: result, refusals };
     refusals.push(`${name}: ${result.refused}`);
@@ -48,7 +58,7 @@ export function scheduleGroup(group: LoweredGroup, target: Target, kind: Kind): 
 
 function scheduleAlone(group: LoweredGroup, target: Target): ScheduleResult {
   const refusals: string[] = [];
-  for (const name of ["contraction", "row", "scan", "map"] as const) {
+  for (const name of ["contraction", "window", "row", "scan", "map"] as const) {
     const result = schedules[name](group, target);
     if (!isRefusal(result)) return { kernels: result, refusals };
     refusals.push(`${name}: ${result.refused}`);

@@ -34,6 +34,7 @@ export interface VectorRules {
 
 export class Evaluator {
   readonly #bound = new Map<Value, Instr>();
+  readonly #expected = new Set<Value>();
   /** Part of every key: a variable bound anew must not meet what was computed for its old counter. */
   readonly #epochs = new Map<Value, number>();
   #epoch = 0;
@@ -44,6 +45,14 @@ export class Evaluator {
   bind(value: Value, instr: Instr): void {
     this.#bound.set(value, instr);
     this.#epochs.set(value, ++this.#epoch);
+  }
+
+  /**
+   * Says, before anything is evaluated, that a value of any kind will be bound now and then, each time to something else:
+   * what is above it is then not remembered from one binding to the next.
+   */
+  expect(value: Value): void {
+    this.#expected.add(value);
   }
 
   unbind(value: Value): void {
@@ -72,13 +81,13 @@ export class Evaluator {
     }
   }
 
-  /** What the bindings below a value are, as text: variables by free sets, placed reductions by a walk. */
+  /** What the bindings below a value are, as text: variables by free sets, placed reductions and the like by a walk. */
   readonly #holes = new Map<Value, readonly Value[]>();
   #holesIn(value: Value): readonly Value[] {
     let known = this.#holes.get(value);
     if (!known) {
       const found = new Set<Value>();
-      if (value.kind === "reduce" || value.kind === "prefix") found.add(value);
+      if (value.kind === "reduce" || value.kind === "prefix" || this.#expected.has(value)) found.add(value);
       for (const child of childrenOf(value)) for (const hole of this.#holesIn(child)) found.add(hole);
       this.#holes.set(value, known = found.size === 0 ? [] : [...found]);
     }

@@ -3,7 +3,8 @@
  * schedule took becomes a loop inside a lane.
  *
  * Four neighbors along the last axis are one vec4. A lane handles `mapPerLane` of them in a loop that strides by the
- * workgroup, so that adjacent lanes touch adjacent memory. A length that is no multiple of 4 leaves at most three
+ * workgroup, so that adjacent lanes touch adjacent memory; blocks of four by four where something is read across the grain
+ * (map_turned.ts). A length that is no multiple of 4 leaves at most three
  * elements, which the lane after the last vec4 does one by one.
  */
 
@@ -12,10 +13,20 @@ import type { Instr } from "../kernel/ir.ts";
 import { Evaluator, isContiguous } from "../kernel/lower.ts";
 import type { Value, Var } from "../kernel/value.ts";
 import type { Target } from "../target.ts";
-import type { LoweredGroup, Scheduled } from "./group.ts";
+import { statementsOfKernel } from "../kernel/walk.ts";
+import { isRefusal, type LoweredGroup, type Scheduled } from "./group.ts";
 import { mapLoops } from "./map_loops.ts";
+import { forTurnedRows, turnedLoads } from "./map_turned.ts";
 
 export function scheduleMap(group: LoweredGroup, target: Target): Scheduled {
+  const turned = mapKernel(group, target, true);
+  if (isRefusal(turned)) return turned;
+  const isLong = turned.some(({ kernel }) => [...statementsOfKernel(kernel)].length > target.statements);
+  return isLong ? mapKernel(group, target, false) : turned;
+}
+
+/** @param mayTurn Whether loads across the grain are done in blocks (map_turned.ts), which are four times the statements. */
+function mapKernel(group: LoweredGroup, target: Target, mayTurn: boolean): Scheduled {
   const { values: k, roots } = group;
   const first = roots[0]!;
   const vars = first.axes.filter((a): a is Var => a.kind === "var");
@@ -35,14 +46,18 @@ export function scheduleMap(group: LoweredGroup, target: Target): Scheduled {
     (inner.extent % 4 === 0 || loops.length === 1) &&
     stores.every((s) => isContiguous(s.index, inner) && s.buffer.size >= 4);
   const width = wide ? 4 : 1;
-  const items = Math.ceil(total / width);
-  const whole = Math.floor(total / width);
+  const turned = wide && mayTurn ? turnedLoads(stores, loops) : undefined;
+  const size = turned ? 16 : width;
+  const items = Math.ceil(total / size);
+  const whole = Math.floor(total / size);
   const lanes = target.lanes.map;
-  const perLane = Math.max(1, Math.min(target.mapPerLane, Math.ceil(items / (lanes * target.parallel))));
+  const most = Math.ceil(target.mapPerLane * width / size);
+  const perLane = Math.max(1, Math.min(most, Math.ceil(items / (lanes * target.parallel))));
   const groups = Math.ceil(items / (lanes * perLane));
 
   const b = new IrBuilder(lanes);
   const ev = new Evaluator(k, b, { inExtent: true });
+  for (const load of turned?.loads ?? []) ev.expect(load);
   const item = (at: Instr) => {
     const store = (index: readonly (readonly [Value, Instr])[], vector: 1 | 4) =>
       ev.with(index, () => {
@@ -50,20 +65,27 @@ export function scheduleMap(group: LoweredGroup, target: Target): Scheduled {
         const values = stores.map((s) => ev.eval(s.value, vector, vector === 4 ? inner : undefined));
         stores.forEach((s, i) => b.store(s.buffer, ev.eval(s.index), values[i]!));
       });
-    const bindings = (position: Instr, scale: number): [Value, Instr][] => {
+    const bindings = (position: Instr): [Value, Instr][] => {
       // Decode the item's position, innermost axis first.
       const out: [Value, Instr][] = [];
       let rest = position;
       for (let i = loops.length - 1; i >= 0; i--) {
         const v = loops[i]!;
-        const size = i === loops.length - 1 ? Math.ceil(v.extent / scale) : v.extent;
+        const scale = v === inner ? width : v === turned?.axis ? 4 : 1;
+        const size = Math.ceil(v.extent / scale);
         const own = i === 0 ? rest : b.rem(rest, size);
-        out.push([v, i === loops.length - 1 ? b.mul(own, scale) : own]);
+        out.push([v, b.mul(own, scale)]);
         if (i > 0) rest = b.div(rest, size);
       }
       return out;
     };
-    b.if(b.lt(at, whole), () => store(bindings(at, width), width));
+    const block = (places: readonly (readonly [Value, Instr])[]) => {
+      if (!turned) return store(places, width);
+      const of = new Map(places);
+      const begin = { axis: of.get(turned.axis)!, inner: of.get(inner!)! };
+      ev.with(places, () => forTurnedRows(ev, turned, inner!, begin, () => store([], width)));
+    };
+    b.if(b.lt(at, whole), () => block(bindings(at)));
     if (whole < items) {
       b.if(b.binary("eq", at, b.int(whole)), () => {
         b.for(b.int(whole * 4), b.int(total), 1, (i) => store([[inner!, i]], 1));

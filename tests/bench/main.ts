@@ -103,6 +103,10 @@ async function compare(
   },
 ): Promise<void> {
   if (peers !== undefined) checkPeers(peers);
+  const unknown = names.find((part) => !Object.keys(workloads).some((name) => name.includes(part)));
+  if (unknown !== undefined) {
+    throw new Error(`no workload is called "${unknown}"; there are ${Object.keys(workloads).join(", ")}`);
+  }
   const opened = await openAdapter();
   using device = await openDevice({ device: "webgpu" });
   if (!json) {

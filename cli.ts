@@ -15,6 +15,7 @@ import { BundleError } from "./compiler/bundle/loader/public.ts";
 import { buildCommand } from "./runtime/cli/build.ts";
 import { explainCommand } from "./runtime/cli/explain.ts";
 import { inspectCommand } from "./runtime/cli/inspect.ts";
+import { profileCommand } from "./runtime/cli/profile.ts";
 import { runCommand } from "./runtime/cli/run.ts";
 import { tuneCommand } from "./runtime/cli/tune.ts";
 import { UsageError } from "./runtime/cli/usage_error.ts";
@@ -29,7 +30,10 @@ export async function main(args: readonly string[]): Promise<number> {
     .version(config.version)
     .exitOverride()
     .showHelpAfterError("(--help tells what there is)");
-  const commands = [buildCommand(), inspectCommand(), runCommand(), explainCommand(), tuneCommand()];
+  const commands = [
+    ...[buildCommand(), inspectCommand(), runCommand(), explainCommand(), tuneCommand()],
+    profileCommand(),
+  ];
   for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
   try {
     await program.parseAsync([...args], { from: "user" });

@@ -29,3 +29,10 @@ export function positive(text: string): number {
   }
   return number;
 }
+
+/** For `argParser`: a whole number above 0. */
+export function whole(text: string): number {
+  const number = positive(text);
+  if (!Number.isSafeInteger(number)) throw new InvalidArgumentError("It is no whole number above 0.");
+  return number;
+}

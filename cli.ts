@@ -13,6 +13,7 @@ import { NoAdapterError } from "./runtime/adapter.ts";
 import config from "./deno.json" with { type: "json" };
 import { BundleError } from "./compiler/bundle/loader/public.ts";
 import { buildCommand } from "./runtime/cli/build.ts";
+import { costmodelCommand } from "./runtime/cli/costmodel.ts";
 import { explainCommand } from "./runtime/cli/explain.ts";
 import { inspectCommand } from "./runtime/cli/inspect.ts";
 import { profileCommand } from "./runtime/cli/profile.ts";
@@ -32,7 +33,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .showHelpAfterError("(--help tells what there is)");
   const commands = [
     ...[buildCommand(), inspectCommand(), runCommand(), explainCommand(), tuneCommand()],
-    profileCommand(),
+    ...[profileCommand(), costmodelCommand()],
   ];
   for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
   try {

@@ -83,13 +83,13 @@ class Counter implements Executions {
       return this.#blocks(body, groups);
     }
     const step = strideThrough(groups);
-    for (let i = 0, group = 0; i < groups; i++, group = (group + step) % groups) {
+    for (let i = 0; i < groups; i++) {
       if (this.#visits > MOST_VISITS) {
         this.exact = false;
         for (const [part, n] of this.#counts) this.#counts.set(part, n * groups / i);
         return;
       }
-      this.#builtins.group = group;
+      this.#builtins.group = i * step % groups;
       this.#blocks(body, 1);
     }
   }

@@ -36,3 +36,9 @@ export function whole(text: string): number {
   if (!Number.isSafeInteger(number)) throw new InvalidArgumentError("It is no whole number above 0.");
   return number;
 }
+
+/** For `argParser`: a whole number from 0 up. */
+export function count(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError("It is no whole number from 0 up.");
+  return Number(text);
+}

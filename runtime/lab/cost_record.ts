@@ -43,7 +43,9 @@ export interface CostRecord {
   /** What the groups do: several where they are packed. */
   readonly works: readonly GroupWork[];
   readonly kernels: readonly RecordedKernel[];
-  /** What the fusion's model expects, in milliseconds. */
+  /** The numbers of the fusion's model, but for an estimate of one's own. */
+  readonly cost: Omit<CostModel, "groupMs">;
+  /** What that model expects, in milliseconds. */
   readonly predictedMs: number;
   /** What the schedules' model expects, in steps (`compiler/schedule/cost.ts`). */
   readonly steps: number;
@@ -64,6 +66,7 @@ export function costRecords(
   { adapter, target }: Pick<Device, "adapter" | "target">,
 ): readonly CostRecord[] {
   const { graph, cost, units } = compiled;
+  const { groupMs: _own, ...numbers } = cost;
   const estimates = new Estimates(graph, cost, expectedStorage(graph));
   let at = 0;
   const measured = units.map((unit) => {
@@ -98,6 +101,7 @@ export function costRecords(
         work,
         steps: estimatedSteps([made[i]!], target),
       })),
+      cost: numbers,
       predictedMs: predictedMs(works, cost),
       steps: estimatedSteps(made, target),
       measuredMs: median(totals),

@@ -46,6 +46,9 @@ export async function readRecords(path: string): Promise<readonly CostRecord[]> 
     for (const key of ["measuredMs", "steps"] as const) {
       if (!Number.isFinite(record[key])) wrong(`"${key}" is no number`);
     }
+    for (const key of ["dispatchMs", "bytesPerMs", "flopsPerByte"] as const) {
+      if (!Number.isFinite(record.cost?.[key])) wrong(`its cost model has no "${key}"`);
+    }
     if (!Array.isArray(record.works) || record.works.length === 0) wrong('"works" is no list of works');
     const broken = WORK.find((key) => !record.works!.every((work) => Number.isFinite(work?.[key])));
     if (broken !== undefined) wrong(`a work's "${broken}" is no number`);

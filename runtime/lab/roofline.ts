@@ -54,7 +54,9 @@ export async function rooflineSvg(profile: ProgramProfile): Promise<string> {
       {
         data: { values: roofs },
         mark: { type: "line", strokeWidth: 1.2, color: "#555" },
-        encoding: { strokeDash: { field: "roof", type: "nominal", title: "roof" } },
+        encoding: {
+          strokeDash: { field: "roof", type: "nominal", title: "roof", legend: { labelLimit: 240 } },
+        },
       },
       {
         data: { values: points },
@@ -65,6 +67,7 @@ export async function rooflineSvg(profile: ProgramProfile): Promise<string> {
             field: "share",
             type: "quantitative",
             title: "part of the time",
+            legend: { format: ".0%" },
             scale: { range: [12, 900] },
           },
           description: { field: "label", type: "nominal" },

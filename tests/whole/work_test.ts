@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { compileGraph, policies } from "../../compiler/compile.ts";
 import { interpret } from "../../compiler/kernel/interpret.ts";
-import type { Computed, Kernel } from "../../compiler/kernel/ir.ts";
+import type { Computed } from "../../compiler/kernel/ir.ts";
 import { type KernelWork, workOfKernel } from "../../compiler/kernel/work.ts";
 import { gpuTarget, softwareTarget, type Target, testTarget } from "../../compiler/target.ts";
 import {
@@ -24,13 +24,12 @@ import {
   sliceAxis,
   softmax,
   sum,
+  trainStep,
   transpose,
 } from "../../mod.ts";
-import { trainStep } from "../../mod.ts";
 import { contentsFor } from "../../runtime/tune/inputs.ts";
 import { irKernels } from "../support/ir_kernels.ts";
 import { deviceArray } from "../support/random_kernel.ts";
-import { build, ref } from "../support/small_kernels.ts";
 
 /** What an execution did, counted as it went. */
 class Counted {

@@ -51,6 +51,13 @@ export function kendall(
   return { tau: pairs === 0 ? undefined : agree / pairs, pairs };
 }
 
+/** The agreement over the pairs of several lists, where pairs across lists are no question. */
+export function pooled(agreements: readonly RankAgreement[]): RankAgreement {
+  const pairs = agreements.reduce((sum, one) => sum + one.pairs, 0);
+  const agree = agreements.reduce((sum, { tau = 0, pairs }) => sum + tau * pairs, 0);
+  return { tau: pairs === 0 ? undefined : agree / pairs, pairs };
+}
+
 /** How many times as long as the fastest the one takes that the model likes best. */
 export function regretOf(points: readonly Ranked[]): number {
   const favorite = points.reduce((a, b) => b.predicted < a.predicted ? b : a);

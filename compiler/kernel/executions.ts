@@ -32,7 +32,7 @@ export interface DispatchSize {
 }
 
 /** Decisions that are looked at before the rest of the groups is taken to do as these did. */
-const MOST_VISITS = 2 ** 19;
+const MOST_VISITS = 2 ** 17;
 /** Turns of a loop whose bounds say nothing. */
 const UNKNOWN_TURNS = 64;
 

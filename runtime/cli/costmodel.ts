@@ -17,7 +17,7 @@ import { profileProgram } from "../lab/profile_program.ts";
 import { readRecords } from "../lab/read_records.ts";
 import { writeWhole } from "../lab/write_whole.ts";
 import { loadModel, sizesFrom } from "./load_model.ts";
-import { count, deviceOption, exportOption, sizeOption, whole } from "./options.ts";
+import { checkFolderOf, count, deviceOption, exportOption, sizeOption, whole } from "./options.ts";
 import { stopOnSignal } from "./stop_on_signal.ts";
 import { UsageError } from "./usage_error.ts";
 
@@ -68,6 +68,7 @@ async function costmodel(file: string | undefined, flags: CostFlags): Promise<vo
   if (file === undefined) {
     throw new UsageError("costmodel: name a model's file to measure, or a dataset with --fit data.jsonl.");
   }
+  checkFolderOf(flags.out);
   const loaded = await loadModel(file, flags.export);
   const sizes = sizesFrom(flags.size, loaded);
   using device = await openDevice({ device: flags.device });
@@ -93,7 +94,7 @@ async function costmodel(file: string | undefined, flags: CostFlags): Promise<vo
       `${loaded.name} on ${device.name}, ${compiled.policy}: ${records.length} different kernels`,
       printRecordTable(records),
       "",
-      `by ${printConstants(compiled.cost)}; pairs within 4 times of each other:`,
+      `by ${printConstants(compiled.cost)}; pairs 1.05 to 4 times apart:`,
       printAgreement(records),
       ...regrets.length > 0 ? ["", "candidates for tuning, and the favorite of the loops' model:"] : [],
       ...regrets.length > 0 ? [printRegrets(regrets)] : [],

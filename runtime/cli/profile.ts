@@ -11,7 +11,7 @@ import { printProgramProfile } from "../lab/print_profile.ts";
 import { profileModel } from "../lab/profile_program.ts";
 import { writeWhole } from "../lab/write_whole.ts";
 import { loadModel, sizesFrom } from "./load_model.ts";
-import { deviceOption, exportOption, sizeOption, whole } from "./options.ts";
+import { checkFolderOf, deviceOption, exportOption, sizeOption, whole } from "./options.ts";
 import { stopOnSignal } from "./stop_on_signal.ts";
 
 interface ProfileFlags {
@@ -45,6 +45,7 @@ export function profileCommand(): Command {
 }
 
 async function profile(file: string, flags: ProfileFlags): Promise<void> {
+  for (const path of [flags.trace, flags.roofline]) checkFolderOf(path);
   const loaded = await loadModel(file, flags.export);
   const sizes = sizesFrom(flags.size, loaded);
   using device = await openDevice({ device: flags.device });

@@ -38,12 +38,14 @@ export interface CandidateRegret {
   readonly candidates: readonly TimedCandidate[];
   /** The measured time of the model's favorite over that of the fastest. */
   readonly regret: number;
-  /** Kendall's τ over the pairs within 4 times of each other. */
+  /** Kendall's τ over the pairs that are 1.05 to 4 times apart. */
   readonly tau: number | undefined;
 }
 
 const LARGEST_ESTIMATE = 16;
 const MOST_CANDIDATES = 24;
+/** Seconds after which no further candidate is made: a driver compiles each. */
+const MOST_SECONDS = 20;
 const ROUNDS = 7;
 
 /**
@@ -62,8 +64,9 @@ export async function candidateRegret(
   const contents = contentsFor(bench.buffers, unit.kernels, "signed");
   bench.fill(contents);
   const taken: Candidate[] = [];
+  const until = performance.now() + 1000 * MOST_SECONDS;
   for (const candidate of candidatesOf(unit, target)) {
-    if (signal?.aborted) break;
+    if (signal?.aborted || (performance.now() > until && taken.length > 1)) break;
     await turn();
     if (!bench.takes(candidate.run)) continue;
     try {
@@ -85,24 +88,25 @@ export async function candidateRegret(
     schedule: unit.kernels[0]!.schedule,
     candidates,
     regret: regretOf(candidates),
-    tau: kendall(candidates, { within: 4 }).tau,
+    tau: kendall(candidates, { within: 4, beyond: 1.05 }).tau,
   };
 }
 
-function candidatesOf(unit: Unit, target: Device["target"]): readonly Candidate[] {
+function* candidatesOf(unit: Unit, target: Device["target"]): Generator<Candidate> {
   const names = new Set(unit.kernels.map(({ schedule }) => schedule));
   const [first, ...others] = [{}, ...startingPatches(names, target), ...neighbors({}, names, target)];
   const own = candidateOf(unit, first!, target)!;
   const steps = estimatedSteps(own.run, target);
   const statements = Math.max(target.statements, compiledStatements(own.run));
-  const found = new Map([[own.text, own]]);
+  const found = new Set([own.text]);
+  yield own;
   for (const patch of others) {
     if (found.size === MOST_CANDIDATES) break;
     const candidate = candidateOf(unit, patch, target);
     if (!candidate || found.has(candidate.text)) continue;
     if (compiledStatements(candidate.run) > statements) continue;
     if (estimatedSteps(candidate.run, target) > LARGEST_ESTIMATE * steps) continue;
-    found.set(candidate.text, candidate);
+    found.add(candidate.text);
+    yield candidate;
   }
-  return [...found.values()];
 }

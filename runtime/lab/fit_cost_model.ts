@@ -3,7 +3,8 @@
  *
  * The model of a group is linear in three numbers that are not negative: what a dispatch takes, what a byte takes, what an
  * operation takes. They are those with the least sum of squares of (predicted − measured) / measured, so that a kernel of
- * 0.1 ms counts as much as one of 10. With three unknowns all ways to hold some of them at their least are tried, and the
+ * 0.1 ms counts as much as one of 10. Ops that bring kernels of their own are left out: the model does not know what they
+ * do. With three unknowns all ways to hold some of them at their least are tried, and the
  * best that is not negative is exactly the solution.
  * @module
  */
@@ -54,7 +55,10 @@ export function fitCostModel(
       }. Give those of one.`,
     );
   }
-  const rows = records.filter(({ measuredMs }) => measuredMs > 0).map(({ works, measuredMs }) => {
+  const told = records.filter(({ works, measuredMs }) =>
+    measuredMs > 0 && works.every(({ kind }) => kind !== "program")
+  );
+  const rows = told.map(({ works, measuredMs }) => {
     const sum = (of: (work: typeof works[number]) => number) => works.reduce((n, work) => n + of(work), 0);
     const dispatches = Math.max(1, works.filter(({ packed }) => !packed).length);
     const bytes = sum(({ reads, writes }) => reads + writes);
@@ -62,9 +66,9 @@ export function fitCostModel(
   });
   if (rows.length < 3) {
     throw new RunError(
-      `A cost model has three constants, and ${rows.length} measured ${
-        rows.length === 1 ? "record tells" : "records tell"
-      } too little of them; give three at least.`,
+      `A cost model has three constants, and there ${
+        rows.length === 1 ? "is 1 record" : `are ${rows.length} records`
+      } of groups that it knows; give three at least.`,
     );
   }
   const [dispatch, byte, step] = leastSquares(rows, LEAST) as [number, number, number];

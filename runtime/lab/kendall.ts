@@ -20,6 +20,8 @@ export interface RankAgreement {
 export interface PairChoice {
   /** Pairs whose measured numbers are within this factor of each other: others are no question. Default: all. */
   readonly within?: number;
+  /** Pairs whose measured numbers are further apart than by this factor: nearer ones no clock tells apart. Default 1. */
+  readonly beyond?: number;
   /** Pairs that the model tells apart by this factor at least. Default 1: all, and what it takes for equal counts as 0. */
   readonly told?: number;
 }
@@ -37,12 +39,13 @@ export interface PairChoice {
  */
 export function kendall(
   points: readonly Ranked[],
-  { within = Infinity, told = 1 }: PairChoice = {},
+  { within = Infinity, beyond = 1, told = 1 }: PairChoice = {},
 ): RankAgreement {
   let [agree, pairs] = [0, 0];
   points.forEach((a, i) => {
     for (const b of points.slice(i + 1)) {
-      if (Math.max(a.measured, b.measured) > within * Math.min(a.measured, b.measured)) continue;
+      const [less, more] = a.measured < b.measured ? [a.measured, b.measured] : [b.measured, a.measured];
+      if (more > within * less || (beyond > 1 && more < beyond * less)) continue;
       if (Math.max(a.predicted, b.predicted) < told * Math.min(a.predicted, b.predicted)) continue;
       pairs++;
       agree += Math.sign(b.predicted - a.predicted) * Math.sign(b.measured - a.measured);

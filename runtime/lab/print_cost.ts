@@ -11,6 +11,8 @@ import { kendall, pooled, type RankAgreement } from "./kendall.ts";
 
 /** Pairs of kernels that are further apart than this are no question for a model. */
 const WITHIN = 4;
+/** What is nearer is the same: so much one kernel takes more or less from run to run. */
+const BEYOND = 1.05;
 
 /** One line for each group, the slowest first. */
 export function printRecordTable(records: readonly CostRecord[], limit = 40): string {
@@ -29,7 +31,7 @@ export function printRecordTable(records: readonly CostRecord[], limit = 40): st
 }
 
 /**
- * Kendall's τ over pairs of kernels of one program within 4 times of each other, by schedule: of the model that plans
+ * Kendall's τ over pairs of kernels of one program that are 1.05 to 4 times apart, by schedule: of the model that plans
  * fusion, and of the one that puts candidates of a schedule in order. Kernels of two programs, or of one under two policies,
  * were timed apart, and are no pairs.
  *
@@ -45,7 +47,7 @@ export function printAgreement(records: readonly CostRecord[], cost?: CostModel)
       [...runs.values()].map((run) =>
         kendall(
           run.map((record) => ({ predicted: predicted(record), measured: record.measuredMs })),
-          { within: WITHIN },
+          { within: WITHIN, beyond: BEYOND },
         )
       ),
     );

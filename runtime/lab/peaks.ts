@@ -43,6 +43,8 @@ export interface Peaks {
 
 /** Bytes of each of the two arrays of a copy. */
 const COPY_BYTES = [2 ** 17, 2 ** 20, 2 ** 23, 2 ** 25] as const;
+/** A copy that takes longer is large enough. */
+const LONG_MS = 10;
 /** Copies there and back in one timing. */
 const COPIES = 2;
 /** Bytes of a copy that is next to nothing. */
@@ -81,7 +83,10 @@ export async function measurePeaks({ engine, target }: Pick<Device, "engine" | "
   const most = Math.min(target.limits.bindingBytes, target.limits.bufferBytes);
   const copies: { readonly bytes: number; readonly probe: Probe }[] = [];
   for (const bytes of COPY_BYTES) {
-    if (bytes <= most) copies.push({ bytes, probe: await load(copyRun(target, bytes), COPIES) });
+    if (bytes > most) break;
+    const probe = await load(copyRun(target, bytes), COPIES);
+    copies.push({ bytes, probe });
+    if (await probe.quickest() > LONG_MS) break;
   }
   const tiny = copyRun(target, TINY_BYTES);
   const nothing = await load(tiny, FEW);

@@ -4,7 +4,8 @@
  *     steps   of one lane: an operation on a vector of four is one and on a number a quarter, slow functions several;
  *             accesses to buffers and shared arrays, turns of loops and phases take what the target says; a loop counts its
  *             turns, and both branches of an `if` count
- *     waves   the target runs `parallel` workgroups of `lanes.map` lanes at once; wider workgroups take longer
+ *     waves   the target runs `parallel` workgroups of `lanes.map` lanes at once; wider workgroups take longer, and more of
+ *             narrower ones fit
  *     time    steps · waves, summed over kernels, and a constant for each dispatch
  *
  * It knows nothing of caches, registers or occupancy. It may be wrong: what is measured decides
@@ -21,6 +22,8 @@ import type { Target } from "../target.ts";
 const dispatch = 5_000;
 /** Steps of a function that has no instruction of its own. */
 const slow = 8;
+/** Of the lanes that run at once: fewer in a workgroup take no less time. */
+const narrowest = 1 / 8;
 /** Turns that are assumed where bounds are known at dispatch only. */
 const unknownTurns = 64;
 
@@ -33,7 +36,7 @@ const slowFunctions: ReadonlySet<string> = new Set([
 export function estimatedSteps(kernels: readonly AnyScheduled[], target: Target): number {
   return kernels.reduce((sum, { kernel, groups }) => {
     if (isRaw(kernel)) return sum + dispatch;
-    const width = Math.max(1, kernel.lanes / target.lanes.map);
+    const width = Math.max(narrowest, kernel.lanes / target.lanes.map);
     const waves = Math.max(1, groups / target.parallel) * width;
     return sum + dispatch + stepsOf(kernel, target) * waves;
   }, 0);

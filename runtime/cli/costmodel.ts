@@ -1,6 +1,6 @@
 /**
- * `weft costmodel model.ts`: what the compiler's cost models expect of each kernel, beside what was measured; and
- * `weft costmodel --fit data.jsonl`: the numbers that would have fitted better.
+ * `weft costmodel model.ts`: what the compiler's cost models expect of each kernel, beside what was measured;
+ * and `weft costmodel --fit data.jsonl`: the numbers that would have fitted better.
  * @module
  */
 

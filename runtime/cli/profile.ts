@@ -1,5 +1,6 @@
 /**
- * `weft profile model.ts`: where the time of a model goes, kernel by kernel, and how near each is to what the device can do.
+ * `weft profile model.ts`: where the time of a model goes, kernel by kernel, and how near each is to what the
+ * device can do.
  * @module
  */
 

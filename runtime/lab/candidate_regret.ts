@@ -1,10 +1,10 @@
 /**
- * What it would cost to believe the schedules' model: of the candidates that tuning would begin with for one group, all
- * timed in turns, how much slower is the one that the model likes best than the fastest?
+ * What it would cost to believe the schedules' model: of the candidates that tuning would begin with for one
+ * group, all timed in turns, how much slower is the one that the model likes best than the fastest?
  *
  * The candidates are the default, the patches that differ in kind, and the default's neighbors one knob away
- * (`compiler/schedule/candidates.ts`); equal kernels count once, and what the model expects to take 16 times as long as the
- * default, or what has more statements than drivers like, is left out as in tuning.
+ * (`compiler/schedule/candidates.ts`); equal kernels count once, and what the model expects to take 16 times
+ * as long as the default, or what has more statements than drivers like, is left out as in tuning.
  * @module
  */
 

@@ -1,6 +1,7 @@
 /**
- * What the cost models expect of each kernel beside what was measured: one record for each different group of a program,
- * with all that a model could be a function of. A file of them, one JSON object a line, is a dataset to fit a model to.
+ * What the cost models expect of each kernel beside what was measured: one record for each different group of
+ * a program, with all that a model could be a function of. A file of them, one JSON object a line, is a
+ * dataset to fit a model to.
  * @module
  */
 
@@ -49,7 +50,10 @@ export interface CostRecord {
   readonly predictedMs: number;
   /** What the schedules' model expects, in steps (`compiler/schedule/cost.ts`). */
   readonly steps: number;
-  /** The median over the equal groups of the least over the rounds: what else a machine does only adds to times. */
+  /**
+   * The median over the equal groups of the least over the rounds: what else a machine does only adds to
+   * times.
+   */
   readonly measuredMs: number;
 }
 

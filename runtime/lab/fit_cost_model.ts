@@ -1,11 +1,11 @@
 /**
  * Fitting the constants of the fusion's cost model to measurements.
  *
- * The model of a group is linear in three numbers that are not negative: what a dispatch takes, what a byte takes, what an
- * operation takes. They are those with the least sum of squares of (predicted − measured) / measured, so that a kernel of
- * 0.1 ms counts as much as one of 10. Ops that bring kernels of their own are left out: the model does not know what they
- * do. With three unknowns all ways to hold some of them at their least are tried, and the
- * best that is not negative is exactly the solution.
+ * The model of a group is linear in three numbers that are not negative: what a dispatch takes, what a byte
+ * takes, what an operation takes. They are those with the least sum of squares of (predicted − measured) /
+ * measured, so that a kernel of 0.1 ms counts as much as one of 10. Ops that bring kernels of their own are
+ * left out: the model does not know what they do. With three unknowns all ways to hold some of them at their
+ * least are tried, and the best that is not negative is exactly the solution.
  * @module
  */
 
@@ -24,8 +24,8 @@ export interface CostFit {
 }
 
 /**
- * A byte that took no time at all could not be told from one that took a little, and a model of it would divide by zero:
- * this many in a millisecond at most.
+ * A byte that took no time at all could not be told from one that took a little, and a model of it would
+ * divide by zero: this many in a millisecond at most.
  */
 const MOST_BYTES_PER_MS = 1e10;
 const LEAST = [0, 1 / MOST_BYTES_PER_MS, 0] as const;
@@ -107,7 +107,9 @@ export function leastSquares(rows: readonly (readonly number[])[], least: readon
 const squares = (rows: readonly (readonly number[])[], x: readonly number[]): number =>
   rows.reduce((sum, row) => sum + (row.reduce((n, a, i) => n + a * x[i]!, 0) - 1) ** 2, 0);
 
-/** Least squares by the normal equations, columns scaled to one length; undefined where they are dependent. */
+/**
+ * Least squares by the normal equations, columns scaled to one length; undefined where they are dependent.
+ */
 function solveNormal(rows: readonly (readonly number[])[], right: readonly number[]): number[] | undefined {
   const n = rows[0]?.length ?? 0;
   const scales = Array.from(

@@ -11,18 +11,29 @@ export interface Ranked {
 
 /** An order by a model beside the measured one. */
 export interface RankAgreement {
-  /** Pairs in the right order less those in the wrong one, over all that were compared; undefined where there are none. */
+  /**
+   * Pairs in the right order less those in the wrong one, over all that were compared; undefined where there
+   * are none.
+   */
   readonly tau: number | undefined;
   readonly pairs: number;
 }
 
 /** Which pairs are compared. */
 export interface PairChoice {
-  /** Pairs whose measured numbers are within this factor of each other: others are no question. Default: all. */
+  /**
+   * Pairs whose measured numbers are within this factor of each other: others are no question. Default: all.
+   */
   readonly within?: number;
-  /** Pairs whose measured numbers are further apart than by this factor: nearer ones no clock tells apart. Default 1. */
+  /**
+   * Pairs whose measured numbers are further apart than by this factor: nearer ones no clock tells apart.
+   * Default 1.
+   */
   readonly beyond?: number;
-  /** Pairs that the model tells apart by this factor at least. Default 1: all, and what it takes for equal counts as 0. */
+  /**
+   * Pairs that the model tells apart by this factor at least. Default 1: all, and what it takes for equal
+   * counts as 0.
+   */
   readonly told?: number;
 }
 
@@ -33,8 +44,8 @@ export interface PairChoice {
  * ```ts
  * import { kendall } from "./kendall.ts";
  *
- * const times = [{ predicted: 1, measured: 1 }, { predicted: 2, measured: 3 }, { predicted: 3, measured: 2 }];
- * console.log(kendall(times).tau); // 1/3: two pairs in order, one not
+ * const times = [{ predicted: 1, measured: 1 }, { predicted: 2, measured: 3 }, { predicted: 3, measured: 2
+ * }]; console.log(kendall(times).tau); // 1/3: two pairs in order, one not
  * ```
  */
 export function kendall(

@@ -1,10 +1,12 @@
 /**
- * What a device reaches at best, measured: how fast it copies, how fast it multiplies and adds, what a dispatch costs.
+ * What a device reaches at best, measured: how fast it copies, how fast it multiplies and adds, what a
+ * dispatch costs.
  *
- * Copies are the compiler's own maps over arrays of several sizes, since what fits a cache moves faster than what does
- * not. Products are chains of multiply-adds that wait for nothing but each other, enough of them beside each other to
- * keep the units busy. All take turns for some rounds, and of each the quickest counts: a roof is what can be reached.
- * Times are those of the device's own clock (`Engine.clock`), the same as a profile's.
+ * Copies are the compiler's own maps over arrays of several sizes, since what fits a cache moves faster than
+ * what does not. Products are chains of multiply-adds that wait for nothing but each other, enough of them
+ * beside each other to keep the units busy. All take turns for some rounds, and of each the quickest counts:
+ * a roof is what can be reached. Times are those of the device's own clock (`Engine.clock`), the same as a
+ * profile's.
  * @module
  */
 
@@ -172,7 +174,10 @@ class Probe implements Disposable {
   }
 }
 
-/** x + 1 into another array, and that plus 1 back: both have been written, so that neither is the system's empty page. */
+/**
+ * x + 1 into another array, and that plus 1 back: both have been written, so that neither is the system's
+ * empty page.
+ */
 function copyRun(target: Target, bytes: number): Run {
   const net = model({ x: input([bytes / 4], "f32") }, ({ x }) => ({ y: add(x, 1) }));
   const there = compileGraph(net.graph, { target }).kernels;

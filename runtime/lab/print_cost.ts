@@ -31,9 +31,9 @@ export function printRecordTable(records: readonly CostRecord[], limit = 40): st
 }
 
 /**
- * Kendall's τ over pairs of kernels of one program that are 1.05 to 4 times apart, by schedule: of the model that plans
- * fusion, and of the one that puts candidates of a schedule in order. Kernels of two programs, or of one under two policies,
- * were timed apart, and are no pairs.
+ * Kendall's τ over pairs of kernels of one program that are 1.05 to 4 times apart, by schedule: of the model
+ * that plans fusion, and of the one that puts candidates of a schedule in order. Kernels of two programs, or
+ * of one under two policies, were timed apart, and are no pairs.
  *
  * @param cost The first model's numbers; by default what the records were made with.
  */

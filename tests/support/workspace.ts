@@ -1,16 +1,23 @@
-/** A folder with a file of models, and what a command line says and ends with there. */
+/** Commands run on a file of models: what they say, and what they end with. */
 
 import { join } from "node:path";
 import { main } from "../../cli.ts";
 
-export function workspace(source: string) {
+/** A folder with `model.ts` in it, and the commands run there. */
+export interface Workspace extends Disposable {
+  readonly folder: string;
+  readonly file: string;
+  run(...args: string[]): Promise<{ readonly code: number; readonly out: string }>;
+}
+
+export function workspace(source: string): Workspace {
   const folder = Deno.makeTempDirSync({ prefix: "weft-cli-" });
   const file = join(folder, "model.ts");
   Deno.writeTextFileSync(file, source);
   return {
     folder,
     file,
-    async run(...args: string[]): Promise<{ code: number; out: string }> {
+    async run(...args) {
       const lines: string[] = [];
       const { log, error, warn } = console;
       const write = process.stderr.write;

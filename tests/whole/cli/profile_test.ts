@@ -1,4 +1,7 @@
-/** `weft profile` and `weft costmodel` on the CPU's device: what they print, what they write, what they refuse. */
+/**
+ * `weft profile` and `weft costmodel` on the CPU's device: what they print, what they write, what they
+ * refuse.
+ */
 
 import assert from "node:assert/strict";
 import { join } from "node:path";

@@ -85,7 +85,9 @@ async function costmodel(file: string | undefined, flags: CostFlags): Promise<vo
     .slice(0, flags.candidates);
   const regrets: CandidateRegret[] = [];
   for (const unit of slowest) {
-    if (!signal.aborted) regrets.push(await candidateRegret(unit, compiled, device, signal));
+    if (signal.aborted) break;
+    if (Deno.stderr.isTerminal()) console.error(`timing the candidates of ${unit.label} …`);
+    regrets.push(await candidateRegret(unit, compiled, device, signal));
   }
   if (flags.out !== undefined) await writeWhole(flags.out, printRecords(records));
   if (flags.json) console.log(JSON.stringify({ records, candidates: regrets }, null, 1));

@@ -40,14 +40,22 @@ export interface DispatchSize {
 }
 
 /** Decisions that are looked at before the rest of the groups is taken to do as these did. */
-const MOST_VISITS = 2 ** 17;
+const MOST_VISITS = 2 ** 19;
 /** Turns of a loop whose bounds say nothing. */
 const UNKNOWN_TURNS = 64;
 
-/** How often each part of a kernel is executed in a dispatch. */
-export function executionsOf(kernel: Kernel, { groups, params }: DispatchSize): Executions {
+/**
+ * How often each part of a kernel is executed in a dispatch.
+ *
+ * @param mostVisits Decisions that are looked at before the rest of the groups is taken for alike.
+ */
+export function executionsOf(
+  kernel: Kernel,
+  { groups, params }: DispatchSize,
+  mostVisits: number = MOST_VISITS,
+): Executions {
   const counter = new Counter(kernel, params);
-  counter.count(groups);
+  counter.count(groups, mostVisits);
   return counter;
 }
 
@@ -84,7 +92,7 @@ class Counter implements Executions {
     return this.#counts.get(part) ?? 0;
   }
 
-  count(groups: number): void {
+  count(groups: number, mostVisits: number): void {
     const { body } = this.#kernel;
     if (!this.#decides.get(body)!.has("group")) {
       this.#builtins.group = 0;
@@ -92,7 +100,7 @@ class Counter implements Executions {
     }
     const step = strideThrough(groups);
     for (let i = 0; i < groups; i++) {
-      if (this.#visits > MOST_VISITS) {
+      if (this.#visits > mostVisits) {
         this.exact = false;
         for (const [part, n] of this.#counts) this.#counts.set(part, n * groups / i);
         return;

@@ -89,21 +89,23 @@ Deno.test("executionsOf() looks at some of very many groups, and takes the other
       const i = b.add(b.mul(b.group, lanes), b.lane);
       b.if(b.lt(i, n), () => b.store(ref("y", "f32", n), i, b.literal("f32", 1)));
     }));
-  const executions = executionsOf(kernel, { groups, params: [] });
+  const [block] = kernel.body;
+  assert(block?.kind === "phase");
+  const branch = block.body.find((statement) => statement.kind === "if")!;
+  const executions = executionsOf(kernel, { groups, params: [] }, 2 ** 14);
   assert.equal(executions.exact, false);
-  const { stores } = workOfKernel(kernel, { groups, params: [] });
-  assert(Math.abs(stores / (4 * n) - 1) < 0.01, `${stores}`);
-  // Where nothing is decided by the group, all of them are one.
-  const even = build(
-    lanes,
-    groups,
-    (b) =>
-      b.phase(() =>
-        b.store(ref("y", "f32", 4 * lanes * groups), b.mul(b.lane, 4), b.widen(b.literal("f32", 1), 4))
-      ),
-  );
-  assert.deepEqual(
-    [executionsOf(even, { groups, params: [] }).exact, workOfKernel(even, { groups, params: [] }).stores],
-    [true, 16 * lanes * groups],
-  );
+  assert(Math.abs(executions.of(branch.then) / n - 1) < 0.01, `${executions.of(branch.then)}`);
+});
+
+Deno.test("executionsOf() takes groups and lanes that decide nothing for one, however many there are", () => {
+  const groups = 60_000;
+  const kernel = build(256, groups, (b) =>
+    b.phase(() => {
+      const at = b.mul(b.add(b.mul(b.group, 256), b.lane), 4);
+      b.for(b.int(0), b.param("turns", "i32", 3, 0, 4), 1, () => {
+        b.store(ref("y", "f32", 4 * 256 * groups), at, b.widen(b.literal("f32", 1), 4));
+      });
+    }));
+  const { exact, stores } = workOfKernel(kernel, { groups, params: [3] });
+  assert.deepEqual([exact, stores], [true, 3 * 16 * 256 * groups]);
 });

@@ -113,7 +113,7 @@ async function fit(paths: readonly string[], { json }: CostFlags): Promise<void>
   for (const path of paths) records.push(...await readRecords(path));
   const base = records[0]?.cost;
   if (base === undefined) throw new UsageError(`costmodel: there is no record in ${paths.join(", ")}.`);
-  const { cost, error } = fitCostModel(records, base);
+  const { cost, error } = fitCostModel(records);
   if (json) return console.log(JSON.stringify({ cost, error, records: records.length }, null, 1));
   console.log([
     `${records.length} records of ${records[0]!.device}`,

@@ -10,7 +10,7 @@
  */
 
 import { RunError } from "../../compiler/errors.ts";
-import type { CostModel } from "../../compiler/fuse/worthwhile.ts";
+import { type CostModel, defaultCostModel } from "../../compiler/fuse/worthwhile.ts";
 import type { CostRecord } from "./cost_record.ts";
 
 /** What a fit found. */
@@ -35,17 +35,23 @@ const MOST_FLOPS_PER_BYTE = 1e6;
 /**
  * The constants of a cost model, fitted to records of one device.
  *
- * @param base Whose other numbers the fitted model has.
+ * @param base Whose other numbers the fitted model has; that which the records were made with, if not given.
  * @throws RunError where there are fewer than three records, or records of several devices.
  * @example
- * ```ts ignore
- * const { cost, error } = fitCostModel(records, costModelOf(device.target));
- * using step = await compile(net, { device, cost });
+ * ```ts
+ * import { compile, fitCostModel, input, model, openDevice, readRecords, softmax } from "@weft/weft";
+ *
+ * const net = model({ x: input([64, 32], "f32") }, ({ x }) => ({ y: softmax(x) }));
+ * const { cost, error } = fitCostModel(await readRecords("data.jsonl")); // weft costmodel --out data.jsonl
+ * console.log(`${cost.dispatchMs} ms a dispatch, off by ${100 * error} %`);
+ * using device = await openDevice();
+ * using _program = await compile(net, { device, cost });
  * ```
  */
 export function fitCostModel(
-  records: readonly Pick<CostRecord, "works" | "measuredMs" | "device">[],
-  base: CostModel,
+  records:
+    readonly (Pick<CostRecord, "works" | "measuredMs" | "device"> & Partial<Pick<CostRecord, "cost">>)[],
+  base: CostModel = records[0]?.cost ?? defaultCostModel,
 ): CostFit {
   const devices = new Set(records.map(({ device }) => device));
   if (devices.size > 1) {

@@ -13,8 +13,10 @@ import { NoAdapterError } from "./runtime/adapter.ts";
 import config from "./deno.json" with { type: "json" };
 import { BundleError } from "./compiler/bundle/loader/public.ts";
 import { buildCommand } from "./runtime/cli/build.ts";
+import { costmodelCommand } from "./runtime/cli/costmodel.ts";
 import { explainCommand } from "./runtime/cli/explain.ts";
 import { inspectCommand } from "./runtime/cli/inspect.ts";
+import { profileCommand } from "./runtime/cli/profile.ts";
 import { runCommand } from "./runtime/cli/run.ts";
 import { tuneCommand } from "./runtime/cli/tune.ts";
 import { UsageError } from "./runtime/cli/usage_error.ts";
@@ -29,7 +31,10 @@ export async function main(args: readonly string[]): Promise<number> {
     .version(config.version)
     .exitOverride()
     .showHelpAfterError("(--help tells what there is)");
-  const commands = [buildCommand(), inspectCommand(), runCommand(), explainCommand(), tuneCommand()];
+  const commands = [
+    ...[buildCommand(), inspectCommand(), runCommand(), explainCommand(), tuneCommand()],
+    ...[profileCommand(), costmodelCommand()],
+  ];
   for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
   try {
     await program.parseAsync([...args], { from: "user" });

@@ -62,6 +62,23 @@ export { printExplanations } from "./compiler/explain/print.ts";
 export { printCover } from "./compiler/fuse/print.ts";
 export { printProgram } from "./compiler/program/print.ts";
 
+// Measuring it.
+export { type KernelWork, workOfKernel } from "./compiler/kernel/work.ts";
+export { chromeTrace } from "./runtime/lab/chrome_trace.ts";
+export { type CostRecord, costRecords } from "./runtime/lab/cost_record.ts";
+export { type CostFit, fitCostModel } from "./runtime/lab/fit_cost_model.ts";
+export { measurePeaks, type Peaks } from "./runtime/lab/peaks.ts";
+export { printProgramProfile } from "./runtime/lab/print_profile.ts";
+export {
+  type KernelProfile,
+  profileModel,
+  type ProfileModelOptions,
+  type ProfileOptions,
+  profileProgram,
+  type ProgramProfile,
+} from "./runtime/lab/profile_program.ts";
+export { readRecords } from "./runtime/lab/read_records.ts";
+
 // Running it: devices, executables, checkpoints.
 export { policies } from "./compiler/compile.ts";
 export { expandComposites, type GraphPass, type Pass, passes, withoutPasses } from "./compiler/passes.ts";

@@ -23,9 +23,19 @@ export const noTrace: Trace = {
   },
 };
 
+/** One run of a stage: when it began, on the clock of `performance.now()`, and what it took, in milliseconds. */
+export interface StageSpan {
+  readonly name: string;
+  readonly begin: number;
+  readonly ms: number;
+}
+
 /** Records how long each stage took, in milliseconds. */
 export class TimingTrace implements Trace {
+  /** By name; a stage that ran several times takes all of them together. */
   readonly times = new Map<string, number>();
+  /** Each run of a stage, in the order in which they ended. */
+  readonly spans: StageSpan[] = [];
 
   stage<T>(name: string, run: () => T, { verify }: Inspection<T> = {}): T {
     const start = performance.now();
@@ -34,7 +44,9 @@ export class TimingTrace implements Trace {
       verify?.(result);
       return result;
     } finally {
-      this.times.set(name, (this.times.get(name) ?? 0) + performance.now() - start);
+      const ms = performance.now() - start;
+      this.spans.push({ name, begin: start, ms });
+      this.times.set(name, (this.times.get(name) ?? 0) + ms);
     }
   }
 }

@@ -46,8 +46,15 @@ export interface Runner {
   dispose(): void;
 }
 
+/**
+ * What a runner's `time` reads: `timestamps` that the device writes around each dispatch; `fences`, the time from asking to
+ * having waited, less that of asking for nothing, an upper bound; `calls`, the time that the function ran.
+ */
+export type Clock = "timestamps" | "fences" | "calls";
+
 export interface Engine {
   readonly kind: "webgpu" | "cpu";
+  readonly clock: Clock;
   /** Throws the reason where nothing can be computed any more: disposed, lost, or an error whose effects are unknown. */
   assertUsable(): void;
   allocate(bytes: number, use: MemoryUse, label: string): Memory;

@@ -32,12 +32,21 @@ export type HostView = Float32Array | Float16Array | Int32Array | Uint32Array;
 
 type Vector = readonly number[];
 
+/** Hears what is executed, for whoever counts it. */
+export interface Witness {
+  /** An instruction, by one lane, or by a workgroup together. */
+  computed?(instr: Computed): void;
+  /** Elements at … at + width − 1 of a buffer. */
+  touched?(buffer: string, at: number, width: number, writes: boolean): void;
+}
+
 /** Runs groups 0 … groups − 1 of a kernel on its buffers, which are in the order of `kernel.buffers`. */
 export function interpret(
   kernel: Kernel,
   buffers: readonly HostView[],
   params: Readonly<Record<string, number>>,
   groups: number = kernel.groups,
+  witness: Witness = {},
 ): void {
   if (groups > kernel.groups) fail(`${groups} groups of at most ${kernel.groups}`);
   if (buffers.length !== kernel.buffers.length) {
@@ -49,9 +58,11 @@ export function interpret(
     if (!(value >= lo && value <= hi)) fail(`parameter ${name} = ${value} is outside [${lo}, ${hi}]`);
     if (value % multiple !== 0) fail(`parameter ${name} = ${value} is no multiple of ${multiple}`);
   }
-  const memory = new Map(kernel.buffers.map((decl, i) => [decl.name, new Memory(decl, buffers[i]!)]));
+  const memory = new Map(
+    kernel.buffers.map((decl, i) => [decl.name, new Memory(decl, buffers[i]!, witness)]),
+  );
   const clock = { phase: 0 };
-  for (let group = 0; group < groups; group++) new Group(kernel, memory, params, group, clock).run();
+  for (let group = 0; group < groups; group++) new Group(kernel, memory, params, group, clock, witness).run();
 }
 
 function fail(message: string): never {
@@ -64,10 +75,12 @@ class Memory {
   readonly #view: HostView;
   readonly #groups: RaceWatch | undefined;
   readonly #lanes: RaceWatch | undefined;
+  readonly #witness: Witness;
 
-  constructor(decl: BufferDecl, view: HostView) {
+  constructor(decl: BufferDecl, view: HostView, witness: Witness) {
     this.#decl = decl;
     this.#view = view;
+    this.#witness = witness;
     if (decl.access === "read") return;
     this.#groups = new RaceWatch(decl.size);
     this.#lanes = new RaceWatch(decl.size);
@@ -82,6 +95,7 @@ class Memory {
       fail(`${name}[${at}${width === 4 ? " … " + (at + 3) : ""}] is outside its ${size} elements`);
     }
     if (width === 4 && at % 4 !== 0) fail(`${name}[${at}] is no place for a vec4`);
+    this.#witness.touched?.(name, at, width, writes);
     for (let i = at; i < at + width; i++) {
       if (this.#groups?.touch(i, 0, group, writes)) {
         fail(`group ${group} races with another on ${name}[${i}]`);
@@ -126,6 +140,7 @@ class Group {
   readonly #variables = new Map<LoopVar, number>();
   readonly #uniforms = new Map<Instr, Vector>();
   readonly #locals = new Map<Instr, Vector>();
+  readonly #witness: Witness;
   #lane = 0;
 
   constructor(
@@ -134,7 +149,9 @@ class Group {
     params: Readonly<Record<string, number>>,
     group: number,
     clock: { phase: number },
+    witness: Witness,
   ) {
+    this.#witness = witness;
     this.#kernel = kernel;
     this.#memory = memory;
     this.#params = params;
@@ -290,6 +307,7 @@ class Group {
   }
 
   #evaluate(instr: Computed): Vector {
+    this.#witness.computed?.(instr);
     switch (instr.kind) {
       case "unary": {
         const meaning = unaryMeaning[instr.op][instr.arg.type.scalar];

@@ -28,6 +28,7 @@ import { turn } from "../turn.ts";
 
 export class JavaScriptEngine implements Engine {
   readonly kind = "cpu";
+  readonly clock = "calls";
   #disposed = false;
 
   assertUsable(): void {

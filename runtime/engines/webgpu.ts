@@ -12,6 +12,7 @@ import type { Program } from "../../compiler/program/program.ts";
 import type { Target } from "../../compiler/target.ts";
 import {
   checkRange,
+  type Clock,
   type Engine,
   type Memory,
   type MemoryUse,
@@ -51,6 +52,7 @@ export interface WebGpuEngineOptions {
 
 export class WebGpuEngine implements Engine {
   readonly kind = "webgpu";
+  readonly clock: Clock;
   readonly #options: WebGpuEngineOptions;
   readonly #device: GPUDevice;
   readonly #health: Health;
@@ -63,6 +65,7 @@ export class WebGpuEngine implements Engine {
 
   constructor(options: WebGpuEngineOptions) {
     this.#options = options;
+    this.clock = options.timestamps ? "timestamps" : "fences";
     this.#device = options.device;
     this.#health = options.health;
     this.#health.watch(options.device, options.adapter.description);

@@ -1,0 +1,57 @@
+/**
+ * Datasets of cost records, read back.
+ * @module
+ */
+
+import { RunError } from "../../compiler/errors.ts";
+import type { GroupWork } from "../../compiler/fuse/group_work.ts";
+import type { CostRecord } from "./cost_record.ts";
+
+/** Numbers of a record without which it is of no use. */
+const WORK = ["reads", "writes", "steps"] as const satisfies readonly (keyof GroupWork)[];
+
+/**
+ * The records of a file of one JSON object a line; empty lines are left out.
+ *
+ * @throws RunError where the file can't be read, or a line is no record; it says which.
+ */
+export async function readRecords(path: string): Promise<readonly CostRecord[]> {
+  let text: string;
+  try {
+    text = await Deno.readTextFile(path);
+  } catch (cause) {
+    throw new RunError(`${path} can't be read: ${cause instanceof Error ? cause.message : cause}.`, {
+      cause,
+    });
+  }
+  return text.split("\n").flatMap((line, i) => {
+    if (line.trim() === "") return [];
+    const wrong = (because: string): never => {
+      throw new RunError(
+        `${path}, line ${
+          i + 1
+        }: ${because}. Each line is one record, as \`weft costmodel --out\` writes them.`,
+      );
+    };
+    let record: Partial<CostRecord>;
+    try {
+      record = JSON.parse(line);
+    } catch {
+      return wrong("it is no JSON");
+    }
+    if (record?.version !== 1) wrong(`its version is ${record?.version}, and 1 is known`);
+    for (const key of ["device", "schedule", "label"] as const) {
+      if (typeof record[key] !== "string") wrong(`"${key}" is no text`);
+    }
+    for (const key of ["measuredMs", "steps"] as const) {
+      if (!Number.isFinite(record[key])) wrong(`"${key}" is no number`);
+    }
+    for (const key of ["dispatchMs", "bytesPerMs", "flopsPerByte"] as const) {
+      if (!Number.isFinite(record.cost?.[key])) wrong(`its cost model has no "${key}"`);
+    }
+    if (!Array.isArray(record.works) || record.works.length === 0) wrong('"works" is no list of works');
+    const broken = WORK.find((key) => !record.works!.every((work) => Number.isFinite(work?.[key])));
+    if (broken !== undefined) wrong(`a work's "${broken}" is no number`);
+    return [record as CostRecord];
+  });
+}

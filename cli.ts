@@ -15,6 +15,8 @@ import { BundleError } from "./compiler/bundle/loader/public.ts";
 import { buildCommand } from "./runtime/cli/build.ts";
 import { explainCommand } from "./runtime/cli/explain.ts";
 import { inspectCommand } from "./runtime/cli/inspect.ts";
+import { lockCommand } from "./runtime/cli/lock.ts";
+import { replayCommand } from "./runtime/cli/replay.ts";
 import { runCommand } from "./runtime/cli/run.ts";
 import { tuneCommand } from "./runtime/cli/tune.ts";
 import { UsageError } from "./runtime/cli/usage_error.ts";
@@ -30,6 +32,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .exitOverride()
     .showHelpAfterError("(--help tells what there is)");
   const commands = [buildCommand(), inspectCommand(), runCommand(), explainCommand(), tuneCommand()];
+  commands.push(lockCommand(), replayCommand());
   for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
   try {
     await program.parseAsync([...args], { from: "user" });

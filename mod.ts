@@ -86,6 +86,13 @@ export { type HostTensor, SafetensorsReader, writeSafetensors } from "./runtime/
 export type { TuneOptions, TuneProgress } from "./runtime/tune/tune.ts";
 export type { InitialState, LoadOptions, State } from "./runtime/state.ts";
 
+// Fixing what was decided: plans that are made again, hash for hash.
+export type { PlanLock } from "./compiler/lock/lock.ts";
+export { lockOf, type LockOptions } from "./compiler/lock/make.ts";
+export { readLock } from "./runtime/lock/read.ts";
+export { type Replay, replay } from "./runtime/lock/replay.ts";
+export { writeLock } from "./runtime/lock/write.ts";
+
 // Shipping it: standalone bundles.
 export { buildBundle, type BuiltBundle, type BundleOptions } from "./runtime/bundle/build.ts";
 export { writeBundle } from "./runtime/bundle/write.ts";

@@ -36,6 +36,12 @@ export { linear } from "./ops/nn/linear.ts";
 export * as init from "./ops/nn/init.ts";
 export * as nn from "./ops/nn/layers.ts";
 
+// Ops of one's own: `examples/extend/` shows one, and other parts that can be added.
+export { apply as applyOp } from "./compiler/graph/build.ts";
+export type { Op } from "./compiler/graph/op.ts";
+export { defineOp } from "./ops/define_op.ts";
+export { checkOp, type OpReport } from "./runtime/check_op/check_op.ts";
+
 // Training.
 export { gradient } from "./compiler/autodiff/gradient.ts";
 export { adam, type AdamOptions, adamW, type AdamWOptions } from "./ops/optim/adam.ts";
@@ -64,7 +70,20 @@ export { printProgram } from "./compiler/program/print.ts";
 
 // Running it: devices, executables, checkpoints.
 export { policies } from "./compiler/compile.ts";
-export { expandComposites, type GraphPass, type Pass, passes, withoutPasses } from "./compiler/passes.ts";
+export {
+  expandComposites,
+  type GraphPass,
+  type Pass,
+  passes,
+  rewritePass,
+  withoutPasses,
+} from "./compiler/passes.ts";
+export { op as term } from "./compiler/simplify/pattern.ts";
+export type { Rule } from "./compiler/simplify/rules.ts";
+export { Candidates, type Part } from "./compiler/fuse/candidates.ts";
+export { IrBuilder } from "./compiler/kernel/build.ts";
+export { Evaluator } from "./compiler/kernel/lower.ts";
+export type { KernelSchedule } from "./compiler/schedule/own.ts";
 export type { FusionOptions, FusionPolicy } from "./compiler/fuse/policy.ts";
 export type { CostModel } from "./compiler/fuse/worthwhile.ts";
 export type { GroupWork } from "./compiler/fuse/group_work.ts";
@@ -85,6 +104,16 @@ export type { Results } from "./runtime/results.ts";
 export { type HostTensor, SafetensorsReader, writeSafetensors } from "./runtime/safetensors.ts";
 export type { TuneOptions, TuneProgress } from "./runtime/tune/tune.ts";
 export type { InitialState, LoadOptions, State } from "./runtime/state.ts";
+
+// Comparing plans: what a pass, a policy, a rule, a schedule is worth.
+export {
+  comparePlans,
+  type ComparePlansOptions,
+  type PlanComparison,
+  type PlanRow,
+  type Variant,
+} from "./runtime/lab/compare_plans.ts";
+export { printPlans } from "./runtime/lab/print_plans.ts";
 
 // Fixing what was decided: plans that are made again, hash for hash.
 export type { PlanLock } from "./compiler/lock/lock.ts";

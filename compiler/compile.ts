@@ -30,7 +30,7 @@ import { printProgram } from "./program/print.ts";
 import type { Program, Region } from "./program/program.ts";
 import type { StateLayout } from "./program/state_layout.ts";
 import { printKernels } from "./schedule/print.ts";
-import type { Schedule } from "./schedule/own.ts";
+import type { KernelSchedule } from "./schedule/own.ts";
 import { scheduleUnits, type Unit } from "./schedule/unit.ts";
 import type { Tuning } from "./schedule/tuning.ts";
 import { verifyKernels } from "./schedule/verify.ts";
@@ -60,7 +60,7 @@ export interface CompileOptions {
   /** Groups that are scheduled with other numbers than the target's. */
   readonly tuning?: Tuning | undefined;
   /** A user's own ways to compute a group, each asked before those that ship (`schedule/own.ts`). */
-  readonly schedules?: readonly Schedule[] | undefined;
+  readonly schedules?: readonly KernelSchedule[] | undefined;
 }
 
 /** A program, and what its making decided: what reports and tests read. */

@@ -16,7 +16,7 @@ import type { PlanLock } from "../compiler/lock/lock.ts";
 import { following, lockedOptions } from "../compiler/lock/locked.ts";
 import type { Inputs, SizesOf } from "../compiler/model/input.ts";
 import { Model, type Outputs } from "../compiler/model/model.ts";
-import type { Schedule } from "../compiler/schedule/own.ts";
+import type { KernelSchedule } from "../compiler/schedule/own.ts";
 import type { Tuning } from "../compiler/schedule/tuning.ts";
 import type { Trace } from "../compiler/trace.ts";
 import type { Device } from "./device.ts";
@@ -80,7 +80,7 @@ export interface CompileModelOptions {
    * Your own ways to compute a group of ops, each asked before those that ship; one may decline with a reason. Their
    * kernels are verified like all others, and `verify` compares their numbers.
    */
-  readonly schedules?: readonly Schedule[];
+  readonly schedules?: readonly KernelSchedule[];
   /**
    * The plan to follow, as `readLock` and `lockOf` give it: target, sizes, passes, fusion and tuning are the lock's, and
    * kernels come out as they were locked, hash for hash, or the compile fails and says what differs.
@@ -232,7 +232,7 @@ function checkOptions(options: CompileModelOptions): void {
   }
 }
 
-const isSchedule = (value: Partial<Schedule> | undefined): boolean =>
+const isSchedule = (value: Partial<KernelSchedule> | undefined): boolean =>
   typeof value?.name === "string" && typeof value.schedule === "function";
 
 /** Where an executable's states come from; `mine`: from another program of the same executable. */

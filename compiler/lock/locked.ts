@@ -10,7 +10,7 @@ import type { FusionPolicy } from "../fuse/policy.ts";
 import type { Graph } from "../graph/graph.ts";
 import { type Node, Tensor } from "../graph/node.ts";
 import { expandComposites, type Pass, passes as shipped, withoutPasses } from "../passes.ts";
-import type { Schedule } from "../schedule/own.ts";
+import type { KernelSchedule } from "../schedule/own.ts";
 import { graphDifferences } from "./compare_graphs.ts";
 import { describeGraph, fingerprints } from "./graph.ts";
 import { type PlanLock, type Ref, targetOfLock } from "./lock.ts";
@@ -20,7 +20,7 @@ export interface OwnParts {
   /** Passes of a user's own that the lock names; those that ship need not be given. */
   readonly passes?: readonly Pass[];
   /** Schedules of a user's own that the lock names. */
-  readonly schedules?: readonly Schedule[];
+  readonly schedules?: readonly KernelSchedule[];
 }
 
 /** The graph is not the one that was locked. */

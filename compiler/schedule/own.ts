@@ -18,7 +18,7 @@ import type { LoweredGroup, Refusal, Scheduled, ScheduledKernel } from "./group.
 import { verifyKernels } from "./verify.ts";
 
 /** Loops for groups of one kind: a value that a user can add (`compile(model, { schedules: [mine] })`). */
-export interface Schedule {
+export interface KernelSchedule {
   readonly name: string;
   /**
    * Kernels that compute a group, in order, or why there are none: `{ refused: "rows are too long" }`.
@@ -40,7 +40,7 @@ export type KernelOfSchedule =
  *
  * @throws CompileError, naming it, where it gives kernels that cannot run.
  */
-export function askOwn(own: Schedule, group: LoweredGroup, target: Target, kind: Kind): Scheduled {
+export function askOwn(own: KernelSchedule, group: LoweredGroup, target: Target, kind: Kind): Scheduled {
   const { name } = own;
   const fail = (what: string): never => {
     throw new CompileError(

@@ -9,7 +9,7 @@ import { scheduleContraction } from "./contraction/schedule.ts";
 import { isRefusal, type LoweredGroup, type ScheduledKernel } from "./group.ts";
 import type { Kind } from "../fuse/legal.ts";
 import { scheduleMap } from "./map.ts";
-import { askOwn, type Schedule } from "./own.ts";
+import { askOwn, type KernelSchedule } from "./own.ts";
 import { scheduleRow } from "./row/row.ts";
 import { scheduleScan } from "./scan/scan.ts";
 
@@ -34,7 +34,7 @@ export function scheduleGroup(
   group: LoweredGroup,
   target: Target,
   kind: Kind,
-  own: readonly Schedule[] = [],
+  own: readonly KernelSchedule[] = [],
 ): ScheduleResult {
   const refusals: string[] = [];
   for (const schedule of own) {

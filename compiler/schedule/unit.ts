@@ -17,7 +17,7 @@ import type { PackedGroup, Packing } from "../memory/pack.ts";
 import type { Placement } from "../memory/placement.ts";
 import type { Target } from "../target.ts";
 import type { LoweredGroup, ScheduledKernel } from "./group.ts";
-import type { Schedule } from "./own.ts";
+import type { KernelSchedule } from "./own.ts";
 import { planProgram } from "./program.ts";
 import { ScheduleMemory } from "./repeat.ts";
 import { scheduleGroup } from "./schedule.ts";
@@ -46,7 +46,7 @@ export function scheduleUnits(
   { tuning, numerics, schedules }: {
     readonly tuning?: Tuning | undefined;
     readonly numerics: Numerics;
-    readonly schedules?: readonly Schedule[] | undefined;
+    readonly schedules?: readonly KernelSchedule[] | undefined;
   },
 ): readonly Unit[] {
   const memory = new ScheduleMemory(placement.storage);
@@ -113,7 +113,7 @@ function scheduleOne(
   group: Group,
   lowered: LoweredGroup,
   target: Target,
-  own: readonly Schedule[] | undefined,
+  own: readonly KernelSchedule[] | undefined,
 ): readonly ScheduledKernel[] {
   const roots = lowered.roots.filter((r) => !r.shape.includes(0));
   if (roots.length === 0) return [];

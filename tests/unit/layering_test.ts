@@ -120,6 +120,9 @@ const layers: Readonly<Record<string, Allowed>> = {
     "compiler/lock": "values",
     "compiler/model": "values",
     "compiler/program": "values",
+    // Ops are held to their references and to finite differences.
+    "compiler/autodiff": "values",
+    "compiler/reference": "values",
     // Tuning tries schedules.
     "compiler/schedule": "values",
     "compiler/target": "values",

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type Value, Values, type Var } from "../../../compiler/kernel/value.ts";
 import { mergeAxes, splitAxes } from "../../../compiler/schedule/axes.ts";
-import { ValueEvaluator } from "../../support/evaluate_value.ts";
+import { ValueEvaluator } from "../../../runtime/check_op/value_evaluator.ts";
 
 const floorMod = (a: number, b: number): number => a - b * Math.floor(a / b);
 

@@ -1,6 +1,6 @@
-/** A new op: squareplus, a smooth relu, which plain ops lose far below zero. `deno run -A examples/extend/op.ts` */
+/** A new op: squareplus, which plain ops lose far below zero. `deno run -A examples/extend/op.ts` */
 
-import { add, applyOp, checkOp, compile, defineOp, div, gradient, input } from "../../mod.ts";
+import { add, applyOp, checkOp, compile, defineOp, type Device, div, gradient, input } from "../../mod.ts";
 import { model, mul, openDevice, sqrt, square, sub, sum, type Tensor } from "../../mod.ts";
 
 /** (x + √(x² + b)) / 2, written b / 2(√(x² + b) − x) where the sum would cancel. */
@@ -29,22 +29,28 @@ const squareplusOp = defineOp<{ readonly b: number }>({
 const squareplus = (x: Tensor): Tensor => applyOp(squareplusOp, [x], { b: 4 });
 const inPlainOps = (x: Tensor): Tensor => div(add(x, sqrt(add(square(x), 4))), 2);
 
-const { samples, results, slopes } = await checkOp(squareplusOp);
-console.log(`squareplus holds on ${samples} samples: ${results} results, ${slopes} slopes`);
+/** Holds the op to its statements, and compares it with plain ops. */
+export async function example(device: Device): Promise<void> {
+  const { samples, results, slopes } = await checkOp(squareplusOp, { device });
+  console.log(`squareplus holds on ${samples} samples: ${results} results, ${slopes} slopes`);
+  for (const [name, f] of Object.entries({ squareplus, inPlainOps })) {
+    const net = model({ x: input([1], "f32") }, ({ x }) => {
+      const y = f(x);
+      return { y, slope: gradient(sum(y), [x])[0]! };
+    });
+    using program = await compile(net, { device });
+    const run = program.run({ x: new Float32Array([-40_000]) });
+    const [y, slope] = [(await run.y.read())[0]!, (await run.slope.read())[0]!];
+    console.log(
+      `${name}: f(−40000) = ${y.toPrecision(4)}, f′ = ${
+        slope.toPrecision(4)
+      }, which are 2.500e-5 and 6.250e-10`,
+    );
+    if (f === squareplus && Math.abs(y / 2.5e-5 - 1) > 1e-6) throw new Error(`squareplus gives ${y}`);
+  }
+}
 
-using device = await openDevice({ device: "cpu" });
-for (const [name, f] of Object.entries({ squareplus, inPlainOps })) {
-  const net = model({ x: input([1], "f32") }, ({ x }) => {
-    const y = f(x);
-    return { y, slope: gradient(sum(y), [x])[0]! };
-  });
-  using program = await compile(net, { device });
-  const run = program.run({ x: new Float32Array([-40_000]) });
-  const [y, slope] = [(await run.y.read())[0]!, (await run.slope.read())[0]!];
-  console.log(
-    `${name}: f(−40000) = ${y.toPrecision(4)}, f′ = ${
-      slope.toPrecision(4)
-    }, which are 2.500e-5 and 6.250e-10`,
-  );
-  if (f === squareplus && Math.abs(y / 2.5e-5 - 1) > 1e-6) throw new Error(`squareplus gives ${y}`);
+if (import.meta.main) {
+  using device = await openDevice();
+  await example(device);
 }

@@ -5,6 +5,8 @@
 
 import { createHash } from "node:crypto";
 import type { Compiled } from "../../compiler/compile.ts";
+import { deviceBytes } from "../../compiler/graph/dtype.ts";
+import type { AnyKernel } from "../../compiler/kernel/raw.ts";
 import { printKernel } from "../../compiler/kernel/print.ts";
 import { printProgram } from "../../compiler/program/print.ts";
 import type { Program } from "../../compiler/program/program.ts";
@@ -24,30 +26,30 @@ export interface PlanNumbers {
   readonly digest: string;
 }
 
-export function planNumbers({ program }: Compiled): PlanNumbers {
-  const { steps, kernels, memory, arenas } = program;
-  let [dispatches, bytes] = [0, 0];
+export function planNumbers({ program, kernels }: Compiled): PlanNumbers {
+  const { steps, memory, arenas } = program;
+  // As schedules declare them: a program binds more for writing than kernels write.
+  let bytes = kernels.reduce((sum, { kernel, groups }) => groups === 0 ? sum : sum + bytesOf(kernel), 0);
+  let dispatches = 0;
   for (const step of steps) {
-    if (step.kind === "copy") {
-      bytes += step.copy.from.bytes + step.copy.to.bytes;
-      continue;
-    }
-    const { bindings, groups, kernel } = step.dispatch;
-    if (groups === 0) continue;
-    dispatches++;
-    kernels[kernel]!.buffers.forEach(({ access }, i) =>
-      bytes += bindings[i]!.bytes * (access === "read_write" ? 2 : 1)
-    );
+    if (step.kind === "copy") bytes += step.copy.from.bytes + step.copy.to.bytes;
+    else if (step.dispatch.groups > 0) dispatches++;
   }
   return {
     dispatches,
-    shaders: kernels.length,
+    shaders: program.kernels.length,
     bytes,
     peak: memory.peak,
     memory: arenas.reduce((sum, arena) => sum + arena.bytes, 0),
     digest: digestOf(program),
   };
 }
+
+/** What a dispatch reads and writes, if it touches all of each buffer, once. */
+const bytesOf = ({ buffers }: AnyKernel): number =>
+  buffers.reduce((sum, { access, dtype, size }) => {
+    return sum + size * deviceBytes(dtype) * (access === "read_write" ? 2 : 1);
+  }, 0);
 
 /** A hash of all that a program runs, on which data and where: equal programs take equal times. */
 function digestOf(program: Program): string {

@@ -12,6 +12,7 @@ import { WeftError } from "./compiler/errors.ts";
 import { NoAdapterError } from "./runtime/adapter.ts";
 import config from "./deno.json" with { type: "json" };
 import { BundleError } from "./compiler/bundle/loader/public.ts";
+import { ablateCommand } from "./runtime/cli/ablate.ts";
 import { buildCommand } from "./runtime/cli/build.ts";
 import { explainCommand } from "./runtime/cli/explain.ts";
 import { inspectCommand } from "./runtime/cli/inspect.ts";
@@ -32,7 +33,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .exitOverride()
     .showHelpAfterError("(--help tells what there is)");
   const commands = [buildCommand(), inspectCommand(), runCommand(), explainCommand(), tuneCommand()];
-  commands.push(lockCommand(), replayCommand());
+  commands.push(lockCommand(), replayCommand(), ablateCommand());
   for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
   try {
     await program.parseAsync([...args], { from: "user" });

@@ -114,6 +114,7 @@ export {
   type PlanRow,
   type Variant,
 } from "./runtime/lab/compare_plans.ts";
+export { ablate, type AblateOptions, type Ablation } from "./runtime/lab/ablate.ts";
 export { printPlans } from "./runtime/lab/print_plans.ts";
 
 // Fixing what was decided: plans that are made again, hash for hash.

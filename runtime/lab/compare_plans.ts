@@ -10,7 +10,7 @@ import type { Model } from "../../compiler/model/model.ts";
 import type { Target } from "../../compiler/target.ts";
 import type { Device } from "../device.ts";
 import { turn } from "../turn.ts";
-import { type MeasureOptions, measurePlans, type TimedPlan, type Timing } from "./measure.ts";
+import { type MeasureOptions, measurePlans, type TimedPlan, type Timing, type Untimed } from "./measure.ts";
 import { type PlanNumbers, planNumbers } from "./plan_numbers.ts";
 
 /** One way to compile: what it says differs from a plain compile. */
@@ -49,6 +49,8 @@ export interface PlanRow {
   readonly sameAs?: string;
   /** Absent where nothing was timed. */
   readonly timing?: Timing;
+  /** Why it was not timed, where others were. */
+  readonly untimed?: string;
 }
 
 export interface PlanComparison {
@@ -92,6 +94,8 @@ export async function comparePlans(
     if (signal?.aborted) break;
     onProgress?.({ done, of: entries.length, label: `compiling ${name}`, elapsed: 0 });
     await turn(); // a progress bar and Ctrl-C want to be heard
+    // The engine compiles the compiler first: that is nobody's time.
+    if (done === 0) compileVariant(model, variant, { target, sizes });
     const made = compileVariant(model, variant, { target, sizes });
     if (typeof made === "string") {
       if (done === 0) {
@@ -105,14 +109,17 @@ export async function comparePlans(
     const same = rows.find((row) => row.plan?.digest === plan.digest);
     rows.push({ name, plan, compileMs, ...same ? { sameAs: same.sameAs ?? same.name } : { compiled } });
   }
-  const timings = device && rows.length > 0 ? await timed(rows, device, options) : new Map<string, Timing>();
+  const timings = device && rows.length > 0
+    ? await timed(rows, device, options)
+    : new Map<string, Timing | Untimed>();
   onProgress?.({ done: entries.length, of: entries.length, label: undefined, elapsed: 1 });
   return {
     target: target.name,
     device: device?.name,
     rows: rows.map(({ compiled: _, ...row }): PlanRow => {
       const timing = timings.get(row.sameAs ?? row.name);
-      return { ...row, ...timing && { timing } };
+      if (!timing) return row;
+      return "because" in timing ? { ...row, untimed: timing.because } : { ...row, timing };
     }),
   };
 }
@@ -138,7 +145,7 @@ async function timed(
   rows: readonly (PlanRow & { readonly compiled?: Compiled })[],
   device: Device,
   { onProgress, ...options }: ComparePlansOptions,
-): Promise<ReadonlyMap<string, Timing>> {
+): Promise<ReadonlyMap<string, Timing | Untimed>> {
   const distinct = rows.flatMap(({ name, compiled, plan }) =>
     compiled && plan ? [{ name, compiled, bytes: plan.memory }] : []
   );
@@ -148,5 +155,5 @@ async function timed(
     onProgress: ({ round, of, elapsed }) =>
       onProgress?.({ done: round, of, label: `round ${round + 1} of ${of}`, elapsed }),
   });
-  return new Map(distinct.flatMap(({ name }, i) => timings[i] ? [[name, timings[i]] as const] : []));
+  return new Map(distinct.map(({ name }, i) => [name, timings[i]!] as const));
 }

@@ -5,6 +5,7 @@
  */
 
 import type { Compiled } from "../../compiler/compile.ts";
+import { RunError } from "../../compiler/errors.ts";
 import type { Device } from "../device.ts";
 import { type Interval, intervalOf } from "./interval.ts";
 import { ResidentPlan } from "./resident_plan.ts";
@@ -32,9 +33,18 @@ export interface MeasureOptions {
   ) => void;
 }
 
+/** Why a plan was not timed. */
+export interface Untimed {
+  readonly because: string;
+}
+
 /** Milliseconds of a turn: long beside the wait that ends it, which takes 11 on a WebGPU device and none on the CPU. */
 const turnMs = { webgpu: 220, cpu: 25 } as const;
 const leastRounds = 3;
+/** Part of the time that loading may take; the driver compiles every shader at its first run. */
+const loading = 0.6;
+/** A run that takes so many times the base's, and so many milliseconds, is not repeated. */
+const slowest = { times: 20, ms: 1000 } as const;
 
 /** A plan to time, and what it takes in memory. */
 export interface TimedPlan {
@@ -45,37 +55,40 @@ export interface TimedPlan {
 /**
  * @param base What the others are compared with. It is loaded beside each of them, so that ratios mean the same though
  * not all plans fit into memory at once.
- * @returns One timing for the base and one for each of the others, in order; undefined for what there was no time for.
+ * @returns One timing for the base and one for each of the others, in order, or why there is none.
  */
 export async function measurePlans(
   base: TimedPlan,
   others: readonly TimedPlan[],
   device: Device,
   { rounds = 15, seconds = 60, memory = 2 * 2 ** 30, signal, onProgress }: MeasureOptions = {},
-): Promise<readonly (Timing | undefined)[]> {
+): Promise<readonly (Timing | Untimed)[]> {
   const batches = batchesOf(base, others, memory);
-  const found = new Map<TimedPlan, Timing>();
+  const found = new Map<TimedPlan, Timing | Untimed>();
   const begin = performance.now();
   const elapsed = () => (performance.now() - begin) / 1000 / seconds;
   let left = others.length;
   for (const [i, batch] of batches.entries()) {
     if (signal?.aborted || (i > 0 && elapsed() >= 1)) break;
+    const start = elapsed();
     // Of what is left of the time, the part that the batch has of the plans.
-    const until = elapsed() + (1 - elapsed()) * (left === 0 ? 1 : batch.length / left);
+    const share = Math.max(0, 1 - start) * (left === 0 ? 1 : batch.length / left);
     left -= batch.length;
-    const times = await timeBatch([base, ...batch], device, {
+    const results = await timeBatch([base, ...batch], device, {
       rounds,
-      isOver: (round) => signal?.aborted === true || (round >= leastRounds && elapsed() > until),
+      mayLoad: () => signal?.aborted !== true && elapsed() < start + loading * share,
+      isOver: (round) => signal?.aborted === true || (round >= leastRounds && elapsed() > start + share),
       heard: (round) =>
         onProgress?.({ round: i * rounds + round, of: batches.length * rounds, elapsed: elapsed() }),
     });
-    const [own] = times;
-    if (own!.length === 0) break;
+    const own = results[0]!;
+    if ("because" in own || own.length === 0) break;
     [base, ...batch].forEach((plan, k) => {
-      if (!found.has(plan)) found.set(plan, timingOf(times[k]!, own!));
+      const times = results[k]!;
+      if (!found.has(plan)) found.set(plan, "because" in times ? times : timingOf(times, own));
     });
   }
-  return [base, ...others].map((plan) => found.get(plan));
+  return [base, ...others].map((plan) => found.get(plan) ?? { because: "there was no time for it" });
 }
 
 function timingOf(times: readonly number[], base: readonly number[]): Timing {
@@ -101,31 +114,51 @@ function batchesOf(base: TimedPlan, others: readonly TimedPlan[], memory: number
   return batches;
 }
 
+/** Times of each plan, round by round, or why there are none. */
 async function timeBatch(
   plans: readonly TimedPlan[],
   device: Device,
-  { rounds, isOver, heard }: {
+  { rounds, mayLoad, isOver, heard }: {
     readonly rounds: number;
+    readonly mayLoad: () => boolean;
     readonly isOver: (round: number) => boolean;
     readonly heard: (round: number) => void;
   },
-): Promise<readonly number[][]> {
+): Promise<readonly (readonly number[] | Untimed)[]> {
   using loaded = new DisposableStack();
   const ready: { readonly plan: ResidentPlan; readonly runs: number; readonly times: number[] }[] = [];
-  for (const { compiled } of plans) {
-    const plan = loaded.use(await ResidentPlan.open(compiled, device));
-    await plan.time(2); // the driver compiles at the first dispatch
-    const rough = await plan.time(3);
-    ready.push({
-      plan,
-      runs: Math.max(1, Math.min(1000, Math.round(turnMs[device.kind] / rough))),
-      times: [],
-    });
+  const results: (number[] | Untimed)[] = [];
+  let base = Infinity;
+  for (const [i, { compiled }] of plans.entries()) {
+    if (i > 0 && !mayLoad()) {
+      results.push({ because: "there was no time to load it" });
+      continue;
+    }
+    try {
+      const plan = loaded.use(await ResidentPlan.open(compiled, device));
+      await plan.time(1); // the driver compiles
+      const once = await plan.time(1);
+      if (i === 0) base = once;
+      if (once > slowest.ms && once > slowest.times * base) {
+        results.push({
+          because: `a run takes ${once.toFixed(0)} ms, ${(once / base).toFixed(0)} times the first plan's`,
+        });
+        continue;
+      }
+      const rough = Math.min(once, await plan.time(2));
+      const times: number[] = [];
+      results.push(times);
+      ready.push({ plan, runs: Math.max(1, Math.min(1000, Math.round(turnMs[device.kind] / rough))), times });
+    } catch (error) {
+      if (i === 0 || !(error instanceof RunError)) throw error;
+      device.engine.assertUsable();
+      results.push({ because: error.what });
+    }
   }
   for (let round = 0; round < rounds && !isOver(round); round++) {
     heard(round);
     const turns = round % 2 === 0 ? ready : ready.toReversed();
     for (const { plan, runs, times } of turns) times.push(await plan.time(runs));
   }
-  return ready.map(({ times }) => times);
+  return results;
 }

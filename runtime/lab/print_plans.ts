@@ -39,8 +39,9 @@ function cells({ name, plan, compileMs, timing }: PlanRow, isTimed: boolean): st
   return [name, ...numbers, ...isTimed ? times : []];
 }
 
-function remarkOf({ failed, sameAs, timing }: PlanRow): string {
-  if (failed !== undefined) return failed.split("\n")[0]!;
+function remarkOf({ failed, untimed, sameAs, timing }: PlanRow): string {
+  if (failed !== undefined) return `can't be compiled: ${failed.split("\n")[0]}`;
+  if (untimed !== undefined) return `not timed: ${untimed.split("\n")[0]}`;
   if (sameAs !== undefined) return `the same program as "${sameAs}"`;
   const coverage = timing?.ratio.coverage ?? 1;
   return coverage < 0.95 ? `interval of ${(100 * coverage).toFixed(0)} %: too few rounds` : "";

@@ -3,29 +3,16 @@
  * @module
  */
 
-import { basename, dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { RunError } from "../../compiler/errors.ts";
 import type { PlanLock } from "../../compiler/lock/lock.ts";
+import { writeWhole } from "../write_whole.ts";
 
 /**
  * Writes a lock, in one piece or not at all.
  *
  * @throws RunError where it can't be written.
  */
-export async function writeLock(path: string | URL, lock: PlanLock): Promise<void> {
-  const target = path instanceof URL ? fileURLToPath(path) : path;
-  const temporary = join(dirname(target), `.${basename(target)}.${crypto.randomUUID()}.tmp`);
-  try {
-    await Deno.writeTextFile(temporary, printLock(lock), { createNew: true });
-    await Deno.rename(temporary, target);
-  } catch (cause) {
-    await Deno.remove(temporary).catch(() => {});
-    throw new RunError(`${target} can't be written: ${cause instanceof Error ? cause.message : cause}.`, {
-      cause,
-    });
-  }
-}
+export const writeLock = (path: string | URL, lock: PlanLock): Promise<void> =>
+  writeWhole(path, printLock(lock));
 
 /** A lock as the text that is written: equal locks have equal texts. */
 export const printLock = (lock: PlanLock): string => `${printed(lock, 0, "")}\n`;

@@ -123,6 +123,8 @@ const layers: Readonly<Record<string, Allowed>> = {
     // Ops are held to their references and to finite differences.
     "compiler/autodiff": "values",
     "compiler/reference": "values",
+    // An ablation leaves out the rules that fire.
+    "compiler/simplify": "values",
     // Tuning tries schedules.
     "compiler/schedule": "values",
     "compiler/target": "values",

@@ -47,7 +47,7 @@ export interface AblateOptions extends ComparePlansOptions {
  *
  * const net = model({ x: input([64, 32], "f32") }, ({ x }) => ({ y: softmax(linear(32, 10)(x)) }));
  * using device = await openDevice({ device: "cpu" });
- * const found = await ablate(net, { device, rounds: 5, only: ["policy none", "without isolate"] });
+ * const found = await ablate(net, { device, rounds: 6, only: ["policy none", "without isolate"] });
  * console.log(printPlans(found));
  * ```
  */

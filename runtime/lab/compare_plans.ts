@@ -73,7 +73,7 @@ export interface PlanComparison {
  * const net = model({ x: input([64, 256], "f32") }, ({ x }) => ({ y: softmax(x) }));
  * using device = await openDevice({ device: "cpu" });
  * const ways = { fused: {}, apart: { policy: policies.none } };
- * console.log(printPlans(await comparePlans(net, ways, { device, rounds: 5 })));
+ * console.log(printPlans(await comparePlans(net, ways, { device, rounds: 6 })));
  * ```
  */
 export async function comparePlans(

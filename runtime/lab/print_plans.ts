@@ -43,8 +43,8 @@ function remarkOf({ failed, untimed, sameAs, timing }: PlanRow): string {
   if (failed !== undefined) return `can't be compiled: ${failed.split("\n")[0]}`;
   if (untimed !== undefined) return `not timed: ${untimed.split("\n")[0]}`;
   if (sameAs !== undefined) return `the same program as "${sameAs}"`;
-  const coverage = timing?.ratio.coverage ?? 1;
-  return coverage < 0.95 ? `interval of ${(100 * coverage).toFixed(0)} %: too few rounds` : "";
+  const { low, high, coverage } = timing?.ratio ?? { low: 1, high: 1, coverage: 1 };
+  return coverage < 0.95 && low < high ? `interval of ${(100 * coverage).toFixed(0)} %: too few rounds` : "";
 }
 
 const showBytes = (bytes: number): string =>

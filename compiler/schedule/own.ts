@@ -47,9 +47,18 @@ export function askOwn(own: KernelSchedule, group: LoweredGroup, target: Target,
       `the schedule "${name}" gave kernels for "${group.label}" that cannot run: ${what}`,
     );
   };
-  const given = own.schedule(group, target, kind);
+  /** What breaks the rules of kernels in here is the schedule's, and no bug of Weft's. */
+  const blaming = <T>(f: () => T): T => {
+    try {
+      return f();
+    } catch (error) {
+      if (error instanceof InternalError) fail(error.what);
+      throw error;
+    }
+  };
+  const given = blaming(() => own.schedule(group, target, kind));
   if (!Array.isArray(given)) {
-    const { refused } = given as Partial<Refusal>;
+    const { refused } = (given ?? {}) as Partial<Refusal>;
     return typeof refused === "string"
       ? { refused }
       : fail('it returned neither a list of kernels nor { refused: "why" }');
@@ -64,12 +73,7 @@ export function askOwn(own: KernelSchedule, group: LoweredGroup, target: Target,
   }));
   const problem = touchedWrongly(kernels, group);
   if (problem !== undefined) fail(problem);
-  try {
-    verifyKernels(kernels, target);
-  } catch (error) {
-    if (error instanceof InternalError) fail(error.what);
-    throw error;
-  }
+  blaming(() => verifyKernels(kernels, target));
   return kernels;
 }
 

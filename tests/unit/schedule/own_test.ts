@@ -76,6 +76,14 @@ Deno.test("kernels of a user's schedule that cannot run are refused by its name"
     serial(6, (b) => b.load(stranger, b.int(0), 1)),
     /it reads the buffer stranger, which the group does not load/,
   );
+  refused({
+    name: "serial",
+    schedule: ({ roots: [root] }) => {
+      const b = new IrBuilder(1);
+      b.store(root!.buffer, b.int(0), b.literal("f32", 1));
+      return [b.finish(1)];
+    },
+  }, /a store outside a phase/);
   refused({ name: "serial", schedule: () => [] }, /nothing writes result 0, of shape \[6\]/);
   refused(
     { name: "serial", schedule: () => undefined as never },

@@ -149,11 +149,10 @@ async function timed(
   const distinct = rows.flatMap(({ name, compiled, plan }) =>
     compiled && plan ? [{ name, compiled, bytes: plan.memory }] : []
   );
-  const [base, ...others] = distinct as [(TimedPlan & { name: string }), ...(TimedPlan & { name: string })[]];
+  const [base, ...others] = distinct as [TimedPlan, ...TimedPlan[]];
   const timings = await measurePlans(base, others, device, {
     ...options,
-    onProgress: ({ round, of, elapsed }) =>
-      onProgress?.({ done: round, of, label: `round ${round + 1} of ${of}`, elapsed }),
+    onProgress: ({ round, of, label, elapsed }) => onProgress?.({ done: round, of, label, elapsed }),
   });
   return new Map(distinct.map(({ name }, i) => [name, timings[i]!] as const));
 }

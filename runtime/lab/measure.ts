@@ -28,9 +28,16 @@ export interface MeasureOptions {
   readonly memory?: number;
   /** Ends it early: rounds that are complete count. */
   readonly signal?: AbortSignal;
-  readonly onProgress?: (
-    done: { readonly round: number; readonly of: number; readonly elapsed: number },
-  ) => void;
+  /** Hears of each plan that is loaded and of each round. */
+  readonly onProgress?: (progress: MeasureProgress) => void;
+}
+
+/** Rounds that are done, and what is done now. */
+export interface MeasureProgress {
+  readonly round: number;
+  readonly of: number;
+  readonly label: string;
+  readonly elapsed: number;
 }
 
 /** Why a plan was not timed. */
@@ -48,6 +55,7 @@ const slowest = { times: 20, ms: 1000 } as const;
 
 /** A plan to time, and what it takes in memory. */
 export interface TimedPlan {
+  readonly name: string;
   readonly compiled: Compiled;
   readonly bytes: number;
 }
@@ -78,8 +86,8 @@ export async function measurePlans(
       rounds,
       mayLoad: () => signal?.aborted !== true && elapsed() < start + loading * share,
       isOver: (round) => signal?.aborted === true || (round >= leastRounds && elapsed() > start + share),
-      heard: (round) =>
-        onProgress?.({ round: i * rounds + round, of: batches.length * rounds, elapsed: elapsed() }),
+      heard: (round, label) =>
+        onProgress?.({ round: i * rounds + round, of: batches.length * rounds, label, elapsed: elapsed() }),
     });
     const own = results[0]!;
     if ("because" in own || own.length === 0) break;
@@ -122,18 +130,19 @@ async function timeBatch(
     readonly rounds: number;
     readonly mayLoad: () => boolean;
     readonly isOver: (round: number) => boolean;
-    readonly heard: (round: number) => void;
+    readonly heard: (round: number, label: string) => void;
   },
 ): Promise<readonly (readonly number[] | Untimed)[]> {
   using loaded = new DisposableStack();
   const ready: { readonly plan: ResidentPlan; readonly runs: number; readonly times: number[] }[] = [];
   const results: (number[] | Untimed)[] = [];
   let base = Infinity;
-  for (const [i, { compiled }] of plans.entries()) {
+  for (const [i, { name, compiled }] of plans.entries()) {
     if (i > 0 && !mayLoad()) {
       results.push({ because: "there was no time to load it" });
       continue;
     }
+    heard(0, `loading ${name}`);
     try {
       const plan = loaded.use(await ResidentPlan.open(compiled, device));
       await plan.time(1); // the driver compiles
@@ -156,7 +165,7 @@ async function timeBatch(
     }
   }
   for (let round = 0; round < rounds && !isOver(round); round++) {
-    heard(round);
+    heard(round, `round ${round + 1} of ${rounds}`);
     const turns = round % 2 === 0 ? ready : ready.toReversed();
     for (const { plan, runs, times } of turns) times.push(await plan.time(runs));
   }

@@ -116,17 +116,23 @@ Deno.test("measurePlans() loads as many plans as fit beside the first, and stops
   using device = await openDevice({ device: "cpu" });
   const compiled = compileGraph(net.graph, { target: device.target, sizes });
   const unfused = compileGraph(net.graph, { target: device.target, sizes, policy: policies.none });
-  const plan = (one: typeof compiled) => ({ compiled: one, bytes: 1000 });
+  const plan = (one: typeof compiled) => ({ name: one.policy, compiled: one, bytes: 1000 });
   const rounds: string[] = [];
   const options = {
     rounds: 3,
     memory: 2500,
-    onProgress: ({ round, of }: { round: number; of: number }) => void rounds.push(`${round} of ${of}`),
+    onProgress: ({ round, of, label }: { round: number; of: number; label: string }) =>
+      void rounds.push(`${round} of ${of}: ${label}`),
   };
   const some = [plan(unfused), plan(compiled), plan(unfused)];
   const timings = await measurePlans(plan(compiled), some, device, options);
   assert.deepEqual(timings.map((timing) => "rounds" in timing && timing.rounds), [3, 3, 3, 3]);
-  assert.deepEqual([rounds.length, rounds[0], rounds.at(-1)], [9, "0 of 9", "8 of 9"]);
+  assert.deepEqual(rounds.slice(0, 3), [
+    "0 of 9: loading greedy",
+    "0 of 9: loading none",
+    "0 of 9: round 1 of 3",
+  ]);
+  assert.deepEqual([rounds.length, rounds.at(-1)], [15, "8 of 9: round 3 of 3"]);
   const signal = AbortSignal.abort();
   const none = await measurePlans(plan(compiled), some, device, { ...options, signal });
   assert.deepEqual(none, Array(4).fill({ because: "there was no time for it" }));

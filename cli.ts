@@ -12,11 +12,14 @@ import { WeftError } from "./compiler/errors.ts";
 import { NoAdapterError } from "./runtime/adapter.ts";
 import config from "./deno.json" with { type: "json" };
 import { BundleError } from "./compiler/bundle/loader/public.ts";
+import { ablateCommand } from "./runtime/cli/ablate.ts";
 import { buildCommand } from "./runtime/cli/build.ts";
 import { costmodelCommand } from "./runtime/cli/costmodel.ts";
 import { explainCommand } from "./runtime/cli/explain.ts";
 import { inspectCommand } from "./runtime/cli/inspect.ts";
 import { profileCommand } from "./runtime/cli/profile.ts";
+import { lockCommand } from "./runtime/cli/lock.ts";
+import { replayCommand } from "./runtime/cli/replay.ts";
 import { runCommand } from "./runtime/cli/run.ts";
 import { tuneCommand } from "./runtime/cli/tune.ts";
 import { UsageError } from "./runtime/cli/usage_error.ts";
@@ -33,7 +36,8 @@ export async function main(args: readonly string[]): Promise<number> {
     .showHelpAfterError("(--help tells what there is)");
   const commands = [
     ...[buildCommand(), inspectCommand(), runCommand(), explainCommand(), tuneCommand()],
-    ...[profileCommand(), costmodelCommand()],
+    ...[profileCommand(), costmodelCommand(), ablateCommand()],
+    ...[lockCommand(), replayCommand()],
   ];
   for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
   try {

@@ -36,6 +36,12 @@ export { linear } from "./ops/nn/linear.ts";
 export * as init from "./ops/nn/init.ts";
 export * as nn from "./ops/nn/layers.ts";
 
+// Ops of one's own: `examples/extend/` shows one, and other parts that can be added.
+export { apply as applyOp } from "./compiler/graph/build.ts";
+export type { Op } from "./compiler/graph/op.ts";
+export { defineOp } from "./ops/define_op.ts";
+export { checkOp, type OpReport } from "./runtime/check_op/check_op.ts";
+
 // Training.
 export { gradient } from "./compiler/autodiff/gradient.ts";
 export { adam, type AdamOptions, adamW, type AdamWOptions } from "./ops/optim/adam.ts";
@@ -81,7 +87,21 @@ export { readRecords } from "./runtime/lab/read_records.ts";
 
 // Running it: devices, executables, checkpoints.
 export { policies } from "./compiler/compile.ts";
-export { expandComposites, type GraphPass, type Pass, passes, withoutPasses } from "./compiler/passes.ts";
+export {
+  expandComposites,
+  type GraphPass,
+  type Pass,
+  passes,
+  rewritePass,
+  withoutPasses,
+} from "./compiler/passes.ts";
+export { op as term } from "./compiler/simplify/pattern.ts";
+export type { Rule } from "./compiler/simplify/rules.ts";
+export { Candidates, type Part } from "./compiler/fuse/candidates.ts";
+export { IrBuilder } from "./compiler/kernel/build.ts";
+export { Evaluator, isContiguous } from "./compiler/kernel/lower.ts";
+export { walk as walkValues } from "./compiler/kernel/value.ts";
+export type { KernelSchedule } from "./compiler/schedule/own.ts";
 export type { FusionOptions, FusionPolicy } from "./compiler/fuse/policy.ts";
 export type { CostModel } from "./compiler/fuse/worthwhile.ts";
 export type { GroupWork } from "./compiler/fuse/group_work.ts";
@@ -102,6 +122,24 @@ export type { Results } from "./runtime/results.ts";
 export { type HostTensor, SafetensorsReader, writeSafetensors } from "./runtime/safetensors.ts";
 export type { TuneOptions, TuneProgress } from "./runtime/tune/tune.ts";
 export type { InitialState, LoadOptions, State } from "./runtime/state.ts";
+
+// Comparing plans: what a pass, a policy, a rule, a schedule is worth.
+export {
+  comparePlans,
+  type ComparePlansOptions,
+  type PlanComparison,
+  type PlanRow,
+  type Variant,
+} from "./runtime/lab/compare_plans.ts";
+export { ablate, type AblateOptions, type Ablation } from "./runtime/lab/ablate.ts";
+export { printPlans } from "./runtime/lab/print_plans.ts";
+
+// Fixing what was decided: plans that are made again, hash for hash.
+export type { PlanLock } from "./compiler/lock/lock.ts";
+export { lockOf, type LockOptions } from "./compiler/lock/make.ts";
+export { readLock } from "./runtime/lock/read.ts";
+export { type Replay, replay } from "./runtime/lock/replay.ts";
+export { writeLock } from "./runtime/lock/write.ts";
 
 // Shipping it: standalone bundles.
 export { buildBundle, type BuiltBundle, type BundleOptions } from "./runtime/bundle/build.ts";

@@ -30,6 +30,7 @@ import { printProgram } from "./program/print.ts";
 import type { Program, Region } from "./program/program.ts";
 import type { StateLayout } from "./program/state_layout.ts";
 import { printKernels } from "./schedule/print.ts";
+import type { KernelSchedule } from "./schedule/own.ts";
 import { scheduleUnits, type Unit } from "./schedule/unit.ts";
 import type { Tuning } from "./schedule/tuning.ts";
 import { verifyKernels } from "./schedule/verify.ts";
@@ -58,11 +59,16 @@ export interface CompileOptions {
   readonly passes?: readonly Pass[] | undefined;
   /** Groups that are scheduled with other numbers than the target's. */
   readonly tuning?: Tuning | undefined;
+  /** A user's own ways to compute a group, each asked before those that ship (`schedule/own.ts`). */
+  readonly schedules?: readonly KernelSchedule[] | undefined;
 }
 
 /** A program, and what its making decided: what reports and tests read. */
 export interface Compiled {
   readonly program: Program;
+  /** What was compiled, before its sizes were bound, and all that the compile was given. */
+  readonly traced: Graph;
+  readonly given: CompileOptions;
   /** What it was compiled for, and with. */
   readonly target: Target;
   readonly policy: string;
@@ -93,6 +99,7 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
     layout,
     keep = false,
     tuning,
+    schedules,
   } = options;
   if (arithmetic === "f16" && !target.features.f16) {
     throw new CompileError(
@@ -129,7 +136,7 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
     });
   const units = trace.stage(
     "schedule",
-    () => scheduleUnits(graph, placement, packing, target, { tuning, numerics }),
+    () => scheduleUnits(graph, placement, packing, target, { tuning, numerics, schedules }),
     {
       verify(made) {
         checkLimits(graph, placement, target.limits);
@@ -150,7 +157,7 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
   );
   const serves = units.flatMap((unit) => unit.kernels.map(() => unit.groups));
   const made = { program, graph, cover, placement, units, kernels, serves, lifetimes, regions };
-  return { ...made, target, cost, policy: policy.name };
+  return { ...made, traced, given: options, target, cost, policy: policy.name };
 }
 
 /**

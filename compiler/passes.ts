@@ -27,7 +27,8 @@ import { packGroups, type Packing, type PackOptions } from "./memory/pack.ts";
 import type { Placement } from "./memory/placement.ts";
 import { expandComposites as expanded } from "./simplify/expand_composites.ts";
 import { isolateResults } from "./simplify/isolate.ts";
-import { rules } from "./simplify/rules.ts";
+import { checkRule } from "./simplify/pattern.ts";
+import { type Rule, rules } from "./simplify/rules.ts";
 import { otherSteps, simplify } from "./simplify/simplify.ts";
 
 interface Named {
@@ -78,6 +79,41 @@ export const expandComposites: GraphPass = {
   on: "graph",
   run: expanded,
 };
+
+/**
+ * A pass that applies rules of your own wherever they fit, to be put into a list of passes. Each rule is an equation in ops
+ * without attributes; names stand for any tensor, numbers for a tensor that is this number everywhere.
+ *
+ * @throws CompileError where a rule names an op that there is not, or a tensor on its right side only.
+ * @example
+ * ```ts
+ * import { compileGraph } from "./compile.ts";
+ * import { passes, rewritePass } from "./passes.ts";
+ * import { testTarget } from "./target.ts";
+ * import { input, model, neg, sub, term } from "../mod.ts";
+ *
+ * const turned = rewritePass("turn differences", [{
+ *   name: "negated difference",
+ *   from: term("neg", term("sub", "x", "y")),
+ *   to: term("sub", "y", "x"),
+ *   because: "both round the same real number; only the sign of a zero may differ",
+ * }]);
+ * const net = model({ x: input([8], "f32"), y: input([8], "f32") }, ({ x, y }) => ({ z: neg(sub(x, y)) }));
+ * const { graph } = compileGraph(net.graph, { target: testTarget, passes: [turned, ...passes] });
+ * console.log(graph.nodes.map((node) => node.op.name)); // without neg
+ * ```
+ */
+export function rewritePass(name: string, own: readonly Rule[]): GraphPass {
+  own.forEach(checkRule);
+  const without = new Set<string>(otherSteps);
+  return {
+    name,
+    on: "graph",
+    parts: own.map((rule) => rule.name),
+    without: (part) => rewritePass(name, own.filter((rule) => rule.name !== part)),
+    run: (graph) => simplify(graph, undefined, { rules: own, without }),
+  };
+}
 
 /**
  * A list of passes without some, by name; the rules of `simplify` have names too.

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { RunError, ShapeError } from "../compiler/errors.ts";
+import { CompileError, RunError, ShapeError } from "../compiler/errors.ts";
 import { type Compiled, compileGraph, policies } from "../compiler/compile.ts";
 import type { FusionPolicy } from "../compiler/fuse/policy.ts";
 import type { Pass } from "../compiler/passes.ts";
@@ -11,12 +11,19 @@ import type { Arithmetic } from "../compiler/fuse/lower_group.ts";
 import type { CostModel } from "../compiler/fuse/worthwhile.ts";
 import { sizeNames } from "../compiler/graph/bind.ts";
 import type { Sizes } from "../compiler/graph/dim.ts";
+import { programDifferences } from "../compiler/lock/compare.ts";
+import type { PlanLock } from "../compiler/lock/lock.ts";
+import { following, lockedOptions } from "../compiler/lock/locked.ts";
 import type { Inputs, SizesOf } from "../compiler/model/input.ts";
 import { Model, type Outputs } from "../compiler/model/model.ts";
+import type { KernelSchedule } from "../compiler/schedule/own.ts";
+import type { Tuning } from "../compiler/schedule/tuning.ts";
 import type { Trace } from "../compiler/trace.ts";
 import type { Device } from "./device.ts";
 import { type Executable, load } from "./executable.ts";
 import { described } from "./host_form.ts";
+import { checkDevice as checkLockedFor } from "./lock/fits.ts";
+import { sizesOfLock, versionNotes } from "./lock/replay.ts";
 import { ModelProgram } from "./model_program.ts";
 import { OpenModel } from "./open_model.ts";
 import type { Feeds } from "./feeds.ts";
@@ -69,6 +76,16 @@ export interface CompileModelOptions {
    * or as many as said. Without it equal models compile to equal programs, and nothing that was remembered is used.
    */
   readonly tune?: boolean | TuneOptions;
+  /**
+   * Your own ways to compute a group of ops, each asked before those that ship; one may decline with a reason. Their
+   * kernels are verified like all others, and `verify` compares their numbers.
+   */
+  readonly schedules?: readonly KernelSchedule[];
+  /**
+   * The plan to follow, as `readLock` and `lockOf` give it: target, sizes, passes, fusion and tuning are the lock's, and
+   * kernels come out as they were locked, hash for hash, or the compile fails and says what differs.
+   */
+  readonly lock?: PlanLock;
 }
 
 /** A number for each named size of the inputs. */
@@ -129,7 +146,7 @@ export type Unsized<I extends Inputs, O extends Outputs> = [SizesOf<I>] extends 
  */
 export function compile<I extends Inputs, O extends Outputs>(
   model: Model<I, O>,
-  options: CompileModelOptions & { readonly sizes: SizesFor<I> },
+  options: CompileModelOptions & ({ readonly sizes: SizesFor<I> } | { readonly lock: PlanLock }),
 ): Promise<ModelExecutable<I, O>>;
 export function compile<I extends Inputs, O extends Outputs>(
   model: Model<I, O>,
@@ -146,6 +163,11 @@ export async function compile<I extends Inputs, O extends Outputs>(
   checkOptions(options);
   const { state } = options;
   const compileFor = (sizes: Sizes, home: Home) => compileAt(model, options, sizes, home);
+  if (options.lock !== undefined) {
+    const { checkLock } = await import("./lock/check.ts");
+    const sizes = sizesOfLock(checkLock(options.lock, "compile(): the lock"), options.sizes, "compile()");
+    return await compileFor(sizes, { state, mine: false });
+  }
   if (options.sizes === undefined && sizeNames(model.graph).length > 0) {
     return new OpenModel<I, O>(model.inputs, options.device, state, compileFor);
   }
@@ -162,7 +184,8 @@ function checkDevice(device: unknown): void {
   );
 }
 
-function checkOptions({ seed, policy, passes, arithmetic, tune }: CompileModelOptions): void {
+function checkOptions(options: CompileModelOptions): void {
+  const { seed, policy, passes, arithmetic, tune, schedules, lock } = options;
   if (seed !== undefined && !Number.isSafeInteger(seed)) {
     throw new RunError(
       `compile(): the seed is ${
@@ -193,7 +216,24 @@ function checkOptions({ seed, policy, passes, arithmetic, tune }: CompileModelOp
       `compile(): tune is ${described(tune)}; give true or options such as { seconds: 60 }.`,
     );
   }
+  if (schedules !== undefined && !(Array.isArray(schedules) && schedules.every(isSchedule))) {
+    throw new RunError(
+      'compile(): "schedules" is no list of schedules; each has a name and a function: ' +
+        '{ name: "mine", schedule: (group, target) => … }.',
+    );
+  }
+  const decided = (["policy", "cost", "arithmetic", "tune"] as const).find((key) =>
+    options[key] !== undefined
+  );
+  if (lock !== undefined && decided !== undefined) {
+    throw new RunError(
+      `compile(): ${decided} is given beside a lock, which has decided that already. Leave out one of the two.`,
+    );
+  }
 }
+
+const isSchedule = (value: Partial<KernelSchedule> | undefined): boolean =>
+  typeof value?.name === "string" && typeof value.schedule === "function";
 
 /** Where an executable's states come from; `mine`: from another program of the same executable. */
 export interface Home {
@@ -207,33 +247,59 @@ async function compileAt<I extends Inputs, O extends Outputs>(
   sizes: Sizes,
   { state, mine }: Home,
 ): Promise<ModelExecutable<I, O>> {
-  const { device, seed = 0, policy, passes, cost, arithmetic, trace, verify, tune } = options;
+  const { device, seed = 0, policy, passes, cost, arithmetic, trace, verify, tune, schedules, lock } =
+    options;
   const { graph } = model;
   const shared = typeof state === "object" ? state : undefined;
   const settings = {
-    target: device.target,
-    sizes,
-    ...policy && { policy },
-    ...cost && { cost },
-    passes,
-    arithmetic,
+    ...lock ? lockedOptions(lock, { ...passes && { passes }, ...schedules && { schedules } }) : {
+      target: device.target,
+      sizes,
+      ...policy && { policy },
+      ...cost && { cost },
+      passes,
+      arithmetic,
+      schedules,
+    },
     ...trace && { trace },
   };
   const layout = shared && layoutFor(graph, sizes, shared, mine);
-  const plain = compileGraph(graph, { ...settings, layout });
-  const tuning = tune ? (await tuneProgram(plain, device, tune === true ? {} : tune)).tuning : {};
-  const compiled = Object.keys(tuning).length === 0
-    ? plain
-    : compileGraph(graph, { ...settings, layout, tuning });
+  const compilePlain = () => compileGraph(graph, { ...settings, layout });
+  const plain = lock ? following(compilePlain) : compilePlain();
+  const tuning: Tuning = tune ? (await tuneProgram(plain, device, tune === true ? {} : tune)).tuning : {};
+  const isTuned = Object.keys(tuning).length > 0;
+  const compiled = isTuned ? compileGraph(graph, { ...settings, layout, tuning }) : plain;
+  if (lock) checkLocked(lock, compiled, device);
   const initializers = new Map(graph.states.map((declared) => [declared.path, declared.initializer]));
   const first: InitialState = (path, shape, dtype, role) =>
     (typeof state === "function" ? state(path, shape, dtype, role) : undefined) ??
       initializers.get(path)?.({ shape, dtype, seed, path });
   const executable = await load<I, O>(compiled.program, device, { state: first, ...shared && { shared } });
   const compare = (data: RunData) => {
-    const fused = compileGraph(graph, { ...settings, keep: true, tuning });
-    const unfused = compileGraph(graph, { ...settings, policy: policies.none, keep: true });
+    const fused = compileGraph(graph, { ...settings, keep: true, ...isTuned && { tuning } });
+    // By the compiler's own schedules: a user's are what is compared.
+    const unfused = compileGraph(graph, {
+      ...settings,
+      policy: policies.none,
+      schedules: [],
+      tuning: {},
+      keep: true,
+    });
     return compareRuns(device, fused, unfused, data);
   };
   return new ModelProgram(compiled, executable, device.name, model.rewrites, verify ? compare : undefined);
+}
+
+/** @throws CompileError or RunError where a lock was not followed to the letter. */
+function checkLocked(lock: PlanLock, compiled: Compiled, device: Device): void {
+  checkLockedFor(compiled, device);
+  // Who uses the states of another program has them where that one put them.
+  const differences = programDifferences(lock, compiled, { places: compiled.given.layout === undefined });
+  if (differences.length === 0) return;
+  const notes = versionNotes(lock).map((note) => ` (${note})`).join("");
+  throw new CompileError(
+    `compile(): the lock can't be followed${notes}: ${
+      differences.join("; ")
+    }. Make a new one with \`weft lock\``,
+  );
 }

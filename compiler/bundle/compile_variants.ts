@@ -8,7 +8,7 @@
  */
 
 import { createHash } from "node:crypto";
-import { type Compiled, compileGraph } from "../compile.ts";
+import { type Compiled, compileGraph, type CompileOptions } from "../compile.ts";
 import { CompileError } from "../errors.ts";
 import type { Group } from "../fuse/group.ts";
 import { bindDim, showShape, type Sizes } from "../graph/dim.ts";
@@ -49,24 +49,21 @@ export interface VariantOptions {
   readonly target: Target;
   readonly features: readonly BundleFeature[];
   readonly sizes: readonly Sizes[];
+  /** What a lock has decided, features too: there is one variant then. */
+  readonly locked?: CompileOptions;
 }
 
 export function compileVariants(graph: Graph, options: VariantOptions): CompiledVariants {
-  const { name, target, features, sizes } = options;
+  const { name, target, features, sizes, locked } = options;
   checkStates(graph, sizes);
   const pool = new KernelPool();
   const constants = new Constants();
-  const variants = featureSets(features).flatMap((set) => {
-    const featured: Target = {
-      ...target,
-      features: { f16: set.includes("shader-f16"), subgroups: set.includes("subgroups") },
-    };
-    const compiled = compileAll(graph, sizes, featured);
+  const variants = locked ? [variantOf(graph, sizes, locked)] : featureSets(features).flatMap((set) => {
+    const f16 = set.includes("shader-f16");
+    const subgroups = set.includes("subgroups");
+    const variant = variantOf(graph, sizes, { target: { ...target, features: { f16, subgroups } } });
     // A feature that no kernel asks for makes no difference that a device would have to be asked for.
-    const isUsed = set.every((feature) =>
-      compiled.some(({ program }) => enables(program, feature, featured))
-    );
-    return isUsed ? [{ set, featured, compiled }] : [];
+    return variant.set.length === set.length ? [variant] : [];
   });
   const described = variants.map(({ compiled, featured }) =>
     compiled.map((one) => describe(one, featured, pool, constants))
@@ -85,6 +82,20 @@ export function compileVariants(graph: Graph, options: VariantOptions): Compiled
   };
 }
 
+/** The programs for a target, with those of its features that some kernel asks for. */
+function variantOf(graph: Graph, sizes: readonly Sizes[], options: CompileOptions) {
+  const { target } = options;
+  const compiled = compileAll(graph, sizes, options);
+  const offered: readonly (readonly [BundleFeature, boolean])[] = [
+    ["shader-f16", target.features.f16],
+    ["subgroups", target.features.subgroups],
+  ];
+  const set = offered.flatMap(([feature, has]) =>
+    has && compiled.some(({ program }) => enables(program, feature, target)) ? [feature] : []
+  );
+  return { set, featured: target, compiled };
+}
+
 function enables({ kernels }: Program, feature: BundleFeature, target: Target): boolean {
   const line = new RegExp(`^enable ${feature.replace("shader-", "")};`, "m");
   return kernels.some((kernel) => line.test(emitWgsl(kernel, { features: target.features })));
@@ -97,11 +108,11 @@ function featureSets(features: readonly BundleFeature[]): BundleFeature[][] {
   return sets.sort((a, b) => b.length - a.length);
 }
 
-function compileAll(graph: Graph, sizes: readonly Sizes[], target: Target): readonly Compiled[] {
+function compileAll(graph: Graph, sizes: readonly Sizes[], options: CompileOptions): readonly Compiled[] {
   const [first, ...others] = sizes;
-  const leading = compileGraph(graph, { target, sizes: first! });
+  const leading = compileGraph(graph, { ...options, sizes: first! });
   const layout = layoutOf(leading.program);
-  return [leading, ...others.map((size) => compileGraph(graph, { target, sizes: size, layout }))];
+  return [leading, ...others.map((size) => compileGraph(graph, { ...options, sizes: size, layout }))];
 }
 
 /** A state is one, whatever the sizes of a run; so its shape may depend on none that has several. */

@@ -17,13 +17,13 @@ export interface Footprint {
  * Schedules a group, as it is or as it might be, and looks at the largest of its kernels; undefined where it brings
  * kernels of its own, has no elements or is not one kernel.
  */
-export function footprintOf(group: Omit<Group, "id">, { target }: Compiled): Footprint | undefined {
+export function footprintOf(group: Omit<Group, "id">, { target, given }: Compiled): Footprint | undefined {
   if (isProgramNode(group.roots[0]!.node)) return undefined;
   const lowered = lowerGroup(group);
   if (lowered.roots.some((r) => r.shape.includes(0))) return undefined;
   const verdict = classify(lowered, target.limits.storageBuffers);
   if (isRefused(verdict)) return undefined;
-  const { kernels } = scheduleGroup(lowered, target, verdict.kind);
+  const { kernels } = scheduleGroup(lowered, target, verdict.kind, given.schedules);
   const most = (space: "lane" | "shared", unit: (bytes: number) => number) =>
     Math.max(
       0,

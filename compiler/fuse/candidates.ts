@@ -18,7 +18,7 @@ import { Judge } from "./judge.ts";
 import { Estimates } from "./plan_cost.ts";
 import type { FusionOptions } from "./policy.ts";
 import { isRefused, type Refused, tooManyBuffers } from "./reason.ts";
-import { orderGroups } from "./order_groups.ts";
+import { isRunnable, orderGroups } from "./order_groups.ts";
 
 /** Positions in `Candidates.atoms`, ascending. */
 export type Part = readonly number[];
@@ -144,6 +144,11 @@ export class Candidates {
   /** Milliseconds that the model gives a part. */
   ms(part: Part): number {
     return this.groupsOf(part).reduce((sum, g) => sum + this.estimates.of(g).ms, 0);
+  }
+
+  /** Whether the parts of a partition can run in some order: no kernel needs, through others, what it computes itself. */
+  isRunnable(parts: readonly Part[]): boolean {
+    return isRunnable(parts.flatMap((part) => this.groupsOf(part)).filter((g) => g.roots.length > 0));
   }
 
   /** The cover of a partition: each atom in one part. */

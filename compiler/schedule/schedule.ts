@@ -1,6 +1,6 @@
 /**
- * From a group to kernels: the first schedule that accepts (SCHEDULES §3). Each refusal says why, and the map schedule
- * takes whatever is left, with reductions as loops inside a lane.
+ * From a group to kernels: the first schedule that accepts (SCHEDULES §3), a user's own before those that ship. Each
+ * refusal says why, and the map schedule takes whatever is left, with reductions as loops inside a lane.
  */
 
 import { InternalError } from "../errors.ts";
@@ -9,6 +9,7 @@ import { scheduleContraction } from "./contraction/schedule.ts";
 import { isRefusal, type LoweredGroup, type ScheduledKernel } from "./group.ts";
 import type { Kind } from "../fuse/legal.ts";
 import { scheduleMap } from "./map.ts";
+import { askOwn, type KernelSchedule } from "./own.ts";
 import { scheduleRow } from "./row/row.ts";
 import { scheduleScan } from "./scan/scan.ts";
 import { scheduleWindow } from "./window.ts";
@@ -37,9 +38,20 @@ const asked: Readonly<Record<Kind, readonly (keyof typeof schedules)[]>> = {
 
 /**
  * @param kind What fusion took the group for: its schedule is asked first, the map schedule last.
+ * @param own A user's schedules, which are asked before that.
  */
-export function scheduleGroup(group: LoweredGroup, target: Target, kind: Kind): ScheduleResult {
+export function scheduleGroup(
+  group: LoweredGroup,
+  target: Target,
+  kind: Kind,
+  own: readonly KernelSchedule[] = [],
+): ScheduleResult {
   const refusals: string[] = [];
+  for (const schedule of own) {
+    const result = askOwn(schedule, group, target, kind);
+    if (!isRefusal(result)) return { kernels: result, refusals };
+    refusals.push(`${schedule.name}: ${result.refused}`);
+  }
   for (const name of asked[kind]) {
     const result = schedules[name](group, target);
     if (!isRefusal(result)) return { kernels: result, refusals };

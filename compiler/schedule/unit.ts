@@ -17,6 +17,7 @@ import type { PackedGroup, Packing } from "../memory/pack.ts";
 import type { Placement } from "../memory/placement.ts";
 import type { Target } from "../target.ts";
 import type { LoweredGroup, ScheduledKernel } from "./group.ts";
+import type { KernelSchedule } from "./own.ts";
 import { planProgram } from "./program.ts";
 import { ScheduleMemory } from "./repeat.ts";
 import { scheduleGroup } from "./schedule.ts";
@@ -42,7 +43,11 @@ export function scheduleUnits(
   placement: Placement,
   packing: Packing,
   target: Target,
-  { tuning, numerics }: { readonly tuning?: Tuning | undefined; readonly numerics: Numerics },
+  { tuning, numerics, schedules }: {
+    readonly tuning?: Tuning | undefined;
+    readonly numerics: Numerics;
+    readonly schedules?: readonly KernelSchedule[] | undefined;
+  },
 ): readonly Unit[] {
   const memory = new ScheduleMemory(placement.storage);
   return packing.order.map((group): Unit => {
@@ -56,7 +61,8 @@ export function scheduleUnits(
       memory.kernels(members[0]!, label, schedule);
     if (isPacked(group)) {
       const label = `${labelOf(graph, members[0]!)}, ${members.length} times`;
-      const schedule = (to: Target) => scheduleGroup({ ...group.lowered, label }, to, "map").kernels;
+      const schedule = (to: Target) =>
+        scheduleGroup({ ...group.lowered, label }, to, "map", schedules).kernels;
       return unit(label, members, keyOf, patch, schedule(own), schedule);
     }
     const label = labelOf(graph, group);
@@ -66,7 +72,7 @@ export function scheduleUnits(
       return unit(label, members, keyOf, patch, schedule(own), schedule);
     }
     const schedule = (to: Target) =>
-      scheduleOne(group, lowerGroup(group, placement.storage, { label, ...numerics }), to);
+      scheduleOne(group, lowerGroup(group, placement.storage, { label, ...numerics }), to, schedules);
     return unit(label, members, keyOf, patch, made(() => schedule(own), label), schedule);
   });
 }
@@ -107,16 +113,17 @@ function scheduleOne(
   group: Group,
   lowered: LoweredGroup,
   target: Target,
+  own: readonly KernelSchedule[] | undefined,
 ): readonly ScheduledKernel[] {
   const roots = lowered.roots.filter((r) => !r.shape.includes(0));
   if (roots.length === 0) return [];
   const verdict = classify(lowered, target.limits.storageBuffers);
-  if (!isRefused(verdict)) return scheduleGroup({ ...lowered, roots }, target, verdict.kind).kernels;
+  if (!isRefused(verdict)) return scheduleGroup({ ...lowered, roots }, target, verdict.kind, own).kernels;
   // What one op repeats by itself (a sum that it broadcasts) no other cover could avoid.
   const bindings = loadsOf(group).length + group.roots.length;
   const isOneOp = [...group.nodes].every((n) => n.op.view || n === group.roots[0]!.node);
   if (isOneOp && bindings <= target.limits.storageBuffers) {
-    return scheduleGroup({ ...lowered, roots }, target, "map").kernels;
+    return scheduleGroup({ ...lowered, roots }, target, "map", own).kernels;
   }
   throw new CompileError(`fuse: "${lowered.label}" cannot be one kernel: ${verdict.refused}`);
 }

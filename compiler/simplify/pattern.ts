@@ -7,6 +7,7 @@
  * this language, so a rule can be read, printed and tested without running the compiler.
  */
 
+import { CompileError } from "../errors.ts";
 import { apply } from "../graph/build.ts";
 import type { Tensor } from "../graph/node.ts";
 import type { Op } from "../graph/op.ts";
@@ -55,6 +56,35 @@ export function build(term: Term, bindings: Bindings, like: Tensor): Tensor {
   if (typeof term === "number") return full(like.shape, term, like.dtype);
   const definition = opTable.get(term.op) as Op<Record<never, never>>;
   return apply(definition, term.args.map((arg) => build(arg, bindings, like)), {});
+}
+
+/**
+ * Holds a user's rule to what this language can say.
+ *
+ * @throws CompileError where an op is unknown or has attributes, of which a term says nothing, or the right side has a name
+ * that the left side lacks.
+ */
+export function checkRule(
+  { name, from, to }: { readonly name: string; readonly from: Term; readonly to: Term },
+): void {
+  const fail = (what: string): never => {
+    throw new CompileError(`the rule "${name}": ${what}`);
+  };
+  const names = (term: Term): string[] => {
+    if (typeof term === "string") return [term];
+    if (typeof term !== "object") return [];
+    const definition = opTable.get(term.op) ?? fail(`there is no op "${term.op}"`);
+    if (definition.samples.some(({ attrs }) => Object.keys(attrs).length > 0)) {
+      fail(`${term.op} has attributes, which a term can't state; write a pass of your own for it`);
+    }
+    return term.args.flatMap(names);
+  };
+  if (typeof from !== "object") fail(`its left side, ${showTerm(from)}, is no op`);
+  const known = names(from);
+  const unknown = names(to).find((x) => !known.includes(x));
+  if (unknown !== undefined) {
+    fail(`"${unknown}" stands on the right of ${showTerm(from)} = ${showTerm(to)} and not on the left`);
+  }
 }
 
 export const showTerm = (term: Term): string =>

@@ -6,6 +6,7 @@
  * op on which no rule with the reverse exists; a composed view has fewer views; a folded node is a constant.
  */
 
+import { CompileError } from "../errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import { resultsOf } from "../graph/graph.ts";
 import type { Tensor } from "../graph/node.ts";
@@ -17,6 +18,9 @@ import { simplerView } from "./views.ts";
 
 /** Hears which rule fired, and for the node of which op. */
 export type Listener = (rule: string, op: string) => void;
+
+/** Rewrites of one node after which a user's rules are taken to go round in circles. */
+const mostSteps = 1000;
 
 /** What `simplify` does besides its rules: names for whoever switches something off. */
 export const otherSteps = ["fold constants", "compose views"] as const;
@@ -37,11 +41,16 @@ export function simplify(
   return rewriteGraph(graph, (node, inputs, builder) => {
     if (node.types.length > 1 || inputs.length === 0 && node.op.name !== "sizeOf") return undefined;
     let current: Tensor = resultsOf(builder.node(node.op, inputs, node.attrs))[0]!;
-    for (;;) {
-      const next = step(current, listen, byOp, without);
+    let last = "";
+    for (let steps = 0; steps < mostSteps; steps++) {
+      const next = step(current, (rule, op) => listen(last = rule, op), byOp, without);
       if (!next) return [current];
       current = next;
     }
+    throw new CompileError(
+      `simplify: the rule "${last}" fires on ${current.node.op.name} again and again; a right side must be simpler than ` +
+        "its left side, or no rule may lead back",
+    );
   });
 }
 

@@ -22,16 +22,20 @@ import schema from "../../compiler/bundle/manifest.schema.json" with { type: "js
 import { checkOpenSize } from "../../compiler/bundle/open_size.ts";
 import { readmeText } from "../../compiler/bundle/readme.ts";
 import { makeSelfTest } from "../../compiler/bundle/self_test.ts";
-import { RunError } from "../../compiler/errors.ts";
+import { CompileError, RunError } from "../../compiler/errors.ts";
 import { bindSizes } from "../../compiler/graph/bind.ts";
 import { bindDim, namesOf, type Sizes } from "../../compiler/graph/dim.ts";
 import { roundTo, type StoredArray } from "../../compiler/graph/dtype.ts";
 import type { Graph } from "../../compiler/graph/graph.ts";
 import type { Tensor } from "../../compiler/graph/node.ts";
+import { programDifferences } from "../../compiler/lock/compare.ts";
+import type { PlanLock } from "../../compiler/lock/lock.ts";
+import { following, lockedOptions, type OwnParts } from "../../compiler/lock/locked.ts";
 import type { Inputs } from "../../compiler/model/input.ts";
 import { Model, type Outputs } from "../../compiler/model/model.ts";
 import { defaultLimits, gpuTarget, softwareTarget, type Target } from "../../compiler/target.ts";
 import { arrayText, described, isStored } from "../host_form.ts";
+import { sizesOfLock } from "../lock/replay.ts";
 import type { InitialState } from "../state.ts";
 import { bundleLimits, type LimitNumbers } from "./limits.ts";
 import { constantWeights, isZero, type Weight, weightFiles, widestFirst } from "./weights.ts";
@@ -65,6 +69,13 @@ export interface BundleOptions {
   readonly format?: "module" | "json";
   /** Most bytes of one weight file. Default 2 GiB. */
   readonly shardBytes?: number;
+  /**
+   * The plan to build, as `readLock` and `lockOf` give it: sizes, limits, features, fusion and tuning are the lock's.
+   * Without one no tuning is used, since a bundle runs on devices that nobody has measured.
+   */
+  readonly lock?: PlanLock;
+  /** Passes and schedules of your own that the lock names. */
+  readonly own?: OwnParts;
 }
 
 /** A bundle in memory. */
@@ -98,7 +109,7 @@ export async function buildBundle<I extends Inputs, O extends Outputs>(
       `buildBundle(): takes a model, as model(…) and trainStep(…) make it, not ${described(model)}.`,
     );
   }
-  const { name, sizes = {}, features = [], selfTest = true, format = "module", shardBytes } = options;
+  const { name, features = [], selfTest = true, format = "module", shardBytes, lock } = options;
   if (typeof name !== "string" || !/^[\w .-]{1,100}$/.test(name)) {
     throw new RunError(
       `buildBundle(): the name is ${
@@ -106,6 +117,7 @@ export async function buildBundle<I extends Inputs, O extends Outputs>(
       }; use up to 100 letters, digits, spaces, "_", "-" and ".".`,
     );
   }
+  const sizes = lock ? await sizesToBuild(lock, options) : options.sizes ?? {};
   const choices: readonly Sizes[] = Array.isArray(sizes) ? sizes : [sizes as Sizes];
   if (choices.length === 0) {
     throw new RunError("buildBundle(): there is no choice of sizes; give at least one.");
@@ -114,7 +126,15 @@ export async function buildBundle<I extends Inputs, O extends Outputs>(
   const { open } = options;
   if (open !== undefined) checkOpen(graph, choices, open);
   const target = targetOf(options);
-  const made = compileVariants(graph, { name, target, features, sizes: choices });
+  const locked = lock && lockedOptions(lock, options.own);
+  const variants = { name, target, features, sizes: choices, ...locked && { locked } };
+  const made = locked ? following(() => compileVariants(graph, variants)) : compileVariants(graph, variants);
+  const [differs] = lock ? programDifferences(lock, made.compiled[0]!) : [];
+  if (differs !== undefined) {
+    throw new CompileError(
+      `buildBundle(): the lock can't be followed: ${differs}. Make a new one with \`weft lock\``,
+    );
+  }
   const states = firstStates(graph, choices[0]!, options);
   const stored = widestFirst(states.filter(({ data }) => !isZero(data)));
   const all = [...constantWeights(made.constants), ...stored];
@@ -166,6 +186,27 @@ export async function buildBundle<I extends Inputs, O extends Outputs>(
     for (const [path, script] of await loaderFiles(manifest, hashOf(text))) put(path, script);
   }
   return { manifest, files, compiled: made.compiled };
+}
+
+/** The sizes of a lock, which must be those that are asked for, if any are. */
+async function sizesToBuild(lock: PlanLock, options: BundleOptions): Promise<Sizes> {
+  const what = "buildBundle()";
+  const { checkLock } = await import("../lock/check.ts");
+  checkLock(lock, `${what}: the lock`);
+  const given = (["limits", "tune", "features"] as const).find((key) => options[key] !== undefined);
+  if (given !== undefined) {
+    throw new RunError(
+      `${what}: ${given} is given beside a lock, which has decided that. Leave out one of the two.`,
+    );
+  }
+  const { sizes } = options;
+  if (!Array.isArray(sizes)) return sizesOfLock(lock, sizes as Sizes | undefined, what);
+  if (sizes.length !== 1) {
+    throw new RunError(
+      `${what}: ${sizes.length} choices of sizes, and a lock is for one. Build one bundle per lock.`,
+    );
+  }
+  return sizesOfLock(lock, sizes[0], what);
 }
 
 /** Whether a size may be left open, in each choice of the others. */

@@ -10,6 +10,7 @@ import type { DType } from "../../compiler/graph/dtype.ts";
 import { buildBundle, type BundleOptions } from "../bundle/build.ts";
 import type { LimitNumbers } from "../bundle/limits.ts";
 import { writeBundle } from "../bundle/write.ts";
+import { readLock } from "../lock/read.ts";
 import { SafetensorsReader } from "../safetensors.ts";
 import type { InitialState } from "../state.ts";
 import { loadModel } from "./load_model.ts";
@@ -20,12 +21,13 @@ interface BuildFlags {
   readonly size: readonly string[];
   readonly out: string;
   readonly name?: string;
-  readonly limits: string;
+  readonly limits?: string;
   readonly features?: string;
   readonly weights: "f32" | "f16";
   readonly state?: string;
   readonly seed: string;
-  readonly tune: "gpu" | "software";
+  readonly tune?: "gpu" | "software";
+  readonly lock?: string;
   readonly selfTest: boolean;
   readonly format: "module" | "json";
 }
@@ -45,7 +47,10 @@ export function buildCommand(): Command {
     )
     .requiredOption("--out <folder>", "where the bundle goes")
     .option("--name <name>", "what the bundle is called (default: the folder's name)")
-    .option("--limits <default|file>", "WebGPU's default limits, or a JSON file with a device's", "default")
+    .option(
+      "--limits <default|file>",
+      "WebGPU's default limits (the default), or a JSON file with a device's",
+    )
     .option("--features <list>", "f16, subgroups or both: used where a device has them")
     .addOption(
       new Option("--weights <type>", "how f32 parameters are stored").choices(["f32", "f16"]).default("f32"),
@@ -53,8 +58,12 @@ export function buildCommand(): Command {
     .option("--state <file>", "a checkpoint (safetensors) that parameters and states begin with")
     .option("--seed <number>", "seed of the initializers and of random numbers", "0")
     .addOption(
-      new Option("--tune <kind>", "what schedules are made for").choices(["gpu", "software"]).default("gpu"),
+      new Option("--tune <kind>", "what schedules are made for: gpu (the default) or software").choices([
+        "gpu",
+        "software",
+      ]),
     )
+    .option("--lock <file>", "the plan that `weft lock` wrote: its sizes, limits, fusion and tuning")
     .option("--no-self-test", "leave out the run that tests a device; computing it is slow for large models")
     .addOption(
       new Option("--format <format>", "json: data only, for hosts in other languages").choices([
@@ -67,7 +76,8 @@ export function buildCommand(): Command {
 }
 
 async function build(path: string, flags: BuildFlags): Promise<string> {
-  const { model } = await loadModel(path, flags.export);
+  const lock = flags.lock === undefined ? undefined : await readLock(flags.lock);
+  const { model } = await loadModel(path, flags.export ?? lock?.model.export);
   const sizes = flags.size.map((text) => choiceOfSizes(text.replace("=..", "=")));
   const opened = [
     ...new Set(flags.size.flatMap((text) => [...text.matchAll(/(\w+)\s*=\.\./g)].map(([, name]) => name!))),
@@ -83,10 +93,12 @@ async function build(path: string, flags: BuildFlags): Promise<string> {
     name: flags.name ?? basename(resolve(flags.out)),
     ...sizes.length > 0 && { sizes },
     ...opened.length > 0 && { open: opened[0]! },
-    limits: flags.limits === "default" ? "default" : await readLimits(flags.limits),
-    features: flags.features === undefined ? [] : parseFeatures(flags.features),
+    ...flags.limits !== undefined &&
+      { limits: flags.limits === "default" ? "default" : await readLimits(flags.limits) },
+    ...flags.features !== undefined && { features: parseFeatures(flags.features) },
     weights: flags.weights,
-    tune: flags.tune,
+    ...flags.tune !== undefined && { tune: flags.tune },
+    ...lock && { lock },
     seed,
     selfTest: flags.selfTest,
     format: flags.format,

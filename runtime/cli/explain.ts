@@ -8,12 +8,11 @@ import { compileGraph } from "../../compiler/compile.ts";
 import { explain } from "../../compiler/explain/explain.ts";
 import { printExplanations, summaryOf } from "../../compiler/explain/print.ts";
 import { policies, type PolicyName } from "../../compiler/fuse/policies.ts";
-import { gpuTarget, integratedTarget, softwareTarget, type Target } from "../../compiler/target.ts";
+import type { Target } from "../../compiler/target.ts";
 import { openDevice } from "../device.ts";
 import { loadModel, sizesFrom } from "./load_model.ts";
 import { deviceOption, exportOption, sizeOption } from "./options.ts";
-
-const targets = { software: softwareTarget, integrated: integratedTarget, gpu: gpuTarget } as const;
+import { targetOption, targets } from "./targets.ts";
 
 interface ExplainFlags {
   readonly export?: string;
@@ -36,11 +35,7 @@ export function explainCommand(): Command {
       new Option("--policy <name>", "which policy decides").choices(Object.keys(policies)).default("greedy"),
     )
     .addOption(deviceOption())
-    .addOption(
-      new Option("--target <kind>", "a kind of processor, instead of this machine's").choices(
-        Object.keys(targets),
-      ),
-    )
+    .addOption(targetOption())
     .option("--json", "as data")
     .action(explainModel);
 }

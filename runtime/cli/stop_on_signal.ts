@@ -1,5 +1,5 @@
 /**
- * Ctrl-C as a signal that a command hears between two pieces of work.
+ * Ctrl-C, for commands that keep what they have.
  * @module
  */
 

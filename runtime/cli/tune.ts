@@ -3,16 +3,15 @@
  * @module
  */
 
-// @ts-types="@types/cli-progress"
-import cliProgress from "cli-progress";
 import { Command } from "commander";
 import { compileGraph } from "../../compiler/compile.ts";
 import { printPatch } from "../../compiler/schedule/tuning.ts";
 import { openDevice } from "../device.ts";
 import { table } from "../table.ts";
-import { tuneProgram, type TuneProgress, type TuneReport } from "../tune/tune.ts";
+import { tuneProgram, type TuneReport } from "../tune/tune.ts";
 import { loadModel, sizesFrom } from "./load_model.ts";
 import { deviceOption, exportOption, positive, sizeOption } from "./options.ts";
+import { progressBar } from "./progress_bar.ts";
 import { stopOnSignal } from "./stop_on_signal.ts";
 
 interface TuneFlags {
@@ -45,7 +44,7 @@ async function tune(file: string, { export: name, size, seconds, device: kind }:
   const warnings: string[] = [];
   let report: TuneReport;
   {
-    using bar = progressBar();
+    using bar = progressBar("kernels");
     report = await tuneProgram(compiled, device, {
       seconds,
       signal: stop.signal,
@@ -83,29 +82,4 @@ function reportText({ units, untouched }: TuneReport): string {
         after.toFixed(3)
       } ms tuned, in ${units.length} different kernels`,
   ].join("\n");
-}
-
-/** A bar on a terminal, lines elsewhere. */
-function progressBar(): { show(progress: TuneProgress): void } & Disposable {
-  const bar = new cliProgress.SingleBar({
-    format: "{bar} {done}/{of} kernels, {label}",
-    hideCursor: true,
-    stopOnComplete: false,
-    noTTYOutput: false,
-    clearOnComplete: true,
-  }, cliProgress.Presets.shades_classic);
-  let started = false;
-  const isTerminal = Deno.stderr.isTerminal();
-  return {
-    show({ done, of, label = "done", elapsed }) {
-      if (!isTerminal) return console.error(`${done}/${of} kernels, ${label}`);
-      const payload = { done, of, label: label.slice(0, 40) };
-      if (!started) bar.start(1000, 0, payload);
-      started = true;
-      bar.update(Math.round(1000 * Math.max(elapsed, of === 0 ? 1 : done / of)), payload);
-    },
-    [Symbol.dispose]() {
-      if (started) bar.stop();
-    },
-  };
 }

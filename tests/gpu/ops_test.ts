@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { policies } from "../../compiler/compile.ts";
 import { caseOf, sampleCases, tableOps } from "../support/compile_samples.ts";
 import { GpuChecker, type Run } from "../support/gpu_checker.ts";
-import { graphOf } from "../support/op_samples.ts";
+import { graphOf } from "../../runtime/check_op/sample_graph.ts";
 import { withError } from "../support/plant_error.ts";
 
 const checker = await GpuChecker.open();

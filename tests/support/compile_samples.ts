@@ -9,8 +9,8 @@ import type { Op, Sample } from "../../compiler/graph/op.ts";
 import { Tensor } from "../../compiler/graph/node.ts";
 import { opTable } from "../../ops/define_op.ts";
 import "../../ops/mod.ts";
-import { gradientGraph } from "./finite_differences.ts";
-import { graphOf, type SampleGraph } from "./op_samples.ts";
+import { gradientGraph } from "../../runtime/check_op/finite_differences.ts";
+import { graphOf, type SampleGraph } from "../../runtime/check_op/sample_graph.ts";
 import type { Feeds } from "./evaluate.ts";
 import { type Expected, expectedOf, mismatches } from "./tolerance.ts";
 

@@ -11,7 +11,7 @@ import { type Node, Tensor } from "../../compiler/graph/node.ts";
 import type { SampleInput } from "../../compiler/graph/op.ts";
 import { inputOp } from "../../ops/leaves.ts";
 import { caseOf, type SampleCase } from "./compile_samples.ts";
-import { draw } from "./op_samples.ts";
+import { draw } from "../../runtime/check_op/sample_graph.ts";
 import { randomOf } from "./random.ts";
 
 export type FunctionOf = (...inputs: Tensor[]) => Tensor;

@@ -50,7 +50,7 @@ import {
 } from "../../mod.ts";
 import { inputOp } from "../../ops/leaves.ts";
 import { caseOf, type SampleCase, tableOps } from "./compile_samples.ts";
-import { draw, graphOf } from "./op_samples.ts";
+import { draw, graphOf } from "../../runtime/check_op/sample_graph.ts";
 import { randomOf } from "./random.ts";
 
 /** Ops whose operands may not be f16, and what they say: patterns have 32 bits, and optimizers compute in f32. */

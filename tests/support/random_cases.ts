@@ -8,7 +8,7 @@ import { inputName } from "../../compiler/graph/graph.ts";
 import type { Node } from "../../compiler/graph/node.ts";
 import { printGraph } from "../../compiler/graph/print.ts";
 import { expectations, type SampleCase } from "./compile_samples.ts";
-import { draw } from "./op_samples.ts";
+import { draw } from "../../runtime/check_op/sample_graph.ts";
 import { randomOf } from "./random.ts";
 import { randomGraph, type Tape } from "./random_graphs.ts";
 

@@ -77,6 +77,18 @@ const layers: Readonly<Record<string, Allowed>> = {
     "compiler/reference": "values",
     "compiler/target": "types",
   },
+  // Plans as files. What a lock holds comes from everywhere, as what a bundle holds does.
+  "compiler/lock": {
+    "compiler/bundle": "values",
+    "compiler/compile": "types",
+    "compiler/emit": "values",
+    "compiler/fuse": "values",
+    "compiler/graph": "values",
+    "compiler/passes": "values",
+    "compiler/program": "types",
+    "compiler/schedule": "types",
+    "compiler/target": "types",
+  },
   "compiler/emit": { "compiler/kernel": "values", "compiler/graph": "values" },
   "compiler/compile": {
     "compiler/graph": "values",
@@ -102,11 +114,17 @@ const layers: Readonly<Record<string, Allowed>> = {
     "compiler/emit": "values",
     "compiler/explain": "values",
     "compiler/fuse": "values",
-    "compiler/passes": "types",
+    "compiler/passes": "values",
     "compiler/graph": "values",
     "compiler/kernel": "values",
+    "compiler/lock": "values",
     "compiler/model": "values",
     "compiler/program": "values",
+    // Ops are held to their references and to finite differences.
+    "compiler/autodiff": "values",
+    "compiler/reference": "values",
+    // An ablation leaves out the rules that fire.
+    "compiler/simplify": "values",
     // Tuning tries schedules.
     "compiler/schedule": "values",
     "compiler/target": "values",

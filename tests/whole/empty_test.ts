@@ -8,8 +8,8 @@ import { ShapeError } from "../../compiler/errors.ts";
 import type { Op, Sample, SampleInput } from "../../compiler/graph/op.ts";
 import { CaseChecker, ways } from "../support/check_cases.ts";
 import { caseOf, tableOps } from "../support/compile_samples.ts";
-import { gradientGraph } from "../support/finite_differences.ts";
-import { graphOf, type SampleGraph } from "../support/op_samples.ts";
+import { gradientGraph } from "../../runtime/check_op/finite_differences.ts";
+import { graphOf, type SampleGraph } from "../../runtime/check_op/sample_graph.ts";
 
 /** Ops that only other ops make, from operands that fit already: their sizes depend on each other. */
 const internal = new Set(["attentionBackward", "sort"]);

@@ -17,7 +17,7 @@ import {
   trainedHalves,
   withoutHalves,
 } from "../support/half_cases.ts";
-import { graphOf } from "../support/op_samples.ts";
+import { graphOf } from "../../runtime/check_op/sample_graph.ts";
 
 const withHalves: Target = { ...testTarget, features: { ...testTarget.features, f16: true } };
 /** Halves computed in halves: unfused by the interpreter and as JavaScript, and fused. */

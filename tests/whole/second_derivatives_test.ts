@@ -1,8 +1,13 @@
 /** The gradient of every op's gradient agrees with finite differences: Hessian-vector products rest on it. */
 
 import { tableOps } from "../support/compile_samples.ts";
-import { assertGradients, gradientGraph, hasGradient, smoothSamples } from "../support/finite_differences.ts";
-import { graphOf } from "../support/op_samples.ts";
+import {
+  assertGradients,
+  gradientGraph,
+  hasGradient,
+  smoothSamples,
+} from "../../runtime/check_op/finite_differences.ts";
+import { graphOf } from "../../runtime/check_op/sample_graph.ts";
 
 for (const op of tableOps().filter(hasGradient)) {
   const [first] = smoothSamples(op);

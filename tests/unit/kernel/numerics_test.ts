@@ -3,7 +3,7 @@ import * as numerics from "../../../compiler/kernel/numerics.ts";
 import { type Value, type Var } from "../../../compiler/kernel/value.ts";
 import { Values } from "../../../compiler/kernel/values.ts";
 import { erf64, erfc64 } from "../../../ops/elementwise/reference/error_function.ts";
-import { ValueEvaluator } from "../../support/evaluate_value.ts";
+import { ValueEvaluator } from "../../../runtime/check_op/value_evaluator.ts";
 
 type Expansion = (k: Values, x: Value) => Value;
 type Range = readonly [lo: number, hi: number];

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { type Value, type Var } from "../../../compiler/kernel/value.ts";
 import { Values } from "../../../compiler/kernel/values.ts";
 import { mergeAxes, splitAxes } from "../../../compiler/schedule/axes.ts";
-import { ValueEvaluator } from "../../support/evaluate_value.ts";
+import { ValueEvaluator } from "../../../runtime/check_op/value_evaluator.ts";
 
 const floorMod = (a: number, b: number): number => a - b * Math.floor(a / b);
 

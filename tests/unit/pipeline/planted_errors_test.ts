@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import type { Op } from "../../../compiler/graph/op.ts";
 import { ways } from "../../support/check_cases.ts";
 import { caseOf, compileCase, complaintOf, tableOps } from "../../support/compile_samples.ts";
-import { graphOf } from "../../support/op_samples.ts";
+import { graphOf } from "../../../runtime/check_op/sample_graph.ts";
 import { withError } from "../../support/plant_error.ts";
 import { HostRun } from "../../support/run_program.ts";
 

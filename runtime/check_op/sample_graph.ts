@@ -19,9 +19,9 @@ import {
 import { Values } from "../../compiler/kernel/values.ts";
 import { inputOp } from "../../ops/leaves.ts";
 import { linearize } from "../../ops/views/reshape.ts";
-import { concreteTypes } from "./evaluate.ts";
-import { ValueEvaluator } from "./evaluate_value.ts";
-import { type Random, randomOf } from "./random.ts";
+import { concreteTypes } from "../../compiler/reference/evaluate.ts";
+import { type Random, randomOf } from "../../compiler/reference/random.ts";
+import { ValueEvaluator } from "./value_evaluator.ts";
 
 export interface SampleGraph {
   readonly builder: GraphBuilder;

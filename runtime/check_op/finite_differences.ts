@@ -6,16 +6,16 @@
  * @module
  */
 
-import assert from "node:assert/strict";
 import { gradient } from "../../compiler/autodiff/gradient.ts";
+import { WeftError } from "../../compiler/errors.ts";
 import { apply } from "../../compiler/graph/build.ts";
 import { type DType, type HostArray, isFloat } from "../../compiler/graph/dtype.ts";
 import type { Node, Tensor } from "../../compiler/graph/node.ts";
 import type { Op, Sample } from "../../compiler/graph/op.ts";
 import { inputOp } from "../../ops/leaves.ts";
-import { evaluateGraph } from "./evaluate.ts";
-import type { SampleGraph } from "./op_samples.ts";
-import { randomOf } from "./random.ts";
+import { evaluateGraph } from "../../compiler/reference/evaluate.ts";
+import { randomOf } from "../../compiler/reference/random.ts";
+import type { SampleGraph } from "./sample_graph.ts";
 
 export interface GradientCheck {
   /** Sentences about elements where the gradient is wrong. */
@@ -132,23 +132,32 @@ const kinks = /special values|\bties\b/;
 const ownGradient = new Set(["stopGradient"]);
 
 /** Whether an op has a gradient that is its derivative. */
-export const hasGradient = (op: Op<unknown>): boolean =>
+export const hasGradient = <Attrs>(op: Op<Attrs>): boolean =>
   !("notDifferentiable" in op.gradient) && !ownGradient.has(op.name);
 
 /** The samples of an op at which it has a derivative. */
 export const smoothSamples = <Attrs>(op: Op<Attrs>): readonly Sample<Attrs>[] =>
   op.samples.filter(({ note }) => !(note && kinks.test(note)));
 
-/** Fails where a gradient differs from differences, or where differences say nothing at too many elements. */
+/**
+ * Holds gradients to differences.
+ *
+ * @throws WeftError where one is wrong, or where differences say nothing at too many elements.
+ */
 export function assertGradients(graphs: readonly SampleGraph[]): { readonly elements: number } {
   let elements = 0;
   let loose = 0;
   for (const graph of graphs) {
     const check = checkGradient(graph);
-    assert.deepEqual(check.wrong.slice(0, 3), [], `${graph.node.op.name} of ${graph.inputs.join(", ")}`);
+    if (check.wrong.length > 0) {
+      const what = `${graph.node.op.name} of ${graph.inputs.join(", ")}`;
+      throw new WeftError(`the gradient of ${what} is wrong: ${check.wrong.slice(0, 3).join("; ")}`);
+    }
     elements += check.elements;
     loose += check.loose;
   }
-  assert.ok(loose <= 0.1 * elements, `differences say nothing at ${loose} of ${elements} elements`);
+  if (loose > 0.1 * elements) {
+    throw new WeftError(`differences say nothing of the gradient at ${loose} of ${elements} elements`);
+  }
   return { elements };
 }

@@ -13,6 +13,7 @@ import { sizeNames } from "../compiler/graph/bind.ts";
 import type { Sizes } from "../compiler/graph/dim.ts";
 import type { Inputs, SizesOf } from "../compiler/model/input.ts";
 import { Model, type Outputs } from "../compiler/model/model.ts";
+import type { Target } from "../compiler/target.ts";
 import type { Trace } from "../compiler/trace.ts";
 import type { Device } from "./device.ts";
 import { type Executable, load } from "./executable.ts";
@@ -55,6 +56,11 @@ export interface CompileModelOptions {
    * each that has it. Sums accumulate in f32 either way.
    */
   readonly arithmetic?: Arithmetic;
+  /**
+   * What to compile for, in place of `device.target`: other numbers for schedules, or smaller limits, as
+   * `{ ...device.target, limits: { ...device.target.limits, storageBuffers: 8 } }`. The device must offer all of it.
+   */
+  readonly target?: Target;
   /** Hears the compiler's stages. */
   readonly trace?: Trace;
   /**
@@ -162,7 +168,8 @@ function checkDevice(device: unknown): void {
   );
 }
 
-function checkOptions({ seed, policy, passes, arithmetic, tune }: CompileModelOptions): void {
+function checkOptions({ device, seed, policy, passes, arithmetic, target, tune }: CompileModelOptions): void {
+  if (target !== undefined) checkTarget(target, device);
   if (seed !== undefined && !Number.isSafeInteger(seed)) {
     throw new RunError(
       `compile(): the seed is ${
@@ -195,6 +202,20 @@ function checkOptions({ seed, policy, passes, arithmetic, tune }: CompileModelOp
   }
 }
 
+function checkTarget({ limits, features }: Target, { name, target: own }: Device): void {
+  for (const key of Object.keys(own.limits) as (keyof Target["limits"])[]) {
+    if (limits?.[key] <= own.limits[key]) continue;
+    throw new RunError(
+      `compile(): the target's limit ${key} is ${limits?.[key]}, and ${name} has ${own.limits[key]}. A target may ask ` +
+        "for what the device has, or less.",
+    );
+  }
+  for (const key of ["f16", "subgroups"] as const) {
+    if (!features[key] || own.features[key]) continue;
+    throw new RunError(`compile(): the target has the feature ${key}, and ${name} has not.`);
+  }
+}
+
 /** Where an executable's states come from; `mine`: from another program of the same executable. */
 export interface Home {
   readonly state: State | InitialState | undefined;
@@ -208,10 +229,11 @@ async function compileAt<I extends Inputs, O extends Outputs>(
   { state, mine }: Home,
 ): Promise<ModelExecutable<I, O>> {
   const { device, seed = 0, policy, passes, cost, arithmetic, trace, verify, tune } = options;
+  const { target = device.target } = options;
   const { graph } = model;
   const shared = typeof state === "object" ? state : undefined;
   const settings = {
-    target: device.target,
+    target,
     sizes,
     ...policy && { policy },
     ...cost && { cost },

@@ -1,0 +1,151 @@
+/**
+ * Many cases in many settings, in one submit: what random testing runs.
+ *
+ * Each case is compiled in every setting; all programs are joined into one, which the device runs once,
+ * and every result is held to the references. Where that fails as a whole, each is run by itself.
+ * @module
+ */
+
+import { compileGraph, policies } from "../../compiler/compile.ts";
+import { CompileError } from "../../compiler/errors.ts";
+import type { StoredArray } from "../../compiler/graph/dtype.ts";
+import type { Cover } from "../../compiler/fuse/group.ts";
+import type { FusionPolicy } from "../../compiler/fuse/policy.ts";
+import { joinPrograms, type NamedProgram } from "../../compiler/program/join_programs.ts";
+import type { Program } from "../../compiler/program/program.ts";
+import type { Target } from "../../compiler/target.ts";
+import type { Device } from "../device.ts";
+import { load } from "../executable.ts";
+import { type Case, modelOf } from "./case.ts";
+import {
+  compared,
+  demandsOf,
+
+  expectationsOf,
+  type Failure,
+  firstSentence,
+  judge,
+  type Setting,
+  STATE,
+} from "./judge.ts";
+
+/** What one case came to in one setting. */
+export interface Examined {
+  readonly case: number;
+  readonly setting: number;
+  readonly failure?: Failure;
+  /** Why it could not be compiled as asked, where that is no mistake. */
+  readonly refused?: string;
+  /** Its program is that of an earlier setting, so it did not run again. */
+  readonly same?: boolean;
+  readonly results: number;
+  readonly dropped: number;
+}
+
+interface Compiled {
+  readonly case: number;
+  readonly setting: number;
+  readonly program: Program;
+}
+
+/** @param settings For targets of one kind: what results may be is asked once. */
+export async function examine(
+  cases: readonly Case[],
+  settings: readonly Setting[],
+  device: Device,
+): Promise<readonly Examined[]> {
+  const expected = cases.map((c) => expectationsOf(c, device.target.builtins.exp));
+  const found: Examined[] = [];
+  const compiled: Compiled[] = [];
+  for (const [number, c] of cases.entries()) {
+    const known = new Map<Target, Set<string>>();
+    for (const [setting, options] of settings.entries()) {
+      if (!known.has(options.target)) known.set(options.target, new Set());
+      const made = compileOne(c, options, known.get(options.target)!);
+      if ("kernels" in made) compiled.push({ case: number, setting, program: made });
+      else found.push({ case: number, setting, ...made, results: 0, dropped: 0 });
+    }
+  }
+  const results = await runTogether(compiled, cases, device);
+  for (const [i, { case: number, setting }] of compiled.entries()) {
+    const c = cases[number]!;
+    const own = results === undefined
+      ? await judge(c, settings[setting]!, device, expected[number]!)
+      : compared(expected[number]!, results[i]!, demandsOf(c));
+    found.push({
+      case: number,
+      setting,
+      ...own.failure && { failure: own.failure },
+      results: own.compared + own.dropped,
+      dropped: own.dropped,
+    });
+  }
+  return found;
+}
+
+/** Thrown out of a compile whose cover is known: all that follows would be, too. */
+class SameCover extends Error {}
+
+/** A program, or why there is none. */
+function compileOne(
+  c: Case,
+  { target, policy, arithmetic }: Setting,
+  known: Set<string>,
+): Program | Pick<Examined, "refused" | "failure" | "same"> {
+  const watching: FusionPolicy = {
+    ...policy,
+    cover(graph, options) {
+      const cover = policy.cover(graph, options);
+      // Asked again with what is known then, it may well give the same.
+      if ((options.apart?.size ?? 0) > 0) return cover;
+      const key = keyOf(cover);
+      if (known.has(key)) throw new SameCover();
+      known.add(key);
+      return cover;
+    },
+  };
+  try {
+    return compileGraph(modelOf(c).graph, { target, policy: watching, arithmetic }).program;
+  } catch (error) {
+    if (error instanceof SameCover) return { same: true };
+    const failure: Failure = { kind: "throws", message: firstSentence(error) };
+    if (!(error instanceof CompileError)) return { failure };
+    // Deserved where the graph is too large for the policy, or for the limits however it is cut up.
+    if (policy === policies.none || policy === policies.exhaustive) return { refused: error.what };
+    const unfused = compileOne(c, { target, policy: policies.none }, new Set());
+    return "kernels" in unfused ? { failure } : { refused: error.what };
+  }
+}
+
+const keyOf = ({ groups }: Cover): string =>
+  groups.map(({ roots, nodes }) => `${roots.map((t) => t.key)}:${[...nodes].map((n) => n.id).sort()}`).join(";");
+
+/** The results of each program; undefined where the device refuses them all together. */
+async function runTogether(
+  compiled: readonly Compiled[],
+  cases: readonly Case[],
+  device: Device,
+): Promise<readonly ReadonlyMap<string, StoredArray>[] | undefined> {
+  const named = compiled.map(({ case: c, setting, program }): NamedProgram => [`case ${c} ${setting}`, program]);
+  const caseOf = (name: string): Case => cases[compiled[Number.parseInt(name)]!.case]!;
+  const own = (name: string): string => name.slice(name.indexOf(":") + 1);
+  try {
+    const program = joinPrograms(named);
+    using run = await load(program, device, { state: (path) => caseOf(path).states[own(path)] });
+    const feeds = Object.fromEntries(program.inputs.map(({ name }) => [name, caseOf(name).feeds[own(name)]!]));
+    const given = run.run(feeds);
+    const results = compiled.map(() => new Map<string, StoredArray>());
+    await Promise.all([
+      ...Object.entries(given).map(async ([name, tensor]) => {
+        results[Number.parseInt(name)]!.set(own(name), await tensor.read());
+      }),
+      ...run.state.names.map(async (name) => {
+        results[Number.parseInt(name)]!.set(`${STATE}${own(name)}`, await run.state.read(name));
+      }),
+    ]);
+    return results;
+  } catch {
+    return undefined; // each by itself says which it was
+  }
+}
+

@@ -32,6 +32,7 @@ export { CompileError, RunError, ShapeError, WeftError } from "./compiler/errors
 
 // What a model is made of: ops, functions over them, layers and their initializers.
 export * from "./ops/mod.ts";
+export { applyOp } from "./ops/apply_op.ts";
 export { linear } from "./ops/nn/linear.ts";
 export * as init from "./ops/nn/init.ts";
 export * as nn from "./ops/nn/layers.ts";
@@ -85,6 +86,16 @@ export type { Results } from "./runtime/results.ts";
 export { type HostTensor, SafetensorsReader, writeSafetensors } from "./runtime/safetensors.ts";
 export type { TuneOptions, TuneProgress } from "./runtime/tune/tune.ts";
 export type { InitialState, LoadOptions, State } from "./runtime/state.ts";
+
+// The lab: what is wrong, and the smallest program that shows it.
+export {
+  type Bisection,
+  bisect,
+  type BisectOptions,
+  type Finding,
+  type Reproduction,
+} from "./runtime/lab/bisect.ts";
+export { fuzz, type FuzzFailure, type FuzzOptions, type FuzzReport } from "./runtime/lab/fuzz.ts";
 
 // Shipping it: standalone bundles.
 export { buildBundle, type BuiltBundle, type BundleOptions } from "./runtime/bundle/build.ts";

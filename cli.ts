@@ -12,12 +12,15 @@ import { WeftError } from "./compiler/errors.ts";
 import { NoAdapterError } from "./runtime/adapter.ts";
 import config from "./deno.json" with { type: "json" };
 import { BundleError } from "./compiler/bundle/loader/public.ts";
+import { bisectCommand } from "./runtime/cli/bisect.ts";
 import { buildCommand } from "./runtime/cli/build.ts";
 import { explainCommand } from "./runtime/cli/explain.ts";
+import { fuzzCommand } from "./runtime/cli/fuzz.ts";
 import { inspectCommand } from "./runtime/cli/inspect.ts";
 import { runCommand } from "./runtime/cli/run.ts";
 import { tuneCommand } from "./runtime/cli/tune.ts";
 import { UsageError } from "./runtime/cli/usage_error.ts";
+import { verifyCommand } from "./runtime/cli/verify.ts";
 
 /**
  * Runs a command; the process's exit code: 0, 1 where something failed, 2 where it was called wrongly, 130 where it was
@@ -30,6 +33,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .exitOverride()
     .showHelpAfterError("(--help tells what there is)");
   const commands = [buildCommand(), inspectCommand(), runCommand(), explainCommand(), tuneCommand()];
+  commands.push(verifyCommand(), bisectCommand(), fuzzCommand());
   for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
   try {
     await program.parseAsync([...args], { from: "user" });

@@ -89,12 +89,14 @@ export type { InitialState, LoadOptions, State } from "./runtime/state.ts";
 
 // The lab: what is wrong, and the smallest program that shows it.
 export {
-  type Bisection,
   bisect,
+  type Bisection,
   type BisectOptions,
   type Finding,
   type Reproduction,
 } from "./runtime/lab/bisect.ts";
+export { verifyModel, type VerifyOptions } from "./runtime/lab/verify_model.ts";
+export type { Agreement } from "./runtime/verify.ts";
 export { fuzz, type FuzzFailure, type FuzzOptions, type FuzzReport } from "./runtime/lab/fuzz.ts";
 
 // Shipping it: standalone bundles.

@@ -206,7 +206,9 @@ function checkTarget({ limits, features }: Target, { name, target: own }: Device
   for (const key of Object.keys(own.limits) as (keyof Target["limits"])[]) {
     if (limits?.[key] <= own.limits[key]) continue;
     throw new RunError(
-      `compile(): the target's limit ${key} is ${limits?.[key]}, and ${name} has ${own.limits[key]}. A target may ask ` +
+      `compile(): the target's limit ${key} is ${limits?.[key]}, and ${name} has ${
+        own.limits[key]
+      }. A target may ask ` +
         "for what the device has, or less.",
     );
   }

@@ -149,7 +149,13 @@ class Search {
     if (found) return await this.#report("fused", wrong, found.case, found.setting, found.failure);
     // It takes its program to go wrong: what lies where, what else is in the kernel's bindings.
     const { failure } = await judge(this.#whole, this.setting, this.options.device);
-    return await this.#report("fused", wrong, failure ? this.#whole : undefined, this.setting, failure ?? wrong.failure);
+    return await this.#report(
+      "fused",
+      wrong,
+      failure ? this.#whole : undefined,
+      this.setting,
+      failure ?? wrong.failure,
+    );
   }
 
   /** A node that is wrong although nothing is fused, on the operands that it had. */
@@ -188,7 +194,8 @@ class Search {
     const { cost } = this.kept;
     const blamed = blamePass(this.#whole, cost);
     if (blamed === undefined) return undefined;
-    const what = `the pass "${blamed.pass}"` + (blamed.rule === undefined ? "" : `, by its rule "${blamed.rule}",`);
+    const what = `the pass "${blamed.pass}"` +
+      (blamed.rule === undefined ? "" : `, by its rule "${blamed.rule}",`);
     const message = `Every kernel computes what its ops say, but ${what} gave the graph another meaning: ` +
       `${blamed.failure.message}, by the references alone.`;
     const setting = { ...this.setting, policy: policies.none };
@@ -212,8 +219,11 @@ class Search {
       if (kept === undefined || found === undefined) continue;
       const at = firstDifference(t.dtype, found, kept, kept);
       if (at === undefined) continue;
-      const message = `Every kernel computes what its ops say while all temporaries are kept. Where they share memory, ` +
-        `element ${at} of ${name} is ${found[at]} instead of ${kept[at]}: memory is planned or placed wrongly.`;
+      const message =
+        `Every kernel computes what its ops say while all temporaries are kept. Where they share memory, ` +
+        `element ${at} of ${name} is ${found[at]} instead of ${
+          kept[at]
+        }: memory is planned or placed wrongly.`;
       const holds = async (c: Case) => (await judge(c, this.setting, device)).failure?.kind === "differs";
       const reproduction = await holds(this.#whole)
         ? await this.#shrunk(this.#whole, holds, this.setting, [message])
@@ -244,13 +254,16 @@ class Search {
       const now = (await judge(simpler, setting, device)).failure;
       if (now === undefined || !isAlike(now, failure)) return false;
       // What fails unfused as well is another mistake.
-      return kind === "op" || !(await judge(simpler, { ...setting, policy: policies.none, together: false }, device)).failure;
+      return kind === "op" ||
+        !(await judge(simpler, { ...setting, policy: policies.none, together: false }, device)).failure;
     };
     const opinion = c && device.kind === "webgpu" ? await this.#otherOpinion(c, setting) : undefined;
     const message = [
       what,
       ...opinion ? [opinion] : [],
-      ...c === undefined ? [`It takes the whole program to go wrong (${first.message}), so there is no smaller one.`] : [],
+      ...c === undefined
+        ? [`It takes the whole program to go wrong (${first.message}), so there is no smaller one.`]
+        : [],
     ].join(" ");
     const reproduction = c && await this.#shrunk(c, holds, setting, [message]);
     return {
@@ -258,7 +271,11 @@ class Search {
       message,
       kernel: label,
       ...node && {
-        node: { op: node.op.name, type: node.types.map(showType).join(", "), ...place && { place: showOrigin(place) } },
+        node: {
+          op: node.op.name,
+          type: node.types.map(showType).join(", "),
+          ...place && { place: showOrigin(place) },
+        },
       },
       ...reproduction && { reproduction },
     };
@@ -299,7 +316,11 @@ class Search {
     if (unprintable(smallest.graph) !== undefined) return undefined;
     const { failure } = await judge(smallest, setting, device);
     if (failure === undefined) return undefined; // it comes and goes; a file would prove nothing
-    const text = reproductionText(smallest, setting, failure, { about, device, ...weft !== undefined && { weft } });
+    const text = reproductionText(smallest, setting, failure, {
+      about,
+      device,
+      ...weft !== undefined && { weft },
+    });
     return { text, case: smallest, nodes: smallest.graph.nodes.length, minimal };
   }
 }
@@ -307,7 +328,8 @@ class Search {
 /** The node whose result is wrong. */
 function nodeOf({ graph }: Case, { result }: Failure): Node | undefined {
   if (result === undefined) return undefined;
-  const t = graph.outputs[result] ?? graph.writes.find((w) => `state:${w.state.node.attrs.path}` === result)?.value;
+  const t = graph.outputs[result] ??
+    graph.writes.find((w) => `state:${w.state.node.attrs.path}` === result)?.value;
   return t?.node;
 }
 
@@ -316,5 +338,7 @@ function describe({ builder }: Graph, node: Node): string {
   const origin = builder.originsOf(node)[0];
   const scope = builder.scopes.get(node);
   const places = [...scope ? [`in ${scope}`] : [], ...origin ? [showOrigin(origin)] : []];
-  return `${node.op.name}, ${node.types.map(showType).join(", ")}${places.length > 0 ? ` (${places.join(", ")})` : ""},`;
+  return `${node.op.name}, ${node.types.map(showType).join(", ")}${
+    places.length > 0 ? ` (${places.join(", ")})` : ""
+  },`;
 }

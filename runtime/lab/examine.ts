@@ -20,7 +20,6 @@ import { type Case, modelOf } from "./case.ts";
 import {
   compared,
   demandsOf,
-
   expectationsOf,
   type Failure,
   firstSentence,
@@ -118,7 +117,9 @@ function compileOne(
 }
 
 const keyOf = ({ groups }: Cover): string =>
-  groups.map(({ roots, nodes }) => `${roots.map((t) => t.key)}:${[...nodes].map((n) => n.id).sort()}`).join(";");
+  groups.map(({ roots, nodes }) => `${roots.map((t) => t.key)}:${[...nodes].map((n) => n.id).sort()}`).join(
+    ";",
+  );
 
 /** The results of each program; undefined where the device refuses them all together. */
 async function runTogether(
@@ -126,13 +127,17 @@ async function runTogether(
   cases: readonly Case[],
   device: Device,
 ): Promise<readonly ReadonlyMap<string, StoredArray>[] | undefined> {
-  const named = compiled.map(({ case: c, setting, program }): NamedProgram => [`case ${c} ${setting}`, program]);
+  const named = compiled.map((
+    { case: c, setting, program },
+  ): NamedProgram => [`case ${c} ${setting}`, program]);
   const caseOf = (name: string): Case => cases[compiled[Number.parseInt(name)]!.case]!;
   const own = (name: string): string => name.slice(name.indexOf(":") + 1);
   try {
     const program = joinPrograms(named);
     using run = await load(program, device, { state: (path) => caseOf(path).states[own(path)] });
-    const feeds = Object.fromEntries(program.inputs.map(({ name }) => [name, caseOf(name).feeds[own(name)]!]));
+    const feeds = Object.fromEntries(
+      program.inputs.map(({ name }) => [name, caseOf(name).feeds[own(name)]!]),
+    );
     const given = run.run(feeds);
     const results = compiled.map(() => new Map<string, StoredArray>());
     await Promise.all([
@@ -148,4 +153,3 @@ async function runTogether(
     return undefined; // each by itself says which it was
   }
 }
-

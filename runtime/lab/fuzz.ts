@@ -130,7 +130,8 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
   const count = { graphs: 0, results: 0, dropped: 0 };
   const ops = new Map<string, number>();
   const failures: FuzzFailure[] = [];
-  const tell = () => options.onProgress?.({ graphs: count.graphs, failures: failures.length, elapsed: elapsed(), seconds });
+  const tell = () =>
+    options.onProgress?.({ graphs: count.graphs, failures: failures.length, elapsed: elapsed(), seconds });
   const isOver = () => elapsed() >= seconds || signal?.aborted === true;
   const together = device.kind === "cpu" ? 1 : TOGETHER;
 
@@ -141,7 +142,9 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
     if (counts) {
       count.graphs += list.length;
       for (const { graph } of cases) {
-        for (const name of new Set(graph.nodes.map(({ op }) => op.name))) ops.set(name, (ops.get(name) ?? 0) + 1);
+        for (const name of new Set(graph.nodes.map(({ op }) => op.name))) {
+          ops.set(name, (ops.get(name) ?? 0) + 1);
+        }
       }
       for (const { setting, failure, refused, same, results, dropped } of examined) {
         count.results += results;
@@ -236,8 +239,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
 }
 
 function waysOf(
-  { device, policies: names = fusing, limits = ["default", "small"], target = device.target }:
-    FuzzOptions,
+  { device, policies: names = fusing, limits = ["default", "small"], target = device.target }: FuzzOptions,
 ): { readonly ways: FuzzWay[]; readonly settings: readonly Setting[] } {
   const way = (policy: PolicyName, kind: LimitsName): FuzzWay => (
     { policy, limits: kind, runs: 0, distinct: 0, refused: 0, failures: 0 }

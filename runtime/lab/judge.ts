@@ -113,7 +113,8 @@ export function compared(
     const [wrong] = mismatches(want, results.get(name)!);
     if (wrong === undefined) continue;
     const at = position(wrong.index, shapes.get(name)!.shape as readonly number[]);
-    const message = `element ${showShape(at)} of ${name} is ${wrong.got}, and the reference says ${wrong.want} ± ` +
+    const message =
+      `element ${showShape(at)} of ${name} is ${wrong.got}, and the reference says ${wrong.want} ± ` +
       `${wrong.tolerance.toPrecision(3)}`;
     return { failure: { kind: "differs", message, result: name, mismatch: wrong }, compared: count, dropped };
   }

@@ -29,7 +29,9 @@ export async function runKept(
   const outputs = [...buffers].flatMap(([name, t]): OutputSlot[] => {
     const { buffer: { dtype, size } } = compiled.placement.storage(t);
     const region = compiled.regions.get(name);
-    return region === undefined || region.bytes === 0 ? [] : [{ name, shape: [size], dtype, region, ring: 1 }];
+    return region === undefined || region.bytes === 0
+      ? []
+      : [{ name, shape: [size], dtype, region, ring: 1 }];
   });
   const program: Program = { ...compiled.program, outputs };
   using executable = await load(program, device, { state: (path) => states[path] });
@@ -40,7 +42,11 @@ export async function runKept(
 }
 
 /** The tensor's own elements, dense. */
-function gathered({ placement }: Compiled, t: Tensor, contents: ReadonlyMap<string, StoredArray>): StoredArray {
+function gathered(
+  { placement }: Compiled,
+  t: Tensor,
+  contents: ReadonlyMap<string, StoredArray>,
+): StoredArray {
   const { buffer, strides, offset } = placement.storage(t);
   const { shape, dtype } = concrete(t);
   const out = storedArray(dtype, elementsOf(shape) as number);

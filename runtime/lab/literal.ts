@@ -60,4 +60,3 @@ function base64(array: StoredArray | Float64Array): string {
   for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
   return btoa(text);
 }
-

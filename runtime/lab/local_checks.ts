@@ -9,7 +9,7 @@
 import type { Compiled } from "../../compiler/compile.ts";
 import { WeftError } from "../../compiler/errors.ts";
 import { type Group, isLargeConstant, isLeaf, labelOf, loadsOf } from "../../compiler/fuse/group.ts";
-import { storedArray, type StoredArray } from "../../compiler/graph/dtype.ts";
+import { type StoredArray, storedArray } from "../../compiler/graph/dtype.ts";
 import { elementsOf } from "../../compiler/graph/dim.ts";
 import { inputName } from "../../compiler/graph/graph.ts";
 import type { Node, Tensor } from "../../compiler/graph/node.ts";
@@ -82,7 +82,12 @@ export async function checkKernels(
     count.dropped += own.dropped;
     if (failure) {
       const only = { [failure.result!]: c.graph.outputs[failure.result!]! };
-      return { ...count, unjudged, ...worst && { worst }, wrong: { group, label, failure, case: changed(c, { outputs: only })! } };
+      return {
+        ...count,
+        unjudged,
+        ...worst && { worst },
+        wrong: { group, label, failure, case: changed(c, { outputs: only })! },
+      };
     }
     for (const [name, want] of expected) {
       const part = largestPart(want, results.get(name)!);
@@ -98,7 +103,10 @@ function caseOf(whole: Case, group: Group, values: StoredValues): Case | undefin
   const loads = Map.groupBy(loadsOf(group).filter(({ node }) => !isLargeConstant(node)), (t) => t.node);
   const fed = new Map<Node, readonly StoredArray[]>();
   for (const [node, tensors] of loads) {
-    fed.set(node, node.types.map((_, result) => contentsOf(whole, tensors.find((t) => t.result === result), values)));
+    fed.set(
+      node,
+      node.types.map((_, result) => contentsOf(whole, tensors.find((t) => t.result === result), values)),
+    );
   }
   const outputs = Object.fromEntries(group.roots.map((t, i) => [`y${i}`, t]));
   return changed(whole, { outputs, writes: [], fed });

@@ -27,7 +27,9 @@ export function dataFor(compiled: Compiled, { feeds = {}, states = {}, seed = 0 
   const { graph, placement, kernels } = compiled;
   const refs = graph.inputs.map((t) => placement.storage(t).buffer);
   const drawn = contentsFor(refs, kernels, "signed", seed);
-  const inputs = new Map(graph.inputs.map((t, i) => [inputName(t), { type: t, made: () => drawn.get(refs[i]!.name)! }]));
+  const inputs = new Map(
+    graph.inputs.map((t, i) => [inputName(t), { type: t, made: () => drawn.get(refs[i]!.name)! }]),
+  );
   const initial = new Map(graph.states.map((s) => {
     const site = { shape: s.tensor.shape as readonly number[], dtype: s.tensor.dtype, seed, path: s.path };
     return [s.path, { type: s.tensor, made: () => s.initializer(site) }];
@@ -49,7 +51,9 @@ function completed(what: string, known: Known, given: RunData["feeds"]): RunData
     }
     if (array.length === elementsOf(type.shape)) continue;
     throw new RunError(
-      `The ${what} "${name}" is ${showType(type)}, which has ${elementsOf(type.shape)} elements, and was given ` +
+      `The ${what} "${name}" is ${showType(type)}, which has ${
+        elementsOf(type.shape)
+      } elements, and was given ` +
         `${array.length}. ${showShape(type.shape)} is its shape with the sizes as they are bound.`,
     );
   }

@@ -130,7 +130,9 @@ class Printer {
   }
 
   #generic({ op, attrs }: Node, operands: readonly { readonly name: string }[]): string {
-    if (op.name === "constant") throw new InternalError("lab", "a constant is none that constant() or full() makes");
+    if (op.name === "constant") {
+      throw new InternalError("lab", "a constant is none that constant() or full() makes");
+    }
     const rest = Object.keys(attrs).length > 0 ? `, ${literal(attrs)}` : "";
     return `${this.#import("applyOp")}(${literal(op.name)}, [${
       operands.map(({ name }) => name).join(", ")
@@ -138,7 +140,10 @@ class Printer {
   }
 
   /** The call of a public function that makes this very node, if there is one. */
-  #call(node: Node, operands: readonly Argument[]): { readonly text: string; readonly one: boolean } | undefined {
+  #call(
+    node: Node,
+    operands: readonly Argument[],
+  ): { readonly text: string; readonly one: boolean } | undefined {
     for (const { name, args } of callsOf(node, operands)) {
       const f = (functions as Readonly<Record<string, unknown>>)[name];
       if (typeof f !== "function") continue;

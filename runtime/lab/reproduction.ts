@@ -83,8 +83,13 @@ export function reproductionText(
   const lines = body.join("\n");
   return [
     "/**",
-    ...[...about, `What it gave: ${failure.message}.`, "", "deno run -A with this file's name prints " +
-      "`still differs` and ends with 1, or `agrees` and 0."].map((line) => ` * ${line.replaceAll("*/", "* /")}`.trimEnd()),
+    ...[
+      ...about,
+      `What it gave: ${failure.message}.`,
+      "",
+      "deno run -A with this file's name prints " +
+      "`still differs` and ends with 1, or `agrees` and 0.",
+    ].map((line) => ` * ${line.replaceAll("*/", "* /")}`.trimEnd()),
     " */",
     "// deno-lint-ignore-file no-explicit-any",
     "",
@@ -107,14 +112,18 @@ export const shippedName = (policy: FusionPolicy): string | undefined =>
 
 /** What a target has that the device's own has not. */
 function targetText(target: Target, own: Target): string | undefined {
-  const keys = (Object.keys(own) as (keyof Target)[]).filter((key) => literal(target[key]) !== literal(own[key]));
+  const keys = (Object.keys(own) as (keyof Target)[]).filter((key) =>
+    literal(target[key]) !== literal(own[key])
+  );
   if (keys.length === 0) return undefined;
   return `{ ...device.target, ${keys.map((key) => `${key}: ${literal(target[key])}`).join(", ")} }`;
 }
 
 function recordText(name: string, arrays: Readonly<Record<string, StoredArray>>, type = ""): string {
   const fields = Object.entries(arrays).map(([key, array]) => `  ${keyText(key)}: ${arrayText(array)},`);
-  return fields.length === 0 ? `const ${name}${type} = {};` : [`const ${name}${type} = {`, ...fields, "};"].join("\n");
+  return fields.length === 0
+    ? `const ${name}${type} = {};`
+    : [`const ${name}${type} = {`, ...fields, "};"].join("\n");
 }
 
 function expectedLines(expected: Expectations): string[] {

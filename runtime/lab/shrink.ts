@@ -46,7 +46,9 @@ export async function shrink(
       const key = keyOf(simpler);
       if (seen.has(key)) continue;
       seen.add(key);
-      if (tries === most || performance.now() > end || signal?.aborted) return { case: best, tries, minimal: false };
+      if (tries === most || performance.now() > end || signal?.aborted) {
+        return { case: best, tries, minimal: false };
+      }
       tries++;
       if (await holds(simpler)) {
         found = simpler;
@@ -71,7 +73,8 @@ function complexity({ graph, feeds, states }: Case): number {
   return 1e12 * (graph.nodes.length + demands + graph.states.length) + 1e4 * elements + digits;
 }
 
-const weightOf = (x: number): number => x === 0 ? 0 : x === 1 ? 0.5 : Number.isInteger(x) ? 1 : Number.isInteger(4 * x) ? 2 : 3;
+const weightOf = (x: number): number =>
+  x === 0 ? 0 : x === 1 ? 0.5 : Number.isInteger(x) ? 1 : Number.isInteger(4 * x) ? 2 : 3;
 
 function keyOf({ graph, feeds, states }: Case): string {
   const nodes = graph.nodes.map((n) =>
@@ -141,9 +144,14 @@ function* fewerNodes(c: Case): Iterable<Case | undefined> {
   }
   // All that the last nodes need, at once; then one after the other, those near the results first.
   const users = consumersOf(graph);
-  const roots = new Set([...Object.values(graph.outputs), ...graph.writes.map((w) => w.value)].map((t) => t.node));
-  const producers = own.filter((node) => !roots.has(node) && (users.get(node) ?? []).some((u) => roots.has(u)));
-  const fedBy = (nodes: readonly Node[]) => changed(c, { fed: new Map(nodes.map((n) => [n, values.get(n)!])) });
+  const roots = new Set(
+    [...Object.values(graph.outputs), ...graph.writes.map((w) => w.value)].map((t) => t.node),
+  );
+  const producers = own.filter((node) =>
+    !roots.has(node) && (users.get(node) ?? []).some((u) => roots.has(u))
+  );
+  const fedBy = (nodes: readonly Node[]) =>
+    changed(c, { fed: new Map(nodes.map((n) => [n, values.get(n)!])) });
   if (producers.length > 1) yield fedBy(producers);
   for (const node of own.toReversed()) if (!roots.has(node)) yield fedBy([node]);
   for (const node of own.toReversed()) {
@@ -157,23 +165,29 @@ function* fewerNodes(c: Case): Iterable<Case | undefined> {
 /** What each node gives, in its stored type. */
 function valuesOf(c: Case): ReadonlyMap<Node, readonly StoredArray[]> {
   const found = new Map<Node, readonly StoredArray[]>();
-  evaluateGraph([...Object.values(c.graph.outputs), ...c.graph.writes.map((w) => w.value)], hostFeeds(c), (node, results) => {
-    found.set(
-      node,
-      results.map((result, i) => {
-        const { dtype } = node.types[i]!;
-        const array = storedArray(dtype, result.length);
-        for (let e = 0; e < array.length; e++) array[e] = roundTo(dtype, result[e]!);
-        return array;
-      }),
-    );
-    return results;
-  });
+  evaluateGraph(
+    [...Object.values(c.graph.outputs), ...c.graph.writes.map((w) => w.value)],
+    hostFeeds(c),
+    (node, results) => {
+      found.set(
+        node,
+        results.map((result, i) => {
+          const { dtype } = node.types[i]!;
+          const array = storedArray(dtype, result.length);
+          for (let e = 0; e < array.length; e++) array[e] = roundTo(dtype, result[e]!);
+          return array;
+        }),
+      );
+      return results;
+    },
+  );
   return found;
 }
 
 function* smallerSizes(c: Case): Iterable<Case | undefined> {
-  const sizes = new Set(c.graph.nodes.flatMap((node) => node.types.flatMap((t) => t.shape as readonly number[])));
+  const sizes = new Set(
+    c.graph.nodes.flatMap((node) => node.types.flatMap((t) => t.shape as readonly number[])),
+  );
   for (const from of [...sizes].sort((a, b) => b - a)) {
     for (const to of new Set([1, 2, Math.ceil(from / 2), from - 4, from - 1])) {
       if (to > 0 && to < from) yield changed(c, { extent: [from, to] });

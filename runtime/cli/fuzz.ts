@@ -144,7 +144,8 @@ async function tell(failed: FuzzFailure, device: Device, flags: FuzzFlags): Prom
   const file = join(flags.out, `${seed}_${path.replaceAll(":", "-")}_${policy}.ts`);
   await writeWhole(file, text);
   console.log(
-    `\n${policy}, ${limits} limits${count > 1 ? `, ${count} times` : ""}: ${failure.message}\n` +
+    `\n${policy}, ${limits} limits${count > 1 ? `, ${count} times` : ""}: ${failure.message}; ` +
+      `${failed.unfused ? "unfused it is wrong, too" : "unfused it is right"}\n` +
       `    ${failed.case.graph.nodes.length} nodes${failed.minimal ? "" : " so far"}: ${file}\n    ${again}`,
   );
 }

@@ -38,6 +38,8 @@ export interface Change {
   readonly fed?: ReadonlyMap<Node, readonly StoredArray[]>;
   /** Nodes in whose place their operand of this number stands; its type must be that of the result. */
   readonly bypassed?: ReadonlyMap<Node, number>;
+  /** An input in whose place another of its type stands. */
+  readonly merged?: readonly [from: Node, into: Node];
   /** A size, and what takes its place wherever it occurs. */
   readonly extent?: readonly [from: number, to: number];
   /** Other numbers for some inputs, by name. */
@@ -93,7 +95,9 @@ function rebuilt({ graph, feeds, states }: Case, change: Change): Case {
     arrays[name] = leadingBlock(type.dtype, given, type.shape as readonly number[], shape);
     return tensor;
   };
+  const [from, into] = change.merged ?? [];
   for (const node of nodes) {
+    if (node === from) continue;
     const results = fed.get(node);
     if (results) {
       // A result that nobody reads gets no input, and so no place that anybody could look for it.
@@ -106,6 +110,7 @@ function rebuilt({ graph, feeds, states }: Case, change: Change): Case {
       made.set(node, [feed(inputName(t!), t!, feeds[inputName(t!)]!)]);
     }
   }
+  if (from !== undefined && into !== undefined) made.set(from, made.get(into)!);
   const ownStates: StateDecl[] = [];
   const contents: Record<string, StoredArray> = {};
   for (const declared of graph.states) {

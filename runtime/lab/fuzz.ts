@@ -32,6 +32,8 @@ export interface FuzzOptions {
   readonly policies?: readonly PolicyName[];
   /** The device's own limits, WebGPU's default ones, or both (the default). */
   readonly limits?: readonly LimitsName[];
+  /** Seconds that shrinking one failure may take. Default 14. */
+  readonly shrinking?: number;
   /** What schedules are made for, where that is not the device's own target. */
   readonly target?: Target;
   readonly onProgress?: (progress: FuzzProgress) => void;
@@ -66,6 +68,8 @@ export interface FuzzFailure {
   readonly failure: Failure;
   /** The smallest case that was found. */
   readonly case: Case;
+  /** It fails without fusion as well. */
+  readonly unfused: boolean;
   readonly minimal: boolean;
   /** How many failures of the same ops there were, this one among them. */
   count: number;
@@ -93,10 +97,11 @@ const fusing = (Object.keys(policies) as PolicyName[]).filter((name) => name !==
 const ROUND = 48;
 /** Graphs that share a submit on a device where each costs a wait. */
 const TOGETHER = 4;
-/** Seconds for shrinking one failure: of the tape, and of the graph. */
-const SHRINKING = { tape: 6, graph: 8 };
-/** Ways that a graph is tried in, beside none at all; they take turns. */
-const TURN = 3;
+/**
+ * Ways that a graph is tried in; they take turns. Where programs are JavaScript, each graph is computed unfused as well;
+ * where a driver compiles them that would take most of the time.
+ */
+const TURN = { cpu: 3, webgpu: 2 };
 /** Steps of the longest graph of a round, in turn. */
 const LONGEST = [5, 10, 3, 18];
 /** Sizes by their number: rounds in which graphs share kernels. */
@@ -117,7 +122,7 @@ const DIMS = [undefined, [4, 6, 3], [0, 7, 8], undefined];
  * ```
  */
 export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
-  const { device, seconds = 60, seed = 1, path, signal } = options;
+  const { device, seconds = 60, seed = 1, path, shrinking = 14, signal } = options;
   // Loaded here: most who import Weft never fuzz.
   const [{ default: fc }, { tapes }, { randomCase, vocabulary }] = await Promise.all([
     import("fast-check"),
@@ -132,14 +137,18 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
   const failures: FuzzFailure[] = [];
   const tell = () =>
     options.onProgress?.({ graphs: count.graphs, failures: failures.length, elapsed: elapsed(), seconds });
-  const isOver = () => elapsed() >= seconds || signal?.aborted === true;
+  let longest = 0;
+  // What would not be done in time is not begun.
+  const isOver = () => elapsed() + longest / 2 >= seconds || signal?.aborted === true;
   const together = device.kind === "cpu" ? 1 : TOGETHER;
 
   /** The first thing that is wrong with some tapes, in the ways of these numbers. */
   const wrong = async (list: readonly Tape[], some: readonly number[], counts: boolean) => {
+    const began = elapsed();
     const cases = list.map(randomCase);
     const examined = await examine(cases, some.map((number) => settings[number]!), device);
     if (counts) {
+      longest = Math.max(longest, elapsed() - began);
       count.graphs += list.length;
       for (const { graph } of cases) {
         for (const name of new Set(graph.nodes.map(({ op }) => op.name))) {
@@ -166,8 +175,10 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
   /** Without fusion, and the ways whose turn it is; all of them where one graph is asked for. */
   const turn = (): number[] => {
     if (path !== undefined) return [...ways.keys()];
-    const fusing = ways.length - 1;
-    return [0, ...Array.from({ length: Math.min(TURN, fusing) }, () => 1 + next++ % fusing)];
+    const first = device.kind === "cpu" ? 1 : 0;
+    const others = ways.length - first;
+    const length = Math.min(TURN[device.kind], others);
+    return [...Array(first).keys(), ...Array.from({ length }, () => first + next++ % others)];
   };
 
   for (let round = 0; !isOver() && (round === 0 || path === undefined); round++) {
@@ -181,7 +192,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
       if (shrinks ? elapsed() > shrinkingUntil || signal?.aborted : isOver()) return;
       const found = await wrong(list, failing === undefined ? turn() : [failing], !shrinks);
       if (found === undefined) return;
-      if (!shrinks) shrinkingUntil = elapsed() + SHRINKING.tape;
+      if (!shrinks) shrinkingUntil = elapsed() + 0.4 * shrinking;
       failing = found.way;
       throw new Error(found.failure.message);
     });
@@ -206,13 +217,14 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
       const { failure: now } = await judge(simpler, setting, device);
       return now !== undefined && isAlike(now, failure);
     };
-    const shrunk = await shrink(c, holds, { seconds: SHRINKING.graph, ...signal && { signal } });
+    const shrunk = await shrink(c, holds, { seconds: 0.6 * shrinking, ...signal && { signal } });
     const known = failures.find((other) => opsOf(other.case) === opsOf(shrunk.case));
     if (known) {
       known.count++;
       return;
     }
     const last = await judge(shrunk.case, setting, device);
+    const unfused = await judge(shrunk.case, { ...setting, policy: policies.none }, device);
     failures.push({
       seed: own,
       path: counterexamplePath!,
@@ -221,6 +233,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
       setting,
       failure: last.failure ?? failure,
       case: shrunk.case,
+      unfused: unfused.failure !== undefined,
       minimal: shrunk.minimal,
       count: 1,
     });

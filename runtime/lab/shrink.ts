@@ -100,6 +100,7 @@ function hashOf(array: StoredArray): string {
 function* simplerCases(c: Case): Iterable<Case | undefined> {
   yield* fewerResults(c);
   yield* fewerNodes(c);
+  yield* fewerInputs(c);
   yield* smallerSizes(c);
   yield* simplerNumbers(c);
 }
@@ -158,6 +159,17 @@ function* fewerNodes(c: Case): Iterable<Case | undefined> {
     for (const [i, operand] of node.inputs.entries()) {
       if (node.types.length > 1 || showType(operand) !== showType(node.types[0]!)) continue;
       yield changed(c, { bypassed: new Map([[node, i]]) });
+    }
+  }
+}
+
+function* fewerInputs(c: Case): Iterable<Case | undefined> {
+  const { inputs } = c.graph;
+  for (const from of inputs) {
+    for (const into of inputs) {
+      if (from !== into && showType(from) === showType(into)) {
+        yield changed(c, { merged: [from.node, into.node] });
+      }
     }
   }
 }

@@ -16,9 +16,9 @@ import { type StepOf, steps } from "./random_steps.ts";
 /** Steps written to break fusion, and one for every op: about as many of these as of those. */
 export const vocabulary: readonly StepOf[] = [...steps, ...steps, ...steps, ...opSteps];
 
-/** The case of a tape: the same for the same tape. */
-export function randomCase(tape: Tape): Case {
-  const graph = randomGraph(tape, 1, vocabulary);
+/** The case of a tape: the same for the same tape and scale. */
+export function randomCase(tape: Tape, scale = 1): Case {
+  const graph = randomGraph(tape, scale, vocabulary);
   const random = randomOf(tape.steps.length);
   const draw = ({ dtype, shape }: Tensor): StoredArray => {
     const array = storedArray(dtype, elementsOf(shape) as number);

@@ -13,6 +13,7 @@ import { table } from "../table.ts";
 import { tuneProgram, type TuneProgress, type TuneReport } from "../tune/tune.ts";
 import { loadModel, sizesFrom } from "./load_model.ts";
 import { deviceOption, exportOption, positive, sizeOption } from "./options.ts";
+import { stopOnSignal } from "./stop_on_signal.ts";
 
 interface TuneFlags {
   readonly export?: string;
@@ -105,22 +106,6 @@ function progressBar(): { show(progress: TuneProgress): void } & Disposable {
     },
     [Symbol.dispose]() {
       if (started) bar.stop();
-    },
-  };
-}
-
-/** Aborts at the first Ctrl-C; the second one is the system's to handle. */
-function stopOnSignal(): { readonly signal: AbortSignal } & Disposable {
-  const stop = new AbortController();
-  const heard = () => {
-    stop.abort();
-    Deno.removeSignalListener("SIGINT", heard);
-  };
-  Deno.addSignalListener("SIGINT", heard);
-  return {
-    signal: stop.signal,
-    [Symbol.dispose]() {
-      if (!stop.signal.aborted) Deno.removeSignalListener("SIGINT", heard);
     },
   };
 }

@@ -1,8 +1,8 @@
 /**
- * Many cases in many settings, in one submit: what random testing runs.
+ * One case in many settings, in one submit: what random testing runs.
  *
- * Each case is compiled in every setting; all programs are joined into one, which the device runs once,
- * and every result is held to the references. Where that fails as a whole, each is run by itself.
+ * All programs are joined into one, which the device runs once, and every result is held to the references. Where that
+ * fails as a whole, each is run by itself.
  * @module
  */
 
@@ -28,9 +28,8 @@ import {
   STATE,
 } from "./judge.ts";
 
-/** What one case came to in one setting. */
+/** What a case came to in one setting. */
 export interface Examined {
-  readonly case: number;
   readonly setting: number;
   readonly failure?: Failure;
   /** Why it could not be compiled as asked, where that is no mistake. */
@@ -41,38 +40,28 @@ export interface Examined {
   readonly dropped: number;
 }
 
-interface Compiled {
-  readonly case: number;
-  readonly setting: number;
-  readonly program: Program;
-}
-
 /** @param settings For targets of one kind: what results may be is asked once. */
 export async function examine(
-  cases: readonly Case[],
+  c: Case,
   settings: readonly Setting[],
   device: Device,
 ): Promise<readonly Examined[]> {
-  const expected = cases.map((c) => expectationsOf(c, device.target.builtins.exp));
   const found: Examined[] = [];
-  const compiled: Compiled[] = [];
-  for (const [number, c] of cases.entries()) {
-    const known = new Map<Target, Set<string>>();
-    for (const [setting, options] of settings.entries()) {
-      if (!known.has(options.target)) known.set(options.target, new Set());
-      const made = compileOne(c, options, known.get(options.target)!);
-      if ("kernels" in made) compiled.push({ case: number, setting, program: made });
-      else found.push({ case: number, setting, ...made, results: 0, dropped: 0 });
-    }
+  const programs = new Map<number, Program>();
+  const known = new Map<Target, Set<string>>();
+  for (const [setting, options] of settings.entries()) {
+    if (!known.has(options.target)) known.set(options.target, new Set());
+    const made = compileOne(c, options, known.get(options.target)!);
+    if ("kernels" in made) programs.set(setting, made);
+    else found.push({ setting, ...made, results: 0, dropped: 0 });
   }
-  const results = await runTogether(compiled, cases, device);
-  for (const [i, { case: number, setting }] of compiled.entries()) {
-    const c = cases[number]!;
+  const expected = expectationsOf(c, device.target.builtins.exp);
+  const results = await runTogether(c, [...programs.values()], device);
+  for (const [i, setting] of [...programs.keys()].entries()) {
     const own = results === undefined
-      ? await judge(c, settings[setting]!, device, expected[number]!)
-      : compared(expected[number]!, results[i]!, demandsOf(c));
+      ? await judge(c, settings[setting]!, device, expected)
+      : compared(expected, results[i]!, demandsOf(c));
     found.push({
-      case: number,
       setting,
       ...own.failure && { failure: own.failure },
       results: own.compared + own.dropped,
@@ -123,23 +112,16 @@ const keyOf = ({ groups }: Cover): string =>
 
 /** The results of each program; undefined where the device refuses them all together. */
 async function runTogether(
-  compiled: readonly Compiled[],
-  cases: readonly Case[],
+  { feeds, states }: Case,
+  programs: readonly Program[],
   device: Device,
 ): Promise<readonly ReadonlyMap<string, StoredArray>[] | undefined> {
-  const named = compiled.map((
-    { case: c, setting, program },
-  ): NamedProgram => [`case ${c} ${setting}`, program]);
-  const caseOf = (name: string): Case => cases[compiled[Number.parseInt(name)]!.case]!;
   const own = (name: string): string => name.slice(name.indexOf(":") + 1);
+  const results = programs.map(() => new Map<string, StoredArray>());
   try {
-    const program = joinPrograms(named);
-    using run = await load(program, device, { state: (path) => caseOf(path).states[own(path)] });
-    const feeds = Object.fromEntries(
-      program.inputs.map(({ name }) => [name, caseOf(name).feeds[own(name)]!]),
-    );
-    const given = run.run(feeds);
-    const results = compiled.map(() => new Map<string, StoredArray>());
+    const program = joinPrograms(programs.map((one, i): NamedProgram => [`way ${i}`, one]));
+    using run = await load(program, device, { state: (path) => states[own(path)] });
+    const given = run.run(Object.fromEntries(program.inputs.map(({ name }) => [name, feeds[own(name)]!])));
     await Promise.all([
       ...Object.entries(given).map(async ([name, tensor]) => {
         results[Number.parseInt(name)]!.set(own(name), await tensor.read());

@@ -13,6 +13,7 @@ import { defaultLimits, type Target, type TargetLimits } from "../../compiler/ta
 import { elementsOf } from "../../compiler/graph/dim.ts";
 import { opTable } from "../../ops/define_op.ts";
 import type { Device } from "../device.ts";
+import { turn } from "../turn.ts";
 import type { Case } from "./case.ts";
 import { examine, type Examined } from "./examine.ts";
 import { type Failure, isAlike, judge, type Setting } from "./judge.ts";
@@ -96,21 +97,36 @@ const fusing = (Object.keys(policies) as PolicyName[]).filter((name) => name !==
 
 /** Graphs of a round. */
 const ROUND = 48;
-/** Graphs that share a submit on a device where each costs a wait. */
-const TOGETHER = 4;
 /**
  * Ways that a graph is tried in; they take turns. Where programs are JavaScript, each graph is computed unfused as well;
  * where a driver compiles them that would take most of the time.
  */
 const TURN = { cpu: 3, webgpu: 2 };
-/** Steps of the longest graph of a round, in turn. */
-const LONGEST = [5, 10, 3, 18];
-/** How much larger their tensors are: tiles are full, and several of them, only in large ones. */
-const SCALES = [1, 1, 5, 1];
-/** Graphs of more elements than this, in all nodes, are left out: references would take seconds. */
-const MOST_ELEMENTS = 60_000;
-/** Sizes by their number: rounds in which graphs share kernels. */
-const DIMS = [undefined, [4, 6, 3], [0, 7, 8], undefined];
+/** What the graphs of a round are like. */
+interface Round {
+  /** Steps of the longest. */
+  readonly longest: number;
+  /** Times as large as small ones: tiles are full, and several of them, only in large tensors. */
+  readonly scale: number;
+  /** Sizes by their number, where graphs are to share kernels. */
+  readonly dims?: readonly number[];
+}
+
+/** Rounds take turns. A driver takes long for each kernel that it sees first, so there graphs are small and alike. */
+const ROUNDS: Readonly<Record<Device["kind"], readonly Round[]>> = {
+  cpu: [{ longest: 5, scale: 1 }, { longest: 10, scale: 1 }, { longest: 3, scale: 5 }, {
+    longest: 18,
+    scale: 1,
+  }],
+  webgpu: [
+    { longest: 3, scale: 1, dims: [4, 6, 3] },
+    { longest: 5, scale: 1, dims: [0, 7, 8] },
+    { longest: 2, scale: 5, dims: [4, 6, 3] },
+    { longest: 8, scale: 1, dims: [4, 6, 3] },
+  ],
+};
+/** Graphs of more elements than this, in all nodes, are left out: references would take long. */
+const MOST_ELEMENTS = 15_000;
 
 /**
  * Tries random graphs until the time is over.
@@ -145,20 +161,21 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
   let longest = 0;
   // What would not be done in time is not begun.
   const isOver = () => elapsed() + longest / 2 >= seconds || signal?.aborted === true;
-  const together = device.kind === "cpu" ? 1 : TOGETHER;
+  /** A failure that comes late is still made a little smaller. */
+  const mayShrink = () => Math.min(shrinking, Math.max(3, seconds - elapsed()));
+  const roundOf = (own: number): Round => ROUNDS[device.kind][own % ROUNDS[device.kind].length]!;
 
-  /** The first thing that is wrong with some tapes, in the ways of these numbers. */
-  const wrong = async (list: readonly Tape[], scale: number, some: readonly number[], counts: boolean) => {
+  /** The first thing that is wrong with a tape's graph, in the ways of these numbers. */
+  const wrong = async (tape: Tape, scale: number, some: readonly number[], counts: boolean) => {
     const began = elapsed();
-    const cases = list.map((tape) => randomCase(tape, scale)).filter((c) => elementsIn(c) <= MOST_ELEMENTS);
-    const examined = await examine(cases, some.map((number) => settings[number]!), device);
+    const c = randomCase(tape, scale);
+    if (elementsIn(c) > MOST_ELEMENTS) return undefined;
+    const examined = await examine(c, some.map((number) => settings[number]!), device);
     if (counts) {
       longest = Math.max(longest, elapsed() - began);
-      count.graphs += cases.length;
-      for (const { graph } of cases) {
-        for (const name of new Set(graph.nodes.map(({ op }) => op.name))) {
-          ops.set(name, (ops.get(name) ?? 0) + 1);
-        }
+      count.graphs++;
+      for (const name of new Set(c.graph.nodes.map(({ op }) => op.name))) {
+        ops.set(name, (ops.get(name) ?? 0) + 1);
       }
       for (const { setting, failure, refused, same, results, dropped } of examined) {
         count.results += results;
@@ -174,35 +191,35 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
     const bad = examined.filter(({ failure }) => failure !== undefined);
     // What is wrong without fusion as well is reported as that.
     const first: Examined | undefined = bad.find(({ setting }) => some[setting] === 0) ?? bad[0];
-    return first && { case: cases[first.case]!, way: some[first.setting]!, failure: first.failure! };
+    return first && { case: c, way: some[first.setting]!, failure: first.failure! };
   };
-  let next = 0;
+  let turns = 0;
   /** Without fusion, and the ways whose turn it is; all of them where one graph is asked for. */
-  const turn = (): number[] => {
+  const next = (): number[] => {
     if (path !== undefined) return [...ways.keys()];
     const first = device.kind === "cpu" ? 1 : 0;
     const others = ways.length - first;
     const length = Math.min(TURN[device.kind], others);
-    return [...Array(first).keys(), ...Array.from({ length }, () => first + next++ % others)];
+    return [...Array(first).keys(), ...Array.from({ length }, () => first + turns++ % others)];
   };
 
   for (let round = 0; !isOver() && (round === 0 || path === undefined); round++) {
     const own = seed + round;
     let shrinkingUntil = Infinity;
     let failing: number | undefined;
-    const scale = SCALES[own % SCALES.length]!;
-    const drawn = tapes(LONGEST[own % LONGEST.length]!, DIMS[own % DIMS.length], vocabulary.length);
-    const lists = fc.noBias(fc.array(drawn, { minLength: 1, maxLength: together, size: "max" }));
-    const property = fc.asyncProperty(lists, async (list) => {
+    const { longest: steps, scale, dims } = roundOf(own);
+    const drawn = fc.noBias(tapes(steps, dims, vocabulary.length));
+    const property = fc.asyncProperty(drawn, async (tape) => {
+      await turn();
       const shrinks = failing !== undefined;
       if (shrinks ? elapsed() > shrinkingUntil || signal?.aborted : isOver()) return;
-      const found = await wrong(list, scale, failing === undefined ? turn() : [failing], !shrinks);
+      const found = await wrong(tape, scale, failing === undefined ? next() : [failing], !shrinks);
       if (found === undefined) return;
-      if (!shrinks) shrinkingUntil = elapsed() + 0.4 * shrinking;
+      if (!shrinks) shrinkingUntil = elapsed() + 0.4 * mayShrink();
       failing = found.way;
       throw new Error(found.failure.message);
     });
-    const numRuns = path === undefined ? ROUND / together : 1;
+    const numRuns = path === undefined ? ROUND : 1;
     const details = await fc.check(property, { seed: own, numRuns, ...path !== undefined && { path } });
     // An error of the testing itself: no graph's fault.
     if (details.failed && failing === undefined) throw details.errorInstance;
@@ -213,10 +230,9 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
   async function note(
     own: number,
     number: number,
-    { counterexample, counterexamplePath }: RunDetails<[Tape[]]>,
+    { counterexample, counterexamplePath }: RunDetails<[Tape]>,
   ): Promise<void> {
-    const scale = SCALES[own % SCALES.length]!;
-    const found = await wrong(counterexample![0], scale, [number], false);
+    const found = await wrong(counterexample![0], roundOf(own).scale, [number], false);
     if (found === undefined) return; // it fails beside others only, or not always
     const { case: c, failure } = found;
     const setting = settings[number]!;
@@ -224,7 +240,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
       const { failure: now } = await judge(simpler, setting, device);
       return now !== undefined && isAlike(now, failure);
     };
-    const shrunk = await shrink(c, holds, { seconds: 0.6 * shrinking, ...signal && { signal } });
+    const shrunk = await shrink(c, holds, { seconds: 0.6 * mayShrink(), ...signal && { signal } });
     const known = failures.find((other) => opsOf(other.case) === opsOf(shrunk.case));
     if (known) {
       known.count++;

@@ -102,6 +102,8 @@ const layers: Readonly<Record<string, Allowed>> = {
     "compiler/emit": "values",
     "compiler/explain": "values",
     "compiler/fuse": "values",
+    // Random graphs come with their gradient.
+    "compiler/autodiff": "values",
     // The lab asks which pass changed a meaning, and holds results to it.
     "compiler/passes": "values",
     "compiler/reference": "values",

@@ -13,7 +13,7 @@ import type { Arithmetic } from "../../compiler/fuse/lower_group.ts";
 import { isFree, isLeaf } from "../../compiler/fuse/group.ts";
 import type { FusionPolicy } from "../../compiler/fuse/policy.ts";
 import { bindSizes } from "../../compiler/graph/bind.ts";
-import type { Sizes } from "../../compiler/graph/dim.ts";
+import { showShape, type Sizes } from "../../compiler/graph/dim.ts";
 import type { Graph } from "../../compiler/graph/graph.ts";
 import { type Node, showType, Tensor } from "../../compiler/graph/node.ts";
 import type { Model } from "../../compiler/model/model.ts";
@@ -29,6 +29,7 @@ import { type Failure, isAlike, judge, runCase, type Setting } from "./judge.ts"
 import { runKept } from "./kept_run.ts";
 import { checkKernels, type LocalChecks, type WrongKernel } from "./local_checks.ts";
 import { dataFor, type GivenData } from "./made_data.ts";
+import { position } from "./position.ts";
 import { unprintable } from "./print_model.ts";
 import { reproductionText, shippedName } from "./reproduction.ts";
 import { shrink } from "./shrink.ts";
@@ -221,9 +222,9 @@ class Search {
       if (at === undefined) continue;
       const message =
         `Every kernel computes what its ops say while all temporaries are kept. Where they share memory, ` +
-        `element ${at} of ${name} is ${found[at]} instead of ${
-          kept[at]
-        }: memory is planned or placed wrongly.`;
+        `element ${showShape(position(at, t.shape as readonly number[]))} of ${name} is ${
+          found[at]
+        } instead of ${kept[at]}: memory is planned or placed wrongly.`;
       const holds = async (c: Case) => (await judge(c, this.setting, device)).failure?.kind === "differs";
       const reproduction = await holds(this.#whole)
         ? await this.#shrunk(this.#whole, holds, this.setting, [message])

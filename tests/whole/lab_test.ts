@@ -4,6 +4,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { policies } from "../../compiler/compile.ts";
 import type { Pull } from "../../compiler/graph/op.ts";
+import { InPlace } from "../../compiler/memory/in_place.ts";
+import { type Rule, rules } from "../../compiler/simplify/rules.ts";
 import type { Value } from "../../compiler/kernel/value.ts";
 import {
   add,
@@ -14,10 +16,14 @@ import {
   matmul,
   model,
   mul,
+  noFuse,
   openDevice,
   parameter,
   relu,
+  roll,
   softmax,
+  sub,
+  sum,
   tanh,
 } from "../../mod.ts";
 import { opTable } from "../../ops/define_op.ts";
@@ -113,6 +119,45 @@ Deno.test("bisect() tells what is wrong only when fused from that, with the kern
   assert(nodes <= 3 && /fuse\(\(\) =>/.test(text), text);
   const wrong = await outcome(text, plantedWeft("relu", "fusedOnly"));
   assert.deepEqual([wrong.code, wrong.out.slice(0, 13)], [1, "still differs"], wrong.out);
+});
+
+Deno.test("bisect() names the pass, and its rule, that changed the meaning of a graph", async () => {
+  const rule = rules.find(({ name }) => name === "times minus one")! as { to: Rule["to"] };
+  const { to } = rule;
+  rule.to = "x";
+  try {
+    using device = await openDevice({ device: "cpu" });
+    const signs = model({ x: input([5, 4], "f32") }, ({ x }) => ({ y: tanh(mul(relu(x), -1)), z: sum(x) }));
+    const { finding } = await bisect(signs, { device });
+    assert.equal(finding!.kind, "pass");
+    assert.match(
+      finding!.message,
+      /the pass "simplify", by its rule "times minus one", gave the graph another meaning/,
+    );
+    const { text, nodes } = finding!.reproduction!;
+    assert(nodes <= 4 && /mul\(/.test(text) && !/(relu|tanh|sum)\(/.test(text), text);
+  } finally {
+    rule.to = to;
+  }
+});
+
+Deno.test("bisect() tells memory that is shared wrongly from kernels that are wrong", async () => {
+  const { refusal } = InPlace.prototype;
+  // A kernel may now overwrite what it has still to read.
+  InPlace.prototype.refusal = () => undefined;
+  try {
+    using device = await openDevice({ device: "cpu" });
+    const steps = model({ x: input([16], "f32") }, ({ x }) => {
+      const a = noFuse(tanh(x));
+      return { y: mul(noFuse(sub(a, roll(a, 1, 0))), 3) };
+    });
+    const { finding } = await bisect(steps, { device });
+    assert.equal(finding!.kind, "memory");
+    assert.match(finding!.message, /Where they share memory, element \[\d+\] of y is /);
+    assert.match(finding!.reproduction!.text, /roll|slice/);
+  } finally {
+    InPlace.prototype.refusal = refusal;
+  }
 });
 
 Deno.test("fuzz() finds a planted mistake in a few graphs, and shrinks it to the op", async () => {

@@ -169,7 +169,7 @@ Deno.test("fuzz() finds a planted mistake in a few graphs, and shrinks it to the
     seconds: 30,
     seed: 3,
     policies: ["greedy"],
-    shrinking: 3,
+    shrinking: 2,
     signal: stop.signal,
     onProgress: ({ failures }) => failures > 0 && stop.abort(),
   });
@@ -184,7 +184,7 @@ Deno.test("fuzz() finds a planted mistake in a few graphs, and shrinks it to the
     seed: found!.seed,
     path: found!.path,
     policies: ["greedy"],
-    shrinking: 3,
+    shrinking: 2,
   });
   assert.equal(again.failures.length, 1);
   assert(again.failures[0]!.case.graph.nodes.some((node) => node.op.name === "tanh"));

@@ -22,6 +22,8 @@ import { progressBar } from "./progress_bar.ts";
 import { stopOnSignal } from "./stop_on_signal.ts";
 import { writeWhole } from "./write_whole.ts";
 
+const counted = (n: number, what: string): string => `${n} ${what}${n === 1 ? "" : "s"}`;
+
 interface BisectFlags {
   readonly export?: string;
   readonly size: readonly string[];
@@ -84,7 +86,9 @@ async function run(file: string, flags: BisectFlags): Promise<void> {
   const undecided = dropped === 0 ? "" : ` (of ${dropped} more nothing can be said: rounding decides)`;
   if (finding === undefined) {
     console.log(
-      `${loaded.name}, ${flags.policy} on ${device.name}: nothing departs. ${results} results of ${kernels} kernels${undecided} ` +
+      `${loaded.name}, ${flags.policy} on ${device.name}: nothing departs. ${counted(results, "result")} of ${
+        counted(kernels, "kernel")
+      }${undecided} ` +
         "are what their ops' references say, each from what the device had as its operands; no pass changed the meaning, and " +
         "sharing memory changes nothing.",
     );
@@ -96,7 +100,7 @@ async function run(file: string, flags: BisectFlags): Promise<void> {
     return;
   }
   Deno.exitCode = 1;
-  console.log(`${finding.message} ${results} results before it agree${undecided}.`);
+  console.log(`${finding.message} ${counted(results, "result")} before it agreed${undecided}.`);
   const { reproduction } = finding;
   if (reproduction === undefined) {
     console.log("There is no file: it does not fail by itself, or can't be written down.");

@@ -66,6 +66,7 @@ export interface FuzzFailure {
   readonly path: string;
   readonly policy: PolicyName;
   readonly limits: LimitsName;
+  /** The simplest in which it still fails. */
   readonly setting: Setting;
   readonly failure: Failure;
   /** The smallest case that was found. */
@@ -246,17 +247,24 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
       known.count++;
       return;
     }
-    const last = await judge(shrunk.case, setting, device);
-    const unfused = await judge(shrunk.case, { ...setting, policy: policies.none }, device);
+    const unfused: Setting = { target: device.target, policy: policies.none };
+    // The simplest way in which it still fails; the last is the one that it was shrunk in.
+    let [simplest, last] = [setting, failure];
+    for (const simpler of [unfused, { ...setting, target: device.target }, setting]) {
+      const { failure: now } = await judge(shrunk.case, simpler, device);
+      if (now === undefined || !isAlike(now, failure)) continue;
+      [simplest, last] = [simpler, now];
+      break;
+    }
     failures.push({
       seed: own,
       path: counterexamplePath!,
       policy: ways[number]!.policy,
       limits: ways[number]!.limits,
-      setting,
-      failure: last.failure ?? failure,
+      setting: simplest,
+      failure: last,
       case: shrunk.case,
-      unfused: unfused.failure !== undefined,
+      unfused: simplest === unfused,
       minimal: shrunk.minimal,
       count: 1,
     });

@@ -167,7 +167,7 @@ Deno.test("fuzz() finds a planted mistake in a few graphs, and shrinks it to the
   const report = await fuzz({
     device,
     seconds: 30,
-    seed: 3,
+    seed: 4,
     policies: ["greedy"],
     shrinking: 2,
     signal: stop.signal,

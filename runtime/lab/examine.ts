@@ -40,16 +40,21 @@ export interface Examined {
   readonly dropped: number;
 }
 
-/** @param settings For targets of one kind: what results may be is asked once. */
+/**
+ * @param settings For targets of one kind: what results may be is asked once.
+ * @param isLate Asked before each but the first is compiled; those that are left then are left out.
+ */
 export async function examine(
   c: Case,
   settings: readonly Setting[],
   device: Device,
+  isLate: () => boolean = () => false,
 ): Promise<readonly Examined[]> {
   const found: Examined[] = [];
   const programs = new Map<number, Program>();
   const known = new Map<Target, Set<string>>();
   for (const [setting, options] of settings.entries()) {
+    if (setting > 0 && isLate()) break;
     if (!known.has(options.target)) known.set(options.target, new Set());
     const made = compileOne(c, options, known.get(options.target)!);
     if ("kernels" in made) programs.set(setting, made);

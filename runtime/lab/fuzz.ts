@@ -171,7 +171,8 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
     const began = elapsed();
     const c = randomCase(tape, scale);
     if (elementsIn(c) > MOST_ELEMENTS) return undefined;
-    const examined = await examine(c, some.map((number) => settings[number]!), device);
+    const late = () => counts && (elapsed() >= seconds || signal?.aborted === true);
+    const examined = await examine(c, some.map((number) => settings[number]!), device, late);
     if (counts) {
       longest = Math.max(longest, elapsed() - began);
       count.graphs++;

@@ -13,9 +13,11 @@ import { NoAdapterError } from "./runtime/adapter.ts";
 import config from "./deno.json" with { type: "json" };
 import { BundleError } from "./compiler/bundle/loader/public.ts";
 import { ablateCommand } from "./runtime/cli/ablate.ts";
+import { bisectCommand } from "./runtime/cli/bisect.ts";
 import { buildCommand } from "./runtime/cli/build.ts";
 import { costmodelCommand } from "./runtime/cli/costmodel.ts";
 import { explainCommand } from "./runtime/cli/explain.ts";
+import { fuzzCommand } from "./runtime/cli/fuzz.ts";
 import { inspectCommand } from "./runtime/cli/inspect.ts";
 import { profileCommand } from "./runtime/cli/profile.ts";
 import { lockCommand } from "./runtime/cli/lock.ts";
@@ -23,6 +25,7 @@ import { replayCommand } from "./runtime/cli/replay.ts";
 import { runCommand } from "./runtime/cli/run.ts";
 import { tuneCommand } from "./runtime/cli/tune.ts";
 import { UsageError } from "./runtime/cli/usage_error.ts";
+import { verifyCommand } from "./runtime/cli/verify.ts";
 
 /**
  * Runs a command; the process's exit code: 0, 1 where something failed, 2 where it was called wrongly, 130 where it was
@@ -37,7 +40,7 @@ export async function main(args: readonly string[]): Promise<number> {
   const commands = [
     ...[buildCommand(), inspectCommand(), runCommand(), explainCommand(), tuneCommand()],
     ...[profileCommand(), costmodelCommand(), ablateCommand()],
-    ...[lockCommand(), replayCommand()],
+    ...[lockCommand(), replayCommand(), verifyCommand(), bisectCommand(), fuzzCommand()],
   ];
   for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
   try {

@@ -32,6 +32,7 @@ export { CompileError, RunError, ShapeError, WeftError } from "./compiler/errors
 
 // What a model is made of: ops, functions over them, layers and their initializers.
 export * from "./ops/mod.ts";
+export { applyNamed } from "./ops/apply_named.ts";
 export { linear } from "./ops/nn/linear.ts";
 export * as init from "./ops/nn/init.ts";
 export * as nn from "./ops/nn/layers.ts";
@@ -140,6 +141,18 @@ export { lockOf, type LockOptions } from "./compiler/lock/make.ts";
 export { readLock } from "./runtime/lock/read.ts";
 export { type Replay, replay } from "./runtime/lock/replay.ts";
 export { writeLock } from "./runtime/lock/write.ts";
+
+// The lab: what is wrong, and the smallest program that shows it.
+export {
+  bisect,
+  type Bisection,
+  type BisectOptions,
+  type Finding,
+  type Reproduction,
+} from "./runtime/lab/bisect.ts";
+export { verifyModel, type VerifyOptions } from "./runtime/lab/verify_model.ts";
+export type { Agreement } from "./runtime/verify.ts";
+export { fuzz, type FuzzFailure, type FuzzOptions, type FuzzReport } from "./runtime/lab/fuzz.ts";
 
 // Shipping it: standalone bundles.
 export { buildBundle, type BuiltBundle, type BundleOptions } from "./runtime/bundle/build.ts";

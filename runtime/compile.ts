@@ -18,6 +18,7 @@ import type { Inputs, SizesOf } from "../compiler/model/input.ts";
 import { Model, type Outputs } from "../compiler/model/model.ts";
 import type { KernelSchedule } from "../compiler/schedule/own.ts";
 import type { Tuning } from "../compiler/schedule/tuning.ts";
+import type { Target } from "../compiler/target.ts";
 import type { Trace } from "../compiler/trace.ts";
 import type { Device } from "./device.ts";
 import { type Executable, load } from "./executable.ts";
@@ -62,6 +63,11 @@ export interface CompileModelOptions {
    * each that has it. Sums accumulate in f32 either way.
    */
   readonly arithmetic?: Arithmetic;
+  /**
+   * What to compile for, in place of `device.target`: other numbers for schedules, or smaller limits, as
+   * `{ ...device.target, limits: { ...device.target.limits, storageBuffers: 8 } }`. The device must offer all of it.
+   */
+  readonly target?: Target;
   /** Hears the compiler's stages. */
   readonly trace?: Trace;
   /**
@@ -185,7 +191,8 @@ function checkDevice(device: unknown): void {
 }
 
 function checkOptions(options: CompileModelOptions): void {
-  const { seed, policy, passes, arithmetic, tune, schedules, lock } = options;
+  const { device, seed, policy, passes, arithmetic, target, tune, schedules, lock } = options;
+  if (target !== undefined) checkTarget(target, device);
   if (seed !== undefined && !Number.isSafeInteger(seed)) {
     throw new RunError(
       `compile(): the seed is ${
@@ -222,7 +229,7 @@ function checkOptions(options: CompileModelOptions): void {
         '{ name: "mine", schedule: (group, target) => … }.',
     );
   }
-  const decided = (["policy", "cost", "arithmetic", "tune"] as const).find((key) =>
+  const decided = (["policy", "cost", "arithmetic", "target", "tune"] as const).find((key) =>
     options[key] !== undefined
   );
   if (lock !== undefined && decided !== undefined) {
@@ -234,6 +241,22 @@ function checkOptions(options: CompileModelOptions): void {
 
 const isSchedule = (value: Partial<KernelSchedule> | undefined): boolean =>
   typeof value?.name === "string" && typeof value.schedule === "function";
+
+function checkTarget({ limits, features }: Target, { name, target: own }: Device): void {
+  for (const key of Object.keys(own.limits) as (keyof Target["limits"])[]) {
+    if (limits?.[key] <= own.limits[key]) continue;
+    throw new RunError(
+      `compile(): the target's limit ${key} is ${limits?.[key]}, and ${name} has ${
+        own.limits[key]
+      }. A target may ask ` +
+        "for what the device has, or less.",
+    );
+  }
+  for (const key of ["f16", "subgroups"] as const) {
+    if (!features[key] || own.features[key]) continue;
+    throw new RunError(`compile(): the target has the feature ${key}, and ${name} has not.`);
+  }
+}
 
 /** Where an executable's states come from; `mine`: from another program of the same executable. */
 export interface Home {
@@ -249,11 +272,12 @@ async function compileAt<I extends Inputs, O extends Outputs>(
 ): Promise<ModelExecutable<I, O>> {
   const { device, seed = 0, policy, passes, cost, arithmetic, trace, verify, tune, schedules, lock } =
     options;
+  const { target = device.target } = options;
   const { graph } = model;
   const shared = typeof state === "object" ? state : undefined;
   const settings = {
     ...lock ? lockedOptions(lock, { ...passes && { passes }, ...schedules && { schedules } }) : {
-      target: device.target,
+      target,
       sizes,
       ...policy && { policy },
       ...cost && { cost },

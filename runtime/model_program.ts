@@ -21,15 +21,15 @@ export class ModelProgram<I extends Inputs, O extends Outputs> implements ModelE
   readonly #executable: Executable<I, O>;
   readonly #deviceName: string;
   /** Compares a run with one of another program; undefined where nobody asked for that, or it was done. */
-  #compare: ((data: RunData) => Promise<void>) | undefined;
-  #compared: Promise<void> | undefined;
+  #compare: ((data: RunData) => Promise<unknown>) | undefined;
+  #compared: Promise<unknown> | undefined;
 
   constructor(
     readonly compiled: Compiled,
     executable: Executable<I, O>,
     deviceName: string,
     readonly rewrites: readonly string[],
-    compare?: (data: RunData) => Promise<void>,
+    compare?: (data: RunData) => Promise<unknown>,
   ) {
     this.#executable = executable;
     this.#deviceName = deviceName;

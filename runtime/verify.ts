@@ -14,14 +14,28 @@ import { showShape } from "../compiler/graph/dim.ts";
 import type { StoredArray } from "../compiler/graph/dtype.ts";
 import { showType, type Tensor } from "../compiler/graph/node.ts";
 import type { OutputSlot, Program } from "../compiler/program/program.ts";
-import { firstDifference, move } from "./agreement.ts";
+import { allowedDistance, firstDifference, move } from "./agreement.ts";
 import type { Device } from "./device.ts";
 import { load } from "./executable.ts";
+import { position } from "./lab/position.ts";
 
 /** Host arrays by name: what a run is fed, and the states it begins with. */
 export interface RunData {
   readonly feeds: Readonly<Record<string, StoredArray>>;
   readonly states: Readonly<Record<string, StoredArray>>;
+}
+
+/** How well two runs agreed. */
+export interface Agreement {
+  /** Tensors that both stored, and that were compared. */
+  readonly results: number;
+  /** Where they were farthest apart, as a part of what is allowed; none where they have no floats in common. */
+  readonly worst?: {
+    readonly label: string;
+    readonly result: string;
+    readonly distance: number;
+    readonly allowed: number;
+  };
 }
 
 /**
@@ -34,15 +48,24 @@ export async function compareRuns(
   fused: Compiled,
   unfused: Compiled,
   data: RunData,
-): Promise<void> {
+): Promise<Agreement> {
   const stored = storedTensors(fused, unfused);
   const inFused = await runOnce(device, fused, stored, data);
   const plain = await runOnce(device, unfused, stored, data);
   const moved = await runOnce(device, unfused, stored, moveAll(data));
+  let farthest: Agreement["worst"];
   stored.forEach(({ key, label, result, shape, dtype }, index) => {
     const [found, wanted, other] = [inFused.get(key)!, plain.get(key)!, moved.get(key)!];
     const worst = firstDifference(dtype, found, wanted, other);
-    if (worst === undefined) return;
+    if (worst === undefined) {
+      if (dtype !== "f32" && dtype !== "f16") return;
+      const { allowed } = allowedDistance(dtype, wanted, other);
+      const distance = largestDistance(found, wanted);
+      if (distance / allowed > (farthest ? farthest.distance / farthest.allowed : -1)) {
+        farthest = { label, result, distance, allowed };
+      }
+      return;
+    }
     throw new RunError(
       `verify: the kernel "${label}" gives ${found[worst]} as element ${
         showShape(position(worst, shape))
@@ -51,6 +74,16 @@ export async function compareRuns(
         "`policy: policies.none` meanwhile.",
     );
   });
+  return { results: stored.length, ...farthest && { worst: farthest } };
+}
+
+function largestDistance(a: StoredArray, b: StoredArray): number {
+  let largest = 0;
+  for (let i = 0; i < a.length; i++) {
+    const distance = Math.abs(a[i]! - b[i]!);
+    if (distance > largest && Number.isFinite(distance)) largest = distance;
+  }
+  return largest;
 }
 
 /** A tensor that both programs store whole. */
@@ -122,13 +155,3 @@ const moveAll = ({ feeds, states }: RunData): RunData => ({
 
 const moveEach = (arrays: Readonly<Record<string, StoredArray>>): Record<string, StoredArray> =>
   Object.fromEntries(Object.entries(arrays).map(([name, array]) => [name, move(array)]));
-
-function position(index: number, shape: readonly number[]): number[] {
-  const at: number[] = [];
-  let rest = index;
-  for (const size of shape.toReversed()) {
-    at.unshift(rest % size);
-    rest = Math.floor(rest / size);
-  }
-  return at;
-}

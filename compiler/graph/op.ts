@@ -102,6 +102,11 @@ export interface Op<Attrs> {
   readonly builtinUlp?: (result: number) => number;
   /** Terms summed into one result element; the error grows with them (n·ε·Σ|x|). */
   readonly terms?: (inputs: readonly ConcreteType[], attrs: Attrs) => number;
+  /**
+   * Numbers of inputs that are subtracted inside the op. They count for the size of its sums with the other sign, since
+   * what cancels still leaves its rounding behind.
+   */
+  readonly opposed?: readonly number[];
   /** Results may jump (floor, compare, argmax, sort): see SEMANTICS §10. */
   readonly jumps?: boolean;
   readonly samples: readonly Sample<Attrs>[];

@@ -105,7 +105,9 @@ function moving(random: Random, builtins: boolean): Hook {
     const types = concreteTypes(node);
     const terms = op.terms?.(types.inputs, attrs) ?? 0;
     // The sum of magnitudes that an error of summation is relative to.
-    const sizes = terms > 0 ? op.reference(inputs.map((x) => x.map(Math.abs)), attrs, types) : undefined;
+    const sized = (x: HostArray, i: number) =>
+      op.opposed?.includes(i) ? x.map((e) => -Math.abs(e)) : x.map(Math.abs);
+    const sizes = terms > 0 ? op.reference(inputs.map(sized), attrs, types) : undefined;
     // A selection copies an element of its inputs and rounds nothing; moving it would break ties that are exact.
     const isGiven = op.ulp === undefined && !sizes ? givenBy(node, inputs) : () => false;
     return results.map((result, r) => {

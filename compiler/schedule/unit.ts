@@ -8,7 +8,7 @@
 import { CompileError } from "../errors.ts";
 import { classify } from "../fuse/legal.ts";
 import { isRefused } from "../fuse/reason.ts";
-import { type Group, isProgramNode, labelOf, loadsOf } from "../fuse/group.ts";
+import { type Group, isProgramNode, isTrivial, labelOf, loadsOf } from "../fuse/group.ts";
 import { lowerGroup, type Numerics } from "../fuse/lower_group.ts";
 import { signatureOf } from "../fuse/signature.ts";
 import type { Graph } from "../graph/graph.ts";
@@ -121,7 +121,7 @@ function scheduleOne(
   if (!isRefused(verdict)) return scheduleGroup({ ...lowered, roots }, target, verdict.kind, own).kernels;
   // What one op repeats by itself (a sum that it broadcasts) no other cover could avoid.
   const bindings = loadsOf(group).length + group.roots.length;
-  const isOneOp = [...group.nodes].every((n) => n.op.view || n === group.roots[0]!.node);
+  const isOneOp = [...group.nodes].every((n) => isTrivial(n) || n === group.roots[0]!.node);
   if (isOneOp && bindings <= target.limits.storageBuffers) {
     return scheduleGroup({ ...lowered, roots }, target, "map", own).kernels;
   }

@@ -74,6 +74,8 @@ export const attentionBackwardOp = defineOp<AttentionAttrs>({
     return [dq, dk, dv];
   },
   ulp: 32,
+  // O·dO, or Δ in its place, is taken from V·dO; they are equal where a query sees one key.
+  opposed: [3],
   terms: ([q, k, v]) => q!.shape.at(-1)! + v!.shape.at(-1)! + q!.shape.at(-2)! + k!.shape.at(-2)!,
   samples: attentionSamples.map(backwardSample),
 });

@@ -10,7 +10,7 @@ import { printPlans } from "../lab/print_plans.ts";
 import { writeWhole } from "../write_whole.ts";
 import { loadModel, sizesFrom } from "./load_model.ts";
 import { exportOption, positive, sizeOption } from "./options.ts";
-import { progressBar } from "./progress_bar.ts";
+import { stepsBar } from "./progress_bar.ts";
 import { stopOnSignal } from "./stop_on_signal.ts";
 import { targetOption, targets } from "./targets.ts";
 import { UsageError } from "./usage_error.ts";
@@ -64,7 +64,7 @@ async function ablateModel(file: string, flags: AblateFlags): Promise<void> {
   using stop = stopOnSignal();
   let found: Ablation;
   {
-    using bar = progressBar("steps");
+    using bar = stepsBar("steps");
     found = await ablate(loaded.model, {
       ...device ? { device } : { target: targets[target ?? "gpu"] },
       sizes,

@@ -15,7 +15,7 @@ import { writeLock } from "../lock/write.ts";
 import { tuneProgram } from "../tune/tune.ts";
 import { loadModel, sizesFrom } from "./load_model.ts";
 import { deviceOption, exportOption, positive, sizeOption } from "./options.ts";
-import { progressBar } from "./progress_bar.ts";
+import { stepsBar } from "./progress_bar.ts";
 import { stopOnSignal } from "./stop_on_signal.ts";
 import { targetOption, targets } from "./targets.ts";
 import { UsageError } from "./usage_error.ts";
@@ -97,7 +97,7 @@ async function tuned(
   seconds: number,
 ): Promise<Tuning> {
   using stop = stopOnSignal();
-  using bar = progressBar("kernels");
+  using bar = stepsBar("kernels");
   const { tuning } = await tuneProgram(plain, device, { seconds, signal: stop.signal, onProgress: bar.show });
   if (stop.signal.aborted) Deno.exitCode = 130;
   return tuning;

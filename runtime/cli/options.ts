@@ -6,6 +6,7 @@
 import { existsSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { InvalidArgumentError, Option } from "commander";
+import { policies } from "../../compiler/fuse/policies.ts";
 import type { DeviceOptions } from "../device.ts";
 import { UsageError } from "./usage_error.ts";
 
@@ -23,6 +24,30 @@ const DEVICES = ["auto", "webgpu", "cpu"] as const satisfies readonly DeviceOpti
 /** `--device cpu` */
 export const deviceOption = (): Option =>
   new Option("--device <kind>", "what computes").choices(DEVICES).default("auto");
+
+/** `--policy search` */
+export const policyOption = (): Option =>
+  new Option("--policy <name>", "which policy fuses").choices(Object.keys(policies)).default("greedy");
+
+/** `--seed 7` */
+export const seedOption = (usual = 0): Option =>
+  new Option("--seed <number>", "seed of all that is drawn").argParser(wholeNumber).default(usual);
+
+/** `--weft @weft/weft` */
+export const weftOption = (): Option =>
+  new Option("--weft <specifier>", "what reproduction files import Weft from").default(
+    undefined,
+    "this copy's mod.ts",
+  );
+
+/** For `argParser`: a whole number from 0 up. */
+export function wholeNumber(text: string): number {
+  const number = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(number)) {
+    throw new InvalidArgumentError("It is no whole number from 0 up.");
+  }
+  return number;
+}
 
 /** For `argParser`: a number above 0. */
 export function positive(text: string): number {

@@ -11,7 +11,7 @@ import { table } from "../table.ts";
 import { tuneProgram, type TuneReport } from "../tune/tune.ts";
 import { loadModel, sizesFrom } from "./load_model.ts";
 import { deviceOption, exportOption, positive, sizeOption } from "./options.ts";
-import { progressBar } from "./progress_bar.ts";
+import { stepsBar } from "./progress_bar.ts";
 import { stopOnSignal } from "./stop_on_signal.ts";
 
 interface TuneFlags {
@@ -44,7 +44,7 @@ async function tune(file: string, { export: name, size, seconds, device: kind }:
   const warnings: string[] = [];
   let report: TuneReport;
   {
-    using bar = progressBar("kernels");
+    using bar = stepsBar("kernels");
     report = await tuneProgram(compiled, device, {
       seconds,
       signal: stop.signal,

@@ -23,9 +23,17 @@ const PERIOD = 65_521;
 /** Integers that nothing bounds are drawn below this. */
 const UNBOUNDED = 8;
 
-export function contentsFor(buffers: readonly BufferRef[], run: Run, range: FloatRange): Contents {
+/** @param seed Other seeds give other numbers. */
+export function contentsFor(
+  buffers: readonly BufferRef[],
+  run: Run,
+  range: FloatRange,
+  seed = 0,
+): Contents {
   const bounds = boundsOf(run);
-  return new Map(buffers.map((ref, i) => [ref.name, draw(ref, i + 1, range, bounds.get(ref.name))]));
+  return new Map(
+    buffers.map((ref, i) => [ref.name, draw(ref, i + 1 + 7919 * seed, range, bounds.get(ref.name))]),
+  );
 }
 
 function draw(

@@ -11,7 +11,7 @@ import { type Device, openDevice } from "../../runtime/device.ts";
 import { type Executable, load } from "../../runtime/executable.ts";
 import { verifyKernels, type Way } from "./check_cases.ts";
 import { compileCase, complaintOf, type SampleCase } from "./compile_samples.ts";
-import { joinPrograms } from "./join_programs.ts";
+import { joinPrograms } from "../../compiler/program/join_programs.ts";
 import { leavePipelineTimes, type PipelineTime } from "./pipeline_times.ts";
 import { stored } from "./stored.ts";
 import { timedGpu } from "./timed_gpu.ts";

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { ways } from "../support/check_cases.ts";
 import { compileCase, complaintOf } from "../support/compile_samples.ts";
-import { joinPrograms } from "../support/join_programs.ts";
+import { joinPrograms } from "../../compiler/program/join_programs.ts";
 import { pipelineTimesFile, slowestPipelines } from "../support/pipeline_times.ts";
 import { randomCase } from "../support/random_cases.ts";
 import { HostRun } from "../support/run_program.ts";

@@ -114,13 +114,14 @@ const layers: Readonly<Record<string, Allowed>> = {
     "compiler/emit": "values",
     "compiler/explain": "values",
     "compiler/fuse": "values",
+    // The lab asks which pass changed a meaning.
     "compiler/passes": "values",
     "compiler/graph": "values",
     "compiler/kernel": "values",
     "compiler/lock": "values",
     "compiler/model": "values",
     "compiler/program": "values",
-    // Ops are held to their references and to finite differences.
+    // Ops are held to their references and to finite differences; random graphs come with their gradients.
     "compiler/autodiff": "values",
     "compiler/reference": "values",
     // An ablation leaves out the rules that fire.

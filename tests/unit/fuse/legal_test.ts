@@ -6,6 +6,8 @@ import {
   batchNorm,
   broadcastTo,
   type FusionPolicy,
+  gather,
+  gradient,
   groupNorm,
   input,
   type Model,
@@ -42,5 +44,15 @@ Deno.test("a sum over rows that are repeated needs no copy of them", () => {
   });
   for (const policy of [policies.none, policies.greedy]) {
     assert.deepEqual(kernels(net, policy).length, 2);
+  }
+});
+
+Deno.test("an op by itself is a kernel under every policy, with a number that it reads: the gradient of a gather's sum", () => {
+  const net = model({ x: input([4, 4], "f32"), at: input([5], "i32") }, ({ x, at }) => {
+    const [slope] = gradient(sum(gather(x, at, 1)), [x]);
+    return { slope: slope! };
+  });
+  for (const policy of Object.values(policies)) {
+    assert(kernels(net, policy).length > 0, policy.name);
   }
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import {
   add,
+  applyNamed,
   dropout,
   init,
   input,
@@ -178,4 +179,16 @@ Deno.test("models may be traced inside functions of shapes that nobody knows", (
   const twice = (x: Tensor<Shape, "f32">) => matmul(x, x);
   const net = model({ x: input([3, 3], "f32") }, ({ x }) => ({ y: twice(x) }));
   assert.deepEqual(net.outputs.y.shape, [3, 3]);
+});
+
+Deno.test("applyNamed() makes the node that an op's function makes, and says where there is no such op", () => {
+  model({ x: input([4, 3], "f32") }, ({ x }) => {
+    const [y] = applyNamed("sum", [x], { axes: [1] });
+    assert.equal(y!.node, sum(x, 1).node);
+    assert.throws(
+      () => applyNamed("Sum", [x], { axes: [1] }),
+      /applyNamed: there is no op "Sum"; there is "sum"/,
+    );
+    return { y: y! };
+  });
 });

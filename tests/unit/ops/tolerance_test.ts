@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { apply, GraphBuilder } from "../../../compiler/graph/build.ts";
 import type { HostArray } from "../../../compiler/graph/dtype.ts";
 import type { Node, Tensor } from "../../../compiler/graph/node.ts";
+import { attentionBackwardOp } from "../../../ops/nn/attention_backward.ts";
 import { floor, inputOp, mul, sub, sum } from "../../../ops/mod.ts";
 import { type Expected, expectedOf, mismatches } from "../../support/tolerance.ts";
 
@@ -21,6 +22,35 @@ Deno.test("expectedOf() widens the tolerance by what cancels, and no further", (
   const cancelling = expected((x) => sub(mul(x, x), 1) as Tensor, [1.001]);
   const relative = cancelling.tolerance[0]! / Math.abs(cancelling.values[0]!);
   assert.ok(relative > 1e-5 && relative < 1e-3, `${relative}`);
+});
+
+Deno.test("expectedOf() counts what an op subtracts inside itself: a query that sees one key has a gradient of 0 or of rounding", () => {
+  new GraphBuilder().use(() => {
+    const feeds = new Map<Node, HostArray>();
+    const input = (name: string, shape: readonly number[], numbers: readonly number[]) => {
+      const x = apply(inputOp, [], { name, shape, dtype: "f32" });
+      feeds.set(x.node, Float64Array.from(numbers, Math.fround));
+      return x;
+    };
+    // One key: its weight is 1, O is v, and the two sums whose difference is the gradient of the score are equal.
+    // Equal but for the order of summing, which leaves a difference in f64 as well.
+    const [q, k, v, out] = ["q", "k", "v", "out"].map((name) => input(name, [1, 3], [0.3, -0.00071, 0.11]));
+    const inputs = [
+      q!,
+      k!,
+      v!,
+      out!,
+      input("lse", [1], [0.41]),
+      input("g", [1, 3], [1.7, 0.3, 0.6]),
+    ];
+    const dq = apply(attentionBackwardOp, inputs, { causal: true, scale: 1 });
+    const [want] = expectedOf([dq], feeds);
+    const rounding = 2 ** -24 * 1.7 * 0.3 * 0.3;
+    assert.ok(
+      want!.tolerance[0]! > rounding && want!.tolerance[0]! < 1e3 * rounding,
+      `${want!.tolerance[0]}`,
+    );
+  });
 });
 
 Deno.test("expectedOf() lets an element that may jump be either result, and nothing between", () => {

@@ -292,3 +292,19 @@ test("report() lists dispatches and memory", async (device) => {
     executable.program.steps.length,
   );
 });
+
+test("compile() takes a target with smaller limits than the device's, and refuses larger ones", async (device) => {
+  const net = model({ x: input([8], "f32") }, ({ x }) => ({ y: exp(x) }));
+  const { target } = device;
+  const small = { ...target, limits: { ...target.limits, storageBuffers: 2 } };
+  using run = await compile(net, { device, target: small });
+  assert.equal(run.compiled.target.limits.storageBuffers, 2);
+  assert.equal((await run.run({ x: new Float32Array(8) }).y.read())[0], 1);
+  const large = { ...target, limits: { ...target.limits, storageBuffers: 1000 } };
+  await assert.rejects(
+    compile(net, { device, target: large }),
+    /limit storageBuffers is 1000, and cpu has 64/,
+  );
+  const more = { ...target, features: { f16: true, subgroups: true } };
+  await assert.rejects(compile(net, { device, target: more }), /has the feature subgroups, and cpu has not/);
+});

@@ -3,7 +3,7 @@
  * @module
  */
 
-import type { Program, Slot, Step } from "../../compiler/program/program.ts";
+import type { Program, Slot, Step } from "./program.ts";
 
 /** A program and what its dispatches are called by. */
 export type NamedProgram = readonly [name: string, program: Program];

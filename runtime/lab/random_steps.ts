@@ -48,7 +48,7 @@ const o = ops as unknown as Untyped;
 const most = 400;
 
 export const shapeOf = (x: Tensor): readonly number[] => x.shape as readonly number[];
-const count = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
+export const count = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
 const last = (x: Tensor): number => shapeOf(x).at(-1)!;
 
 /** A small number that a step may use as it likes. */
@@ -84,8 +84,11 @@ const axisOf = (x: Tensor, c: Choice): number => c % shapeOf(x).length;
 const indices = (length: number, size: number, c: Choice): Tensor =>
   ops.floorMod(o.mul(o.iota([length]), 2 * c + 3) as Tensor<readonly [number], "i32">, size) as Tensor;
 
-/** A step over two tensors of f32 and a choice. Those that are likely to break fusion come more than once. */
-export const steps: readonly ((x: Tensor, y: Tensor, c: Choice) => Tensor)[] = [
+/** A tensor of f32 from two others and a choice. */
+export type StepOf = (x: Tensor, y: Tensor, c: Choice) => Tensor;
+
+/** What a graph may do next. Those that are likely to break fusion come more than once. */
+export const steps: readonly StepOf[] = [
   (x, y) => o.add(x, fitting(y, x)),
   (x, y) => o.mul(x, fitting(y, x)),
   (x, y) => o.sub(fitting(y, x), x),

@@ -1,0 +1,151 @@
+/**
+ * `weft fuzz`: random graphs, fused by every policy and for several limits, against the references of their ops.
+ * @module
+ */
+
+import { join } from "node:path";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { policies, type PolicyName } from "../../compiler/fuse/policies.ts";
+import { gpuTarget, integratedTarget, softwareTarget, type Target } from "../../compiler/target.ts";
+import { type Device, openDevice } from "../device.ts";
+import { fuzz, type FuzzFailure, type FuzzReport, type LimitsName } from "../lab/fuzz.ts";
+import { reproductionText } from "../lab/reproduction.ts";
+import { table } from "../table.ts";
+import { deviceOption, positive, seedOption, weftOption } from "./options.ts";
+import { progressBar } from "./progress_bar.ts";
+import { stopOnSignal } from "./stop_on_signal.ts";
+import { writeWhole } from "./write_whole.ts";
+
+const targets = { software: softwareTarget, integrated: integratedTarget, gpu: gpuTarget } as const;
+
+interface FuzzFlags {
+  readonly seconds: number;
+  readonly seed: number;
+  readonly path?: string;
+  readonly device: "auto" | "webgpu" | "cpu";
+  readonly limits: LimitsName | "both";
+  readonly policy: readonly PolicyName[];
+  readonly target?: keyof typeof targets;
+  readonly out: string;
+  readonly weft?: string;
+}
+
+export function fuzzCommand(): Command {
+  return new Command("fuzz")
+    .description(
+      "Tries random graphs: every policy and limit against the references; failures are shrunk and written down.",
+    )
+    .option("--seconds <number>", "what it may take", positive, 60)
+    .addOption(seedOption(1))
+    .option("--path <path>", "one graph of the round that --seed begins, as a failure says it")
+    .addOption(deviceOption())
+    .addOption(
+      new Option(
+        "--limits <kind>",
+        "the device's own, WebGPU's default ones (8 buffers, 128 MiB, 16 KiB, 256), or both",
+      )
+        .choices(["default", "small", "both"]).default("both"),
+    )
+    .addOption(
+      new Option("--policy <name>", "what fuses; any number of times").argParser(policyName)
+        .default([], "all that ship"),
+    )
+    .addOption(
+      new Option(
+        "--target <kind>",
+        "a kind of processor that schedules are made for, instead of this machine's",
+      ).choices(
+        Object.keys(targets),
+      ),
+    )
+    .option("--out <folder>", "where reproduction files go", "fuzz")
+    .addOption(weftOption())
+    .action(run);
+}
+
+function policyName(text: string, before: readonly PolicyName[]): readonly PolicyName[] {
+  if (Object.hasOwn(policies, text)) return [...before, text as PolicyName];
+  throw new InvalidArgumentError(`Allowed choices are ${Object.keys(policies).join(", ")}.`);
+}
+
+async function run(flags: FuzzFlags): Promise<void> {
+  using device = await openDevice({ device: flags.device });
+  using stop = stopOnSignal();
+  let report: FuzzReport;
+  {
+    using bar = progressBar();
+    report = await fuzz({
+      device,
+      seconds: flags.seconds,
+      seed: flags.seed,
+      ...flags.path !== undefined && { path: flags.path },
+      ...flags.policy.length > 0 && { policies: flags.policy },
+      ...flags.limits !== "both" && { limits: [flags.limits] },
+      ...flags.target !== undefined && { target: targetFor(flags.target, device) },
+      signal: stop.signal,
+      onProgress: ({ graphs, failures, elapsed, seconds }) =>
+        bar.show(
+          elapsed / seconds,
+          `${graphs} graphs, ${(graphs / Math.max(elapsed, 0.1)).toFixed(1)} a second` +
+            (failures > 0 ? `, ${failures} failed` : ""),
+        ),
+    });
+  }
+  console.log(reportText(report, device));
+  for (const failure of report.failures) await tell(failure, device, flags);
+  if (report.interrupted) console.log("Interrupted.");
+  if (report.failures.length > 0) Deno.exitCode = 1;
+  else if (report.interrupted) Deno.exitCode = 130;
+}
+
+/** A kind of processor, with what this device can do. */
+const targetFor = (kind: keyof typeof targets, { target }: Device): Target => {
+  const { limits, features, builtins, quirks } = target;
+  return { ...targets[kind], limits, features, builtins, quirks };
+};
+
+function reportText(
+  { graphs, results, dropped, seconds, ops, missing, ways }: FuzzReport,
+  device: Device,
+): string {
+  const rows = ways.map(({ policy, limits, runs, distinct, refused, failures }) =>
+    [policy, limits, runs, distinct, refused, failures].map(String)
+  );
+  const percent = results === 0 ? "0" : (100 * dropped / results).toFixed(1);
+  return [
+    `${device.name}: ${graphs} graphs in ${seconds.toFixed(1)} s, ${
+      (graphs / seconds).toFixed(1)
+    } a second; ${results} ` +
+    `results, of ${percent} % of which nothing can be said (rounding decides).`,
+    ...table([["policy", "limits", "graphs", "own programs", "refused", "failed"], ...rows]),
+    `${ops.size} ops took part${
+      missing.length > 0 ? `; none of these did: ${missing.join(", ")}` : ", all that there are"
+    }.`,
+  ].join("\n");
+}
+
+async function tell(failed: FuzzFailure, device: Device, flags: FuzzFlags): Promise<void> {
+  const { seed, path, policy, limits, setting, failure, count } = failed;
+  const again = `weft fuzz --seed ${seed} --path ${path} --device ${device.kind}` +
+    `${flags.limits === "both" ? "" : ` --limits ${flags.limits}`}${
+      flags.policy.map((name) => ` --policy ${name}`).join("")
+    }` +
+    (flags.target === undefined ? "" : ` --target ${flags.target}`);
+  const about = [
+    `A random graph that the policy "${policy}" computes wrongly for ${limits} limits, shrunk.`,
+    `The graph that was drawn: ${again}`,
+  ];
+  const text = reproductionText(failed.case, setting, failure, {
+    about,
+    device,
+    ...flags.weft !== undefined && { weft: flags.weft },
+  });
+  await Deno.mkdir(flags.out, { recursive: true });
+  const file = join(flags.out, `${seed}_${path.replaceAll(":", "-")}_${policy}.ts`);
+  await writeWhole(file, text);
+  console.log(
+    `\n${policy}, ${limits} limits${count > 1 ? `, ${count} times` : ""}: ${failure.message}; ` +
+      `${failed.unfused ? "unfused it is wrong, too" : "unfused it is right"}\n` +
+      `    ${failed.case.graph.nodes.length} nodes${failed.minimal ? "" : " so far"}: ${file}\n    ${again}`,
+  );
+}

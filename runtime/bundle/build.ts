@@ -114,7 +114,15 @@ export async function buildBundle<I extends Inputs, O extends Outputs>(
   const { open } = options;
   if (open !== undefined) checkOpen(graph, choices, open);
   const target = targetOf(options);
-  const made = compileVariants(graph, { name, target, features, sizes: choices });
+  const inputs = graph.inputs.map((tensor) => bundleTensor(tensor.node.attrs.name, tensor, open));
+  const opened = new Set(inputs.filter((input) => input.open).map((input) => input.name));
+  const made = compileVariants(graph, {
+    name,
+    target,
+    features,
+    sizes: choices,
+    open: open === undefined ? undefined : { name: open, inputs: opened },
+  });
   const states = firstStates(graph, choices[0]!, options);
   const stored = widestFirst(states.filter(({ data }) => !isZero(data)));
   const all = [...constantWeights(made.constants), ...stored];
@@ -141,7 +149,7 @@ export async function buildBundle<I extends Inputs, O extends Outputs>(
     kind: graph.writes.some(({ state }) => state.node.attrs.role === "parameter") ? "training" : "inference",
     sizes: choices.map((size) => Object.fromEntries(Object.entries(size).sort(([a], [b]) => a < b ? -1 : 1))),
     ...open !== undefined && { open },
-    inputs: graph.inputs.map((tensor) => bundleTensor(tensor.node.attrs.name, tensor, open)),
+    inputs,
     outputs: Object.entries(graph.outputs).map(([name, tensor]) => bundleTensor(name, tensor, open)),
     state: made.compiled[0]!.program.state.map(({ name, dtype, shape, role }): BundleState => {
       const tensor = stored.findIndex((weight) => weight.name === name);

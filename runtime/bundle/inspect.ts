@@ -50,8 +50,9 @@ function programLines(
     if (isCopy(step)) {
       return [`${i}`, "copy", "", count(2 * step.from[2]), `${place(step.from)} ${place(step.to)}`, ""];
     }
-    const { kernel, grid: [x, y], bindings, label } = step;
-    const groups = y > 1 ? `${x}×${y}` : `${x}`;
+    const { kernel, grid: [x, y], bindings, label, open } = step;
+    const least = open ? `${Math.min(x, open[0] * Math.ceil(open[1] / open[2]))}–` : "";
+    const groups = y > 1 ? `${x}×${y}` : `${least}${x}`;
     const traffic = bindings.reduce((sum, [, , bytes]) => sum + bytes, 0);
     return [
       `${i}`,

@@ -21,7 +21,7 @@ import { layoutOf } from "../program/state_layout.ts";
 import type { Target } from "../target.ts";
 import { describeProgram, requiredLimits } from "./describe_program.ts";
 import { KernelPool, type ServedOp } from "./kernel_pool.ts";
-import type { BundleKernel, BundleProgram, OpenGrid, Variant } from "./manifest.ts";
+import type { BundleKernel, BundleProgram, Variant } from "./manifest.ts";
 import { openGrids } from "./open_grid.ts";
 
 /** What a bundle may use of a device beyond WebGPU's core, by WebGPU's names. */
@@ -130,7 +130,7 @@ function describe(
   target: Target,
   pool: KernelPool,
   constants: Constants,
-  open: readonly (OpenGrid | undefined)[],
+  open: readonly (number | undefined)[],
 ): BundleProgram {
   const { program, graph, serves } = compiled;
   const kernels = program.kernels.map((kernel) => pool.add(kernel, target));

@@ -6,7 +6,7 @@
 import { encodeUniforms } from "../emit/uniforms.ts";
 import { InternalError } from "../errors.ts";
 import type { Binding, Program, Region } from "../program/program.ts";
-import type { BundleArena, BundleKernel, BundleProgram, BundleStep, OpenGrid, Range } from "./manifest.ts";
+import type { BundleArena, BundleKernel, BundleProgram, BundleStep, Range } from "./manifest.ts";
 
 /** Workgroups per dimension that every device has; more are folded into two dimensions. */
 const perDimension = 65_535;
@@ -18,7 +18,7 @@ export interface Numbers {
   /** The stored tensor for each constant of the program. */
   readonly constants: readonly number[];
   /** For each dispatch of the program, in order. */
-  readonly open: readonly (OpenGrid | undefined)[];
+  readonly open: readonly (number | undefined)[];
 }
 
 export function describeProgram(program: Program, { kernels, constants, open }: Numbers): BundleProgram {

@@ -132,18 +132,15 @@ export interface BundleProgram {
   readonly steps: readonly BundleStep[];
 }
 
-/**
- * For n rows of the open size `block · ⌈n · row / chunk⌉` workgroups are enough, and at most those of the grid: the others
- * write only rows from n on.
- */
-export type OpenGrid = readonly [block: number, row: number, chunk: number];
-
 export interface DispatchStep {
   readonly kernel: number;
   /** Workgroups along x and y. */
   readonly grid: readonly [number, number];
-  /** How many of them a smaller open size needs; all, where this is not said. */
-  readonly open?: OpenGrid;
+  /**
+   * Workgroups along x come in blocks of so many: n of the most rows of the open size need n / most of the blocks, rounded
+   * up. All run where this is not said.
+   */
+  readonly open?: number;
   readonly bindings: readonly Range[];
   /** The words of the uniform block. */
   readonly uniforms: readonly number[];

@@ -3,12 +3,13 @@
  *
  * A program for the maximum computes rows that nobody asked for: rows have nothing to do with each other (open_size.ts), so
  * a workgroup that writes only rows from n on is not needed for n rows. Which those are is proven of the kernel, with the
- * ranges that prove its accesses: where all that workgroups number g write lies at elements
+ * ranges that prove its accesses. Take the G workgroups in blocks of B (the tiles along one row): where every store of
+ * group g goes to
  *
- *     index ≥ chunk · ⌊g / block⌋      and n rows are the elements below n · row,
+ *     row ≥ ⌊⌊g / B⌋ · most · B / G⌋        B · ⌈n · (G / B) / most⌉ workgroups
  *
- * `block · ⌈n · row / chunk⌉` workgroups are enough. Blocks are what a grid of tiles has along a row. Where nothing is
- * proven (partial sums of a split reduction, a text of the user's own) the whole grid runs.
+ * are enough for n of `most` rows. Where nothing is proven (partial sums of a split reduction, a text of the user's own)
+ * the whole grid runs.
  * @module
  */
 
@@ -18,10 +19,21 @@ import { concrete, denseStorage } from "../fuse/lower_group.ts";
 import { type Graph, inputName, resultsOf } from "../graph/graph.ts";
 import type { Node } from "../graph/node.ts";
 import { gcd } from "../kernel/affine.ts";
-import { type Block, i32, type Instr, type Kernel, literal, type Statement } from "../kernel/ir.ts";
-import { type AnyKernel, isRaw } from "../kernel/raw.ts";
+import {
+  type Block,
+  bool,
+  i32,
+  type Instr,
+  type Kernel,
+  literal,
+  operandsOf,
+  type Statement,
+} from "../kernel/ir.ts";
+import { printKernel } from "../kernel/print.ts";
+import { isRaw } from "../kernel/raw.ts";
 import { Ranges } from "../kernel/ranges.ts";
-import type { OpenGrid } from "./manifest.ts";
+import { binaryMeaning } from "../kernel/scalar.ts";
+import type { BinaryOp } from "../kernel/value.ts";
 import { keepsRows } from "./open_size.ts";
 
 /** Blocks that are tried: a grid of more tiles along a row runs whole. */
@@ -30,13 +42,13 @@ const mostBlock = 64;
 /**
  * @param open Names of the inputs with rows of the open size.
  * @param most The size that the program was compiled for.
- * @returns For each dispatch in order.
+ * @returns The blocks B of each dispatch in order.
  */
 export function openGrids(
   { graph, placement, kernels, serves }: Compiled,
   open: ReadonlySet<string>,
   most: number,
-): readonly (OpenGrid | undefined)[] {
+): readonly (number | undefined)[] {
   const rows = nodesWithRows(graph, open, most);
   /** Elements per row of the buffers that a group's results fill, if all of them have rows. */
   const rowsOf = (groups: readonly Group[]): ReadonlyMap<string, number> | undefined => {
@@ -52,7 +64,7 @@ export function openGrids(
     }
     return found;
   };
-  const known = new Map<AnyKernel, Map<string, OpenGrid | undefined>>();
+  const known = new Map<string, number | undefined>();
   return kernels.map(({ kernel, buffers, groups }, i) => {
     const elements = rowsOf(serves[i]!);
     if (!elements || isRaw(kernel) || groups !== kernel.groups || groups < 2 || groups > 65_535) {
@@ -65,12 +77,10 @@ export function openGrids(
       if (row === undefined) return undefined;
       written.set(name, row);
     }
-    // Equal layers share their kernels.
-    const key = JSON.stringify([...written]);
-    let answers = known.get(kernel);
-    if (!answers) known.set(kernel, answers = new Map());
-    if (!answers.has(key)) answers.set(key, gridOf(kernel, written, most));
-    return answers.get(key);
+    // Equal layers have equal kernels.
+    const key = `${JSON.stringify([...written])}\n${printKernel(kernel)}`;
+    if (!known.has(key)) known.set(key, blockOf(kernel, written, most));
+    return known.get(key);
   });
 }
 
@@ -91,64 +101,84 @@ function nodesWithRows(graph: Graph, open: ReadonlySet<string>, most: number): R
   return found;
 }
 
-/** The rule that leaves the fewest workgroups. */
-function gridOf(kernel: Kernel, written: ReadonlyMap<string, number>, most: number): OpenGrid | undefined {
-  const cost = (grid: OpenGrid) =>
-    [1, Math.ceil(most / 4), Math.ceil(most / 2)].reduce((sum, n) => sum + groupsFor(grid, n), 0);
-  let best: OpenGrid | undefined;
+/** The smallest blocks of which it can be proven: they leave the fewest workgroups. */
+function blockOf(kernel: Kernel, written: ReadonlyMap<string, number>, most: number): number | undefined {
   for (let block = 1; block <= Math.min(mostBlock, kernel.groups / 2); block++) {
-    if (kernel.groups % block !== 0) continue;
-    const grid = provenGrid(kernel, written, block);
-    const isWhole = grid && groupsFor(grid, most) <= kernel.groups;
-    if (isWhole && (!best || cost(grid) < cost(best))) best = grid;
+    if (kernel.groups % block === 0 && isProven(kernel, written, most, block)) return block;
   }
-  return best && groupsFor(best, 1) < kernel.groups ? best : undefined;
+  return undefined;
 }
 
-/** Workgroups that are enough for n rows. */
-export const groupsFor = ([block, row, chunk]: OpenGrid, n: number): number =>
-  block * Math.ceil(n * row / chunk);
-
-/** The rule for blocks of so many workgroups, if it can be proven of every store. */
-function provenGrid(
+function isProven(
   kernel: Kernel,
   written: ReadonlyMap<string, number>,
+  most: number,
   block: number,
-): OpenGrid | undefined {
-  const least = new Map<string, number>();
-  const group: Instr = { kind: "builtin", type: i32, name: "group" };
-  const later: Instr = {
+): boolean {
+  const integer = (op: BinaryOp, a: Instr, b: number): Instr => ({
     kind: "binary",
-    type: { ...i32, scalar: "bool" },
-    op: "le",
-    a: literal("i32", block),
-    b: group,
-  };
-  // What the second block begins with says how far a block reaches, if all blocks are alike …
-  eachStore(kernel, (ranges, buffer, index) => {
-    const lo = ranges.assuming(later, true, () => ranges.isUnreachable() ? Infinity : ranges.range(index).lo);
-    least.set(buffer, Math.min(lo, least.get(buffer) ?? Infinity));
+    type: i32,
+    op,
+    a,
+    b: literal("i32", b),
   });
-  if ([...written.keys()].some((name) => !((least.get(name) ?? 0) > 0))) return undefined;
-  // … and that they are is to be proven.
-  const number: Instr = { kind: "binary", type: i32, op: "div", a: group, b: literal("i32", block) };
-  let isProven = true;
+  const blocks = kernel.groups / block;
+  const common = gcd(most, blocks);
+  const group: Instr = { kind: "builtin", type: i32, name: "group" };
+  const number = block === 1 ? group : integer("div", group, block);
+  const row = integer("div", integer("mul", number, most / common), blocks / common);
+  let holds = true;
   eachStore(kernel, (ranges, buffer, index) => {
-    const chunk = least.get(buffer)!;
-    if (!isProven || chunk === Infinity) return;
-    const begin: Instr = { kind: "binary", type: i32, op: "mul", a: number, b: literal("i32", chunk) };
-    const distance: Instr = { kind: "binary", type: i32, op: "sub", a: index, b: begin };
-    isProven = ranges.within(distance, 0, 2 ** 31 - 1) || ranges.isUnreachable();
+    if (!holds) return;
+    const distance = difference(index, integer("mul", row, written.get(buffer)!));
+    // A look at some workgroups is quick, and refutes most that can't be proven.
+    const samples = [1, block, blocks >> 1, kernel.groups - 1];
+    holds = samples.every((group) => (numberOf(distance, group) ?? 0) >= 0);
+    if (!holds) return;
+    const isFar = () => ranges.within(distance, 0, 2 ** 31 - 1);
+    holds = isFar() || withRow(ranges, index, row, isFar) || ranges.isUnreachable();
   });
-  if (!isProven) return undefined;
-  let worst: readonly [row: number, chunk: number] | undefined;
-  for (const [name, row] of written) {
-    const chunk = least.get(name)!;
-    if (chunk !== Infinity && (!worst || row * worst[1] > worst[0] * chunk)) worst = [row, chunk];
+  return holds;
+}
+
+const difference = (a: Instr, b: Instr): Instr => ({ kind: "binary", type: i32, op: "sub", a, b });
+
+/**
+ * Asks again where a quotient that the index is made of is known to be the row or more: the image of a pixel, say. That
+ * follows from its being a whole number, which sums of it don't show.
+ */
+function withRow(ranges: Ranges, index: Instr, row: Instr, ask: () => boolean): boolean {
+  const seen = new Set<Instr>([index]);
+  for (const instr of seen) {
+    for (const operand of operandsOf(instr)) seen.add(operand);
+    if (instr.kind !== "binary" || instr.op !== "div") continue;
+    if (!ranges.within(difference(instr, row), 0, 2 ** 31 - 1)) continue;
+    const isRow: Instr = { kind: "binary", type: bool, op: "le", a: row, b: instr };
+    if (ranges.assuming(isRow, true, ask)) return true;
   }
-  if (!worst) return undefined;
-  const common = gcd(...worst);
-  return [block, worst[0] / common, worst[1] / common];
+  return false;
+}
+
+/** An integer's value for lane 0 of a workgroup, in the first turn of all loops; undefined where memory decides. */
+function numberOf(
+  instr: Instr,
+  group: number,
+  known = new Map<Instr, number | undefined>(),
+): number | undefined {
+  if (known.has(instr)) return known.get(instr);
+  const of = (operand: Instr) => numberOf(operand, group, known);
+  let value: number | undefined;
+  if (instr.kind === "literal") value = instr.value;
+  else if (instr.kind === "builtin") value = instr.name === "group" ? group : 0;
+  else if (instr.kind === "binary") {
+    const [a, b] = [of(instr.a), of(instr.b)];
+    if (a !== undefined && b !== undefined) value = binaryMeaning[instr.op][instr.a.type.scalar]?.(a, b);
+  } else if (instr.kind === "select") {
+    const condition = of(instr.condition);
+    if (condition !== undefined) value = of(condition !== 0 ? instr.then : instr.otherwise);
+  }
+  known.set(instr, value);
+  return value;
 }
 
 /** Calls `see` at every store, where what is around it is known. */

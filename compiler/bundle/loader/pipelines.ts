@@ -94,8 +94,8 @@ export async function prepare(
   return prepared;
 }
 
-/** @param rows Of the open size. */
-export function encodeSteps(encoder: GPUCommandEncoder, steps: readonly PreparedStep[], rows: number): void {
+/** @param part Of the open size. */
+export function encodeSteps(encoder: GPUCommandEncoder, steps: readonly PreparedStep[], part: number): void {
   let pass: GPUComputePassEncoder | undefined;
   for (const step of steps) {
     if ("pipeline" in step) {
@@ -103,7 +103,7 @@ export function encodeSteps(encoder: GPUCommandEncoder, steps: readonly Prepared
       pass.setPipeline(step.pipeline);
       pass.setBindGroup(0, step.group);
       const { grid: [x, y], open } = step;
-      pass.dispatchWorkgroups(open ? Math.min(x, open[0] * Math.ceil(rows * open[1] / open[2])) : x, y);
+      pass.dispatchWorkgroups(open ? Math.min(x, Math.ceil(x / open * part) * open) : x, y);
     } else {
       pass?.end();
       pass = undefined;

@@ -8,7 +8,7 @@ import type { BuiltBundle } from "../../runtime/bundle/build.ts";
 import { openDevice } from "../../runtime/device.ts";
 import { load, type Model } from "../../mod.ts";
 import type { StoredArray } from "../../compiler/graph/dtype.ts";
-import { cnn, gptStep, halves, mlp, mlpStep, writer } from "../support/bundle_models.ts";
+import { cnn, decoder, gptStep, halves, mlp, mlpStep, writer } from "../support/bundle_models.ts";
 import { type TestBundle, testBundle } from "../support/bundles.ts";
 import { encodeNpy, parseNpy } from "../../runtime/npy.ts";
 import { randomOf } from "../support/random.ts";
@@ -74,6 +74,7 @@ const cases: readonly (readonly [string, AnyModel, Parameters<typeof testBundle>
   ["a CNN", cnn, { sizes: { batch: 2 } }],
   ["a GPT's training step with dropout", gptStep, { sizes: { batch: 2 } }],
   ["a GPT that writes", writer, {}],
+  ["a GPT with a cache", decoder, {}],
   ["halves, bools and a state", halves, {}],
   ["an MLP's training step for graphics processors", mlpStep, { sizes: { batch: 4 }, tune: "gpu" }],
 ];

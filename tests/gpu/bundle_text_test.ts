@@ -48,7 +48,7 @@ let wanted = "";
 
 Deno.test("the GPT passes its self-test and writes a text in Deno, which is words and lines", async () => {
   unpack(site, folder);
-  wanted = await written(folder, {});
+  wanted = await written(folder, {}, 60);
   assert.equal(wanted.length, asked.count);
   const words = wanted.toLowerCase().match(/[a-z']+/g)!;
   const common = [

@@ -317,24 +317,29 @@ Deno.test("weft run gives what the loader gives, from and to files of NumPy's", 
 });
 
 Deno.test("a bundle with an open batch gives for few rows what a bundle of that batch gives", async () => {
-  using open = await testBundle(mlp, { sizes: { batch: 6 }, open: "batch" });
-  using loaded = await (await scriptOf(open)).load();
-  for (const batch of [1, 4, 6]) {
-    using fixed = await testBundle(mlp, { sizes: { batch } });
-    using own = await (await scriptOf(fixed)).load();
-    const inputs = inputsOf(fixed.built, 0, batch) as never;
-    const [got, wanted] = [await loaded.run(inputs), await own.run(inputs)] as unknown as Record<
-      string,
-      Float32Array
-    >[];
-    assert.equal(got!["answer"]!.length, batch * 10);
-    got!["answer"]!.forEach((x, i) =>
-      assert(Math.abs(x - wanted!["answer"]![i]!) < 1e-6, `${x} at ${i} of ${batch}`)
-    );
-  }
-  for (const elements of [0, 7 * 20, 2 * 20 + 1]) {
-    await assert.rejects(loaded.run({ x: new Float32Array(elements) } as never), {
-      message: /the bundle takes 120\./,
-    });
+  for (const [model, output, tune] of [[mlp, "answer", "software"], [cnn, "scores", "gpu"]] as const) {
+    using open = await testBundle(model, { sizes: { batch: 6 }, open: "batch", tune });
+    const [program] = open.built.manifest.variants[0]!.programs;
+    assert(program!.steps.some((step) => "open" in step), "every grid is whole");
+    using loaded = await (await scriptOf(open)).load();
+    for (const batch of [6, 1, 4]) {
+      using fixed = await testBundle(model, { sizes: { batch }, tune });
+      using own = await (await scriptOf(fixed)).load();
+      const inputs = inputsOf(fixed.built, 0, batch) as never;
+      const [got, wanted] = [await loaded.run(inputs), await own.run(inputs)] as unknown as Record<
+        string,
+        Float32Array
+      >[];
+      assert.equal(got![output]!.length, wanted![output]!.length);
+      got![output]!.forEach((x, i) =>
+        assert(Math.abs(x - wanted![output]![i]!) < 1e-5, `${x} at ${i} of ${batch}`)
+      );
+    }
+    const [row] = program!.inputs.map(([, , bytes]) => bytes / 4 / 6);
+    for (const elements of [0, 7 * row!, 2 * row! + 1]) {
+      await assert.rejects(loaded.run({ x: new Float32Array(elements) } as never), {
+        message: new RegExp(`the bundle takes ${6 * row!}\\.`),
+      });
+    }
   }
 });

@@ -15,7 +15,7 @@
 
 import type { Compiled } from "../compile.ts";
 import type { Group } from "../fuse/group.ts";
-import { concrete, denseStorage } from "../fuse/lower_group.ts";
+import { elementsOf } from "../graph/dim.ts";
 import { type Graph, inputName, resultsOf } from "../graph/graph.ts";
 import type { Node } from "../graph/node.ts";
 import { gcd } from "../kernel/affine.ts";
@@ -54,13 +54,12 @@ export function openGrids(
   const rowsOf = (groups: readonly Group[]): ReadonlyMap<string, number> | undefined => {
     const found = new Map<string, number>();
     for (const root of groups.flatMap((group) => group.roots)) {
-      const storage = placement.storage(root);
-      const dense = denseStorage(root);
-      const isDense = storage.offset === 0 && storage.buffer.size === dense.buffer.size &&
-        String(storage.strides) === String(dense.strides);
-      const [leading = 1] = concrete(root).shape;
-      if (!rows.has(root.node) || !isDense || leading % most !== 0) return undefined;
-      found.set(storage.buffer.name, dense.buffer.size / most);
+      const { buffer, strides, offset } = placement.storage(root);
+      const shape = root.shape as readonly number[];
+      const dense = shape.map((_, axis) => elementsOf(shape.slice(axis + 1)));
+      const isDense = offset === 0 && buffer.size === elementsOf(shape) && String(strides) === String(dense);
+      if (!rows.has(root.node) || !isDense || (shape[0] ?? 1) % most !== 0) return undefined;
+      found.set(buffer.name, buffer.size / most);
     }
     return found;
   };

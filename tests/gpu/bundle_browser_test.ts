@@ -1,7 +1,7 @@
 /** Bundles in Chromium: in a page and in a Worker, each by what it is served and nothing else. */
 
 import assert from "node:assert/strict";
-import { cnn, decoder, gptStep, mlp, mlpStep, writer } from "../support/bundle_models.ts";
+import { cnn, gptStep, mlp, mlpStep, writer } from "../support/bundle_models.ts";
 import { buildBundle } from "../../runtime/bundle/build.ts";
 import type { Model } from "../../mod.ts";
 import { below, chromiumPath, openPage } from "../support/browser.ts";
@@ -29,7 +29,6 @@ const cases: readonly (readonly [string, Model<any, any>, number, "page" | "work
   ["a CNN", cnn, 1, "page"],
   ["a GPT's training step", gptStep, 1, "page"],
   ["a GPT that writes", writer, 0, "page"],
-  ["a GPT with a cache", decoder, 0, "page"],
 ];
 const path = chromiumPath();
 for (const [name, model, batch, where] of cases) {

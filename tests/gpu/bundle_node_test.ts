@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { create } from "webgpu";
 import type { HostArray } from "../../compiler/bundle/loader/public.ts";
-import { cnn, decoder, gptStep, mlp, mlpStep } from "../support/bundle_models.ts";
+import { cnn, gptStep, mlp, mlpStep } from "../support/bundle_models.ts";
 import { testBundle } from "../support/bundles.ts";
 import { nodeFolder, nodeIsMissing } from "../support/node.ts";
 
@@ -48,7 +48,6 @@ const cases = [
   ["an MLP's training step", mlpStep, { sizes: { batch: 4 } }],
   ["a CNN", cnn, { sizes: { batch: 2 } }],
   ["a GPT's training step", gptStep, { sizes: { batch: 1 } }],
-  ["a GPT with a cache", decoder, {}],
 ] as const;
 const missing = nodeIsMissing();
 for (const [name, model, options] of cases) {

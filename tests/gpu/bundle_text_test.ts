@@ -106,7 +106,7 @@ Deno.test({
 Deno.test({
   name: chromiumPath() === undefined
     ? "the page that writes text was not opened, since there is no Chromium here (apt-get install chromium)"
-    : "the page writes the same text, character by character, and stops when it is told to",
+    : "the page passes the self-test and writes the same text, character by character, and stops when it is told to",
   ignore: chromiumPath() === undefined,
   fn: async () => {
     await using opened = await openPage(site, `text.html?count=${asked.count}`);
@@ -114,6 +114,8 @@ Deno.test({
     const until = (condition: string) => page.waitForFunction(condition, undefined, { timeout: 120_000 });
     const characters = "document.querySelector('#text b')?.textContent.length";
     await until("!document.getElementById('write').disabled");
+    const selfTest = "import('/dist/selftest.js').then(({ selfTest }) => selfTest())";
+    assert.deepEqual(await page.evaluate(selfTest), []);
     await page.click("#write");
     await until(`${characters} > 3`);
     await page.click("#stop");

@@ -46,10 +46,20 @@ export interface GptOptions {
 
 type Floats = Tensor<Shape, "f32">;
 
+/** What queries find among keys and values, each [batch, heads, positions, width / heads]. */
+export type Attend = (q: Floats, k: Floats, v: Floats) => Floats;
+
+/** Tokens that stand elsewhere than at 0 … context - 1, and what each layer lets them see. */
+export interface Reading {
+  /** [positions] */
+  readonly positions: Tensor<Shape, "i32">;
+  attend(layer: number): Attend;
+}
+
 /** A GPT's layers: declared while a model is traced, then called. */
 export interface GptNetwork {
-  /** [batch, context] → [batch, context, width] */
-  hidden(tokens: Tensor<Shape, "i32">): Floats;
+  /** [batch, positions] → [batch, positions, width]; a whole context, of which each sees those before, by default. */
+  hidden(tokens: Tensor<Shape, "i32">, reading?: Reading): Floats;
   /** [..., width] → [..., symbols] */
   logits(hidden: Floats): Floats;
 }
@@ -78,15 +88,20 @@ export function gptNetwork(options: GptOptions): GptNetwork {
   const last = nn.layerNorm(width, { name: "norm", bias });
   const head = tied ? undefined : dense("head", width, symbols, false);
   return {
-    hidden(tokens) {
-      const embedded: Floats = add(token(tokens), position(iota([context])));
-      return last(blocks.reduce((x, block) => block(x), nn.dropout(dropout)(embedded)));
+    hidden(tokens, reading) {
+      const embedded: Floats = add(token(tokens), position(reading?.positions ?? iota([context])));
+      const first: Floats = nn.dropout(dropout)(embedded);
+      return last(blocks.reduce((x, block, layer) => block(x, reading?.attend(layer)), first));
     },
     logits: (hidden) => head ? head(hidden) : matmul(hidden, transpose(token.table)),
   };
 }
 
-export function block({ layers, heads, width, bias = true, dropout = 0 }: GptOptions): (x: Floats) => Floats {
+const causal: Attend = (q, k, v) => attention(q, k, v, { causal: true });
+
+export function block(
+  { layers, heads, width, bias = true, dropout = 0 }: GptOptions,
+): (x: Floats, attend?: Attend) => Floats {
   // Residual paths add up: their last layers start smaller.
   const small = 0.02 / Math.sqrt(2 * layers);
   const drop = nn.dropout(dropout);
@@ -94,9 +109,9 @@ export function block({ layers, heads, width, bias = true, dropout = 0 }: GptOpt
     const norm = nn.layerNorm(width, { name: "norm", bias });
     const qkv = dense("qkv", width, 3 * width, bias);
     const out = dense("out", width, width, bias, small);
-    return (x: Floats) => {
+    return (x: Floats, attend: Attend) => {
       const [q, k, v] = split(qkv(norm(x)), 3, -1).map((part) => toHeads(part, heads));
-      return drop(out(fromHeads(attention(q!, k!, v!, { causal: true }))));
+      return drop(out(fromHeads(attend(q!, k!, v!))));
     };
   });
   const think = named("mlp", () => {
@@ -105,8 +120,8 @@ export function block({ layers, heads, width, bias = true, dropout = 0 }: GptOpt
     const down = dense("down", 4 * width, width, bias, small);
     return (x: Floats) => drop(down(gelu(up(norm(x)))));
   });
-  return (x) => {
-    const mixed: Floats = add(x, mix(x));
+  return (x, attend = causal) => {
+    const mixed: Floats = add(x, mix(x, attend));
     return add(mixed, think(mixed));
   };
 }

@@ -13,6 +13,7 @@
 import { WeftError } from "../mod.ts";
 import { openCheckpoint, resumedOptions } from "./train_gpt/checkpoint.ts";
 import { helpText, parseCommandLine, UsageError, withDefaults } from "./train_gpt/options.ts";
+import { stopOnSignal } from "./train_gpt/stop_on_signal.ts";
 import { train } from "./train_gpt/train.ts";
 
 async function main(args: readonly string[]): Promise<number> {
@@ -31,18 +32,6 @@ async function main(args: readonly string[]): Promise<number> {
     console.error(error.message);
     return error instanceof UsageError ? 2 : 1;
   }
-}
-
-/** Aborts at the first Ctrl-C or SIGTERM; the second one is the system's to handle. */
-function stopOnSignal(): AbortSignal {
-  const stop = new AbortController();
-  const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
-  const heard = () => {
-    stop.abort();
-    for (const signal of signals) Deno.removeSignalListener(signal, heard);
-  };
-  for (const signal of signals) Deno.addSignalListener(signal, heard);
-  return stop.signal;
 }
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -22,6 +22,7 @@ import type { Target } from "../target.ts";
 import { describeProgram, requiredLimits } from "./describe_program.ts";
 import { KernelPool, type ServedOp } from "./kernel_pool.ts";
 import type { BundleKernel, BundleProgram, Variant } from "./manifest.ts";
+import { openGrids } from "./open_grid.ts";
 
 /** What a bundle may use of a device beyond WebGPU's core, by WebGPU's names. */
 export type BundleFeature = "shader-f16" | "subgroups";
@@ -51,10 +52,12 @@ export interface VariantOptions {
   readonly sizes: readonly Sizes[];
   /** What a lock has decided, features too: there is one variant then. */
   readonly locked?: CompileOptions;
+  /** A size that may be smaller, and the inputs with rows of it. */
+  readonly open?: { readonly name: string; readonly inputs: ReadonlySet<string> } | undefined;
 }
 
 export function compileVariants(graph: Graph, options: VariantOptions): CompiledVariants {
-  const { name, target, features, sizes, locked } = options;
+  const { name, target, features, sizes, locked, open } = options;
   checkStates(graph, sizes);
   const pool = new KernelPool();
   const constants = new Constants();
@@ -66,7 +69,10 @@ export function compileVariants(graph: Graph, options: VariantOptions): Compiled
     return variant.set.length === set.length ? [variant] : [];
   });
   const described = variants.map(({ compiled, featured }) =>
-    compiled.map((one) => describe(one, featured, pool, constants))
+    compiled.map((one, i) => {
+      const grids = open ? openGrids(one, open.inputs, sizes[i]![open.name]!) : [];
+      return describe(one, featured, pool, constants, grids);
+    })
   );
   const { kernels, texts } = pool.files(name);
   return {
@@ -130,7 +136,13 @@ function checkStates(graph: Graph, sizes: readonly Sizes[]): void {
   }
 }
 
-function describe(compiled: Compiled, target: Target, pool: KernelPool, constants: Constants): BundleProgram {
+function describe(
+  compiled: Compiled,
+  target: Target,
+  pool: KernelPool,
+  constants: Constants,
+  open: readonly (number | undefined)[],
+): BundleProgram {
   const { program, graph, serves } = compiled;
   const kernels = program.kernels.map((kernel) => pool.add(kernel, target));
   program.steps.forEach((step, i) => {
@@ -140,6 +152,7 @@ function describe(compiled: Compiled, target: Target, pool: KernelPool, constant
   return describeProgram(program, {
     kernels,
     constants: program.constants.map(({ data }) => constants.add(data)),
+    open,
   });
 }
 

@@ -17,19 +17,22 @@ export interface Numbers {
   readonly kernels: readonly number[];
   /** The stored tensor for each constant of the program. */
   readonly constants: readonly number[];
+  /** For each dispatch of the program, in order. */
+  readonly open: readonly (number | undefined)[];
 }
 
-export function describeProgram(program: Program, { kernels, constants }: Numbers): BundleProgram {
+export function describeProgram(program: Program, { kernels, constants, open }: Numbers): BundleProgram {
   let memories = 0;
   const arenas = program.arenas.map(({ role, bytes }): BundleArena =>
     role === "state" ? { role, bytes, memory: memories++ } : { role, bytes }
   );
-  const steps = program.steps.map((step): BundleStep => {
+  const steps = program.steps.map((step, i): BundleStep => {
     if (step.kind === "copy") return { from: range(step.copy.from), to: range(step.copy.to) };
     const { kernel, groups, bindings, params, label } = step.dispatch;
     return {
       kernel: kernels[kernel] ?? fail(`no number for kernel ${kernel}`),
       grid: groups <= perDimension ? [groups, 1] : [perDimension, Math.ceil(groups / perDimension)],
+      ...open[i] && { open: open[i] },
       bindings: bindings.map(range),
       uniforms: [...encodeUniforms(program.kernels[kernel]!, params, groups)],
       label,

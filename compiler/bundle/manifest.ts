@@ -136,6 +136,11 @@ export interface DispatchStep {
   readonly kernel: number;
   /** Workgroups along x and y. */
   readonly grid: readonly [number, number];
+  /**
+   * Workgroups along x come in blocks of so many: n of the most rows of the open size need n / most of the blocks, rounded
+   * up. All run where this is not said.
+   */
+  readonly open?: number;
   readonly bindings: readonly Range[];
   /** The words of the uniform block. */
   readonly uniforms: readonly number[];

@@ -16,7 +16,7 @@
 import { CompileError } from "../errors.ts";
 import { bindDim, type Dim, divideDims, namesOf, showShape } from "../graph/dim.ts";
 import type { Graph } from "../graph/graph.ts";
-import type { Node, TensorType } from "../graph/node.ts";
+import type { Node, Tensor, TensorType } from "../graph/node.ts";
 import { isProgram } from "../graph/op.ts";
 import { type ConcreteType, type Value, type Var } from "../kernel/value.ts";
 import { Values } from "../kernel/values.ts";
@@ -80,8 +80,12 @@ function mixes(node: Node, name: string): string | undefined {
   if (isProgram(op.lower)) {
     return op.expand ? undefined : "is a program of kernels, of which nobody knows whether it mixes rows";
   }
+  const rows = {
+    inputs: inputs.map((type) => rowOf(type, name) !== undefined),
+    results: types.map((type) => rowOf(type, name) !== undefined),
+  };
   for (let result = 0; result < types.length; result++) {
-    const texts = maxima.map((most) => lowered(node, result, name, most));
+    const texts = maxima.map((most) => lowered(node, result, rows, { name, most }));
     const bad = texts.find((text) => typeof text !== "string");
     if (bad) return (bad as { readonly because: string }).because;
     if (texts[0] !== texts[1]) return `computes something else for another "${name}"`;
@@ -96,16 +100,29 @@ const touches = ({ op, attrs, types, inputs }: Node, name: string): boolean =>
 const mentions = (dims: Dim | readonly Dim[] | undefined, name: string): boolean =>
   dims !== undefined && [dims].flat().some((dim) => namesOf(dim as Dim).includes(name));
 
+/**
+ * Whether a node of a graph whose sizes are all known computes row b of its results from rows b of those operands that
+ * have rows: `most` of them along the leading axis. A program of kernels has been judged by its definition before.
+ */
+export function keepsRows(node: Node, hasRows: (input: Tensor) => boolean, most: number): boolean {
+  const { op, inputs, types } = node;
+  const rows = { inputs: inputs.map(hasRows), results: types.map(() => true) };
+  const isWhole = ({ shape }: TensorType) => shape.length > 0 && Number(shape[0]) % most === 0;
+  if (!types.every(isWhole) || !inputs.every((input, i) => !rows.inputs[i] || isWhole(input))) return false;
+  if (isProgram(op.lower)) return true;
+  return types.every((_, result) => typeof lowered(node, result, rows, { name: "", most }) === "string");
+}
+
 /** A result's element in row b as text, or why it isn't made of row b alone. */
 function lowered(
   node: Node,
   result: number,
-  name: string,
-  most: number,
+  rows: { readonly inputs: readonly boolean[]; readonly results: readonly boolean[] },
+  { name, most }: { readonly name: string; readonly most: number },
 ): string | { readonly because: string } {
   const { op, attrs, inputs, types } = node;
   if (isProgram(op.lower)) return { because: "is a program" };
-  const sizes = { [name]: most };
+  const sizes = name === "" ? {} : { [name]: most };
   const bound = (dims: Dim | readonly Dim[]): Dim | Dim[] =>
     Array.isArray(dims) ? dims.map((dim) => bindDim(dim, sizes)) : bindDim(dims as Dim, sizes);
   const concrete = ({ shape, dtype }: TensorType): ConcreteType => ({
@@ -118,7 +135,7 @@ function lowered(
   const type = concrete(types[result]!);
   const row = k.var(most, 1000);
   const at = type.shape.map((extent, axis): Value => {
-    if (axis > 0 || rowOf(types[result]!, name) === undefined) {
+    if (axis > 0 || !rows.results[result]) {
       return extent === 1 ? k.int(0) : k.var(extent, 1001 + axis);
     }
     const factor = extent / most;
@@ -130,7 +147,7 @@ function lowered(
     shape,
     dtype,
     at: (index: readonly Value[]) => {
-      if (rowOf(inputs[i]!, name) !== undefined) {
+      if (rows.inputs[i]) {
         // Along other axes a guard may keep a read from happening; the leading one must be right by itself.
         const factor = shape[0]! / most;
         const within = k.affine([[index[0]!, 1], [row, -factor]]);

@@ -85,7 +85,11 @@ function usage({ inputs, outputs, state, kind }: Manifest): string[] {
     "`load({ gpu: create([]) })`. Deno needs `--allow-read` for a bundle on disk.",
     "",
     ...state.length > 0
-      ? ["States stay on the device from run to run; `bundle.state` reads, writes, saves and loads them.", ""]
+      ? [
+        "States stay on the device from run to run; `bundle.state` reads, writes, saves and loads them. To begin anew, load",
+        "what `save` gave before the first run.",
+        "",
+      ]
       : [],
     'To see whether a device computes what it should: `import { selfTest } from "./selftest.js"`; it resolves to the',
     "mistakes.",

@@ -15,7 +15,7 @@ import type { Value, Var } from "../kernel/value.ts";
 import type { Target } from "../target.ts";
 import { statementsOfKernel } from "../kernel/walk.ts";
 import { isRefusal, type LoweredGroup, type Scheduled } from "./group.ts";
-import { mapLoops } from "./map_loops.ts";
+import { mapLoops, type MapStore } from "./map_loops.ts";
 import { forTurnedRows, turnedLoads } from "./map_turned.ts";
 
 export function scheduleMap(group: LoweredGroup, target: Target): Scheduled {
@@ -61,6 +61,8 @@ function mapKernel(group: LoweredGroup, target: Target, mayTurn: boolean): Sched
   const item = (at: Instr) => {
     const store = (index: readonly (readonly [Value, Instr])[], vector: 1 | 4) =>
       ev.with(index, () => {
+        const [only] = stores;
+        if (only && stores.length === 1 && storeChanged(ev, b, only, vector, inner)) return;
         // All results before the first store: one of them may overwrite what another reads (a state in place).
         const values = stores.map((s) => ev.eval(s.value, vector, vector === 4 ? inner : undefined));
         stores.forEach((s, i) => b.store(s.buffer, ev.eval(s.index), values[i]!));
@@ -98,4 +100,28 @@ function mapKernel(group: LoweredGroup, target: Target, mayTurn: boolean): Sched
     else b.for(b.int(0), b.int(perLane), 1, (turn) => item(b.add(base, b.mul(turn, lanes))));
   });
   return [{ ...b.finish(groups), groups, label: group.label, split: false, scratch: [], schedule: "map" }];
+}
+
+/**
+ * Where a value is either new or what lies there already (a row of a cache, written in place), only what is new is stored,
+ * and nothing is read. @returns whether the value is of that kind.
+ */
+function storeChanged(
+  ev: Evaluator,
+  b: IrBuilder,
+  { value, buffer, index }: MapStore,
+  width: 1 | 4,
+  along: Var | undefined,
+): boolean {
+  if (value.kind !== "select") return false;
+  const { condition, then, otherwise } = value;
+  const isThere = (v: Value) => v.kind === "load" && v.buffer.name === buffer.name && v.index === index;
+  if (!isThere(then) && !isThere(otherwise)) return false;
+  // Four neighbors are one store: all of them are new, or none.
+  if (width === 4 && along && condition.free.has(along)) return false;
+  const store = (fresh: Value) => () =>
+    b.store(buffer, ev.eval(index), ev.eval(fresh, width, width === 4 ? along : undefined));
+  if (isThere(otherwise)) b.if(ev.eval(condition), store(then));
+  else b.if(ev.eval(condition), () => {}, store(otherwise));
+  return true;
 }

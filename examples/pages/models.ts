@@ -4,7 +4,10 @@
  *     deno run -A cli.ts build examples/pages/models.ts --export digits --size batch=1 \
  *       --state examples/pages/digits.safetensors --out dist
  *
- * train_digits.ts makes that file.
+ *     deno run -A cli.ts build examples/pages/models.ts --export text \
+ *       --state examples/pages/text.safetensors --weights f16 --out dist
+ *
+ * train_digits.ts and train_text.ts make those files.
  */
 
 import {
@@ -21,6 +24,8 @@ import {
   tanh,
   trainStep,
 } from "../../mod.ts";
+import { gptDecoder } from "../gpt_decode.ts";
+import textModel from "./text.json" with { type: "json" };
 
 /** Reads a handwritten digit: two convolutions and two linear layers. */
 export const digitReader = model(
@@ -46,3 +51,6 @@ const curve = model({ x: input(["batch", 1], "f32"), y: input(["batch", 1], "f32
 
 /** What the page that trains runs: a step that fits a curve, and gives what it fitted before. */
 export const curveStep = trainStep(curve, sgd({ rate: 0.05, momentum: 0.9 }));
+
+/** What the page that writes text runs, a character per run. */
+export const text = gptDecoder(textModel.shape);

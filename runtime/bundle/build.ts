@@ -126,8 +126,17 @@ export async function buildBundle<I extends Inputs, O extends Outputs>(
   const { open } = options;
   if (open !== undefined) checkOpen(graph, choices, open);
   const target = targetOf(options);
+  const inputs = graph.inputs.map((tensor) => bundleTensor(tensor.node.attrs.name, tensor, open));
+  const opened = new Set(inputs.filter((input) => input.open).map((input) => input.name));
   const locked = lock && lockedOptions(lock, options.own);
-  const variants = { name, target, features, sizes: choices, ...locked && { locked } };
+  const variants = {
+    name,
+    target,
+    features,
+    sizes: choices,
+    open: open === undefined ? undefined : { name: open, inputs: opened },
+    ...locked && { locked },
+  };
   const made = locked ? following(() => compileVariants(graph, variants)) : compileVariants(graph, variants);
   const [differs] = lock ? programDifferences(lock, made.compiled[0]!) : [];
   if (differs !== undefined) {
@@ -161,7 +170,7 @@ export async function buildBundle<I extends Inputs, O extends Outputs>(
     kind: graph.writes.some(({ state }) => state.node.attrs.role === "parameter") ? "training" : "inference",
     sizes: choices.map((size) => Object.fromEntries(Object.entries(size).sort(([a], [b]) => a < b ? -1 : 1))),
     ...open !== undefined && { open },
-    inputs: graph.inputs.map((tensor) => bundleTensor(tensor.node.attrs.name, tensor, open)),
+    inputs,
     outputs: Object.entries(graph.outputs).map(([name, tensor]) => bundleTensor(name, tensor, open)),
     state: made.compiled[0]!.program.state.map(({ name, dtype, shape, role }): BundleState => {
       const tensor = stored.findIndex((weight) => weight.name === name);

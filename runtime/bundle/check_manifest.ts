@@ -239,12 +239,12 @@ function checkProgram(
 }
 
 function checkDispatch(
-  { kernels }: Manifest,
+  { kernels, open: openSize }: Manifest,
   step: DispatchStep,
   inside: (range: Range) => void,
   fail: Fail,
 ): void {
-  const { bindings, grid: [x, y], uniforms } = step;
+  const { bindings, grid: [x, y], uniforms, open } = step;
   const kernel = kernels[step.kernel] ?? fail(`runs kernel ${step.kernel} of ${kernels.length}`);
   if (bindings.length !== kernel.bindings.length) {
     fail(`binds ${bindings.length} buffers of ${kernel.bindings.length}`);
@@ -257,6 +257,9 @@ function checkDispatch(
   const groups = isFolded ? uniforms[0] ?? Infinity : x * y;
   if (groups > kernel.groups || (isFolded && (kernel.groups <= 65_535 || groups > x * y))) {
     fail(`has ${groups} workgroups of ${kernel.groups}, in a grid of ${x} × ${y}`);
+  }
+  if (open !== undefined && (openSize === undefined || isFolded || x % open !== 0)) {
+    fail(`has blocks of ${open} workgroups in a grid of ${x} × ${y}, and ${openSize ?? "no size"} is open`);
   }
   bindings.forEach((range, i) => {
     inside(range);

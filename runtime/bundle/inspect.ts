@@ -50,8 +50,10 @@ function programLines(
     if (isCopy(step)) {
       return [`${i}`, "copy", "", count(2 * step.from[2]), `${place(step.from)} ${place(step.to)}`, ""];
     }
-    const { kernel, grid: [x, y], bindings, label } = step;
-    const groups = y > 1 ? `${x}×${y}` : `${x}`;
+    const { kernel, grid: [x, y], bindings, label, open } = step;
+    const most = sizes[manifest.open!]!;
+    const least = open === undefined ? "" : `${Math.ceil(x / open / most) * open}–`;
+    const groups = y > 1 ? `${x}×${y}` : `${least}${x}`;
     const traffic = bindings.reduce((sum, [, , bytes]) => sum + bytes, 0);
     return [
       `${i}`,

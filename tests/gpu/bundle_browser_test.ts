@@ -5,7 +5,7 @@ import { cnn, gptStep, mlp, mlpStep, writer } from "../support/bundle_models.ts"
 import { buildBundle } from "../../runtime/bundle/build.ts";
 import type { Model } from "../../mod.ts";
 import { below, chromiumPath, openPage } from "../support/browser.ts";
-import { draw, strokes } from "../support/pages.ts";
+import { draw, pageOf, strokes } from "../support/pages.ts";
 
 const page = (where: "page" | "worker") =>
   `<!doctype html><meta charset="utf-8"><title>Test</title>
@@ -52,48 +52,6 @@ for (const [name, model, batch, where] of cases) {
   });
 }
 
-/** A page of examples/pages with its bundle, as the command line builds it. */
-async function pageOf(
-  html: string,
-  model: string,
-  ...args: string[]
-): Promise<Map<string, readonly Uint8Array[] | string>> {
-  const folder = Deno.makeTempDirSync({ prefix: "weft-test-" });
-  try {
-    const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: [
-        "run",
-        "-A",
-        "--no-check",
-        "cli.ts",
-        "build",
-        "examples/pages/models.ts",
-        "--export",
-        model,
-        "--out",
-        `${folder}/dist`,
-        "--tune",
-        "software",
-        "--no-self-test",
-        ...args,
-      ],
-      cwd: new URL("../../", import.meta.url),
-    }).output();
-    assert(success, new TextDecoder().decode(stderr));
-    const served = new Map<string, readonly Uint8Array[] | string>();
-    const walk = (at: string) => {
-      for (const { name, isDirectory } of Deno.readDirSync(`${folder}/${at}`)) {
-        if (isDirectory) walk(`${at}${name}/`);
-        else served.set(at + name, [Deno.readFileSync(`${folder}/${at}${name}`)]);
-      }
-    };
-    walk("");
-    return served.set(html, Deno.readTextFileSync(new URL(`../../examples/pages/${html}`, import.meta.url)));
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
-}
-
 const withBrowser = (name: string, fn: () => Promise<void>) =>
   Deno.test({
     name: path === undefined
@@ -107,6 +65,7 @@ withBrowser("the page that reads digits reads four that are drawn on it", async 
   const served = await pageOf(
     "digits.html",
     "digits",
+    "--no-self-test",
     "--size",
     "batch=1",
     "--state",
@@ -124,7 +83,7 @@ withBrowser("the page that reads digits reads four that are drawn on it", async 
 
 withBrowser("the page that trains lowers its loss a hundredfold", async () => {
   await using opened = await openPage(
-    await pageOf("train.html", "curveStep", "--size", "batch=64"),
+    await pageOf("train.html", "curveStep", "--no-self-test", "--size", "batch=64"),
     "train.html?steps=600",
   );
   await opened.page.waitForFunction("document.getElementById('status').dataset.done === 'yes'", undefined, {

@@ -8,7 +8,7 @@ import type { BuiltBundle } from "../../runtime/bundle/build.ts";
 import { openDevice } from "../../runtime/device.ts";
 import { load, type Model } from "../../mod.ts";
 import type { StoredArray } from "../../compiler/graph/dtype.ts";
-import { cnn, gptStep, halves, mlp, mlpStep, writer } from "../support/bundle_models.ts";
+import { cnn, decoder, gptStep, halves, mlp, mlpStep, writer } from "../support/bundle_models.ts";
 import { type TestBundle, testBundle } from "../support/bundles.ts";
 import { encodeNpy, parseNpy } from "../../runtime/npy.ts";
 import { randomOf } from "../support/random.ts";
@@ -74,6 +74,7 @@ const cases: readonly (readonly [string, AnyModel, Parameters<typeof testBundle>
   ["a CNN", cnn, { sizes: { batch: 2 } }],
   ["a GPT's training step with dropout", gptStep, { sizes: { batch: 2 } }],
   ["a GPT that writes", writer, {}],
+  ["a GPT with a cache", decoder, {}],
   ["halves, bools and a state", halves, {}],
   ["an MLP's training step for graphics processors", mlpStep, { sizes: { batch: 4 }, tune: "gpu" }],
 ];
@@ -316,24 +317,31 @@ Deno.test("weft run gives what the loader gives, from and to files of NumPy's", 
 });
 
 Deno.test("a bundle with an open batch gives for few rows what a bundle of that batch gives", async () => {
-  using open = await testBundle(mlp, { sizes: { batch: 6 }, open: "batch" });
-  using loaded = await (await scriptOf(open)).load();
-  for (const batch of [1, 4, 6]) {
-    using fixed = await testBundle(mlp, { sizes: { batch } });
-    using own = await (await scriptOf(fixed)).load();
-    const inputs = inputsOf(fixed.built, 0, batch) as never;
-    const [got, wanted] = [await loaded.run(inputs), await own.run(inputs)] as unknown as Record<
-      string,
-      Float32Array
-    >[];
-    assert.equal(got!["answer"]!.length, batch * 10);
-    got!["answer"]!.forEach((x, i) =>
-      assert(Math.abs(x - wanted!["answer"]![i]!) < 1e-6, `${x} at ${i} of ${batch}`)
-    );
-  }
-  for (const elements of [0, 7 * 20, 2 * 20 + 1]) {
-    await assert.rejects(loaded.run({ x: new Float32Array(elements) } as never), {
-      message: /the bundle takes 120\./,
-    });
+  for (
+    const [model, output, most, tune] of [[mlp, "answer", 6, "software"], [cnn, "scores", 8, "gpu"]] as const
+  ) {
+    using open = await testBundle(model, { sizes: { batch: most }, open: "batch", tune });
+    const [program] = open.built.manifest.variants[0]!.programs;
+    assert(program!.steps.some((step) => "open" in step), "every grid is whole");
+    using loaded = await (await scriptOf(open)).load();
+    for (const batch of [most, 1, 4]) {
+      using fixed = await testBundle(model, { sizes: { batch }, tune });
+      using own = await (await scriptOf(fixed)).load();
+      const inputs = inputsOf(fixed.built, 0, batch) as never;
+      const [got, wanted] = [await loaded.run(inputs), await own.run(inputs)] as unknown as Record<
+        string,
+        Float32Array
+      >[];
+      assert.equal(got![output]!.length, wanted![output]!.length);
+      got![output]!.forEach((x, i) =>
+        assert(Math.abs(x - wanted![output]![i]!) < 1e-5, `${x} at ${i} of ${batch}`)
+      );
+    }
+    const [row] = program!.inputs.map(([, , bytes]) => bytes / 4 / most);
+    for (const elements of [0, (most + 1) * row!, 2 * row! + 1]) {
+      await assert.rejects(loaded.run({ x: new Float32Array(elements) } as never), {
+        message: new RegExp(`the bundle takes ${most * row!}\\.`),
+      });
+    }
   }
 });

@@ -25,6 +25,8 @@ const flags = [
 const types: Readonly<Record<string, string>> = {
   ".html": "text/html",
   ".js": "text/javascript",
+  ".mjs": "text/javascript",
+  ".wasm": "application/wasm",
   ".json": "application/json",
 };
 

@@ -23,6 +23,7 @@ import {
   trainStep,
 } from "../../mod.ts";
 import { gpt } from "../../examples/gpt.ts";
+import { gptDecoder } from "../../examples/gpt_decode.ts";
 import { writerModel } from "../../examples/train_gpt/sample.ts";
 
 const classifier = model(
@@ -50,6 +51,9 @@ export const gptStep = trainStep(gpt(shape).only("loss"), adam({ rate: 1e-3 }));
 
 /** Writes a text, a character per run, which stays on the device: sorting, random choice, states of integers. */
 export const writer = writerModel(shape, 3);
+
+/** Reads a token per run, beside keys and values of those before: states written in place by masks. */
+export const decoder = gptDecoder(shape);
 
 /** Halves in and out, a state that is written, and a large constant. */
 export const halves: Model = model({ x: input([3, 5], "f16"), on: input([5], "bool") }, ({ x, on }) => {

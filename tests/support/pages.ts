@@ -1,6 +1,42 @@
-/** What the pages of examples/pages are tested with: strokes, as a hand draws them, and how a page is driven. */
+/** What the pages of examples/pages are tested with: their bundles, strokes as a hand draws them, how a page is driven. */
 
+import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
+import type { Served } from "./browser.ts";
+
+const pages = new URL("../../examples/pages/", import.meta.url);
+
+/** Files of a page and its bundle, as the command line builds it for adapters that compute on the CPU. */
+export async function pageOf(
+  html: string,
+  model: string,
+  ...args: string[]
+): Promise<Map<string, string | Uint8Array[]>> {
+  const folder = Deno.makeTempDirSync({ prefix: "weft-test-" });
+  try {
+    const build = ["build", "examples/pages/models.ts", "--export", model, "--out", `${folder}/dist`];
+    const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-check", "cli.ts", ...build, "--tune", "software", ...args],
+      cwd: new URL("../../", import.meta.url),
+    }).output();
+    assert(success, new TextDecoder().decode(stderr));
+    const served = new Map<string, string | Uint8Array[]>();
+    const walk = (at: string) => {
+      for (const { name, isDirectory } of Deno.readDirSync(`${folder}/${at}`)) {
+        if (isDirectory) walk(`${at}${name}/`);
+        else served.set(at + name, [Deno.readFileSync(`${folder}/${at}${name}`)]);
+      }
+    };
+    walk("");
+    return served.set(html, Deno.readTextFileSync(new URL(html, pages)));
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+/** Files of examples/pages beside a page. */
+export const beside = (...names: readonly string[]): Served =>
+  new Map(names.map((name) => [name, Deno.readTextFileSync(new URL(name, pages))]));
 
 /** Digits as strokes over a paper of 280 × 280. */
 export const strokes: Readonly<Record<string, readonly (readonly (readonly [number, number])[])[]>> = {

@@ -62,7 +62,7 @@ Deno.test("mistakes on the command line are sentences", async () => {
   const cases: readonly (readonly [args: readonly string[], says: RegExp, code: number])[] = [
     [
       ["build", models, "--out", "/tmp/never"],
-      /exports several models; say which with --export\. It exports the models "cnn", "gptStep", "halves"/,
+      /exports several models; say which with --export\. It exports the models "cnn", "decoder", "gptStep", "halves"/,
       2,
     ],
     [

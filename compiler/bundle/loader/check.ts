@@ -17,11 +17,7 @@ export function check({ kernels, tensors, state }: Manifest, program: BundleProg
     const size = program.arenas[arena]?.bytes ?? -1;
     const isInside = offset >= 0 && offset % 256 === 0 && bytes >= least && offset + words(bytes) <= size;
     if (bytes === 0 && least === 0 || isInside) return;
-    fail(
-      `The manifest's bounds don't cover ${what}: bytes ${offset} … ${
-        offset + bytes
-      } of ${size}, for ${least}.`,
-    );
+    outside(`${what}: bytes ${offset} … ${offset + bytes} of ${size}, for ${least}`);
   };
   for (const step of program.steps) {
     if ("from" in step) {

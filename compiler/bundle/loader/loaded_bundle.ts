@@ -169,7 +169,7 @@ export async function loadOn(
       const arrays = await inTurn(program, async (encoder) => {
         const steps = await stepsOf(program);
         fed.forEach((data, i) => write(program, programs[program]!.inputs[i]!, data));
-        encodeSteps(encoder, steps);
+        encodeSteps(encoder, steps, rows / most);
       }, wanted);
       // deno-lint-ignore no-explicit-any -- the names are those of the outputs
       return Object.fromEntries(names.map((name, i) => [name, arrays[i]])) as any;

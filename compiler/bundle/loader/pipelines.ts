@@ -3,7 +3,7 @@
  * @module
  */
 
-import type { BundleKernel, BundleProgram, Range } from "../manifest.ts";
+import type { BundleKernel, BundleProgram, DispatchStep, Range } from "../manifest.ts";
 import { words } from "./elements.ts";
 
 // Numbers of the WebGPU standard: Node has no globals for them.
@@ -16,11 +16,7 @@ const COMPUTE = 4;
 
 /** A dispatch, or a copy: its source and its offset there, its target and its offset there, its bytes. */
 export type PreparedStep =
-  | {
-    readonly pipeline: GPUComputePipeline;
-    readonly group: GPUBindGroup;
-    readonly grid: readonly [number, number];
-  }
+  | DispatchStep & { readonly pipeline: GPUComputePipeline; readonly group: GPUBindGroup }
   | readonly [GPUBuffer, number, GPUBuffer, number, number];
 
 /** Compiles a kernel when it is first asked for. */
@@ -93,19 +89,21 @@ export async function prepare(
       layout: compiled.getBindGroupLayout(0),
       entries: resources.map((resource, binding) => ({ binding, resource })),
     });
-    prepared.push({ pipeline: compiled, group, grid });
+    prepared.push({ ...step, pipeline: compiled, group });
   }
   return prepared;
 }
 
-export function encodeSteps(encoder: GPUCommandEncoder, steps: readonly PreparedStep[]): void {
+/** @param part Of the open size. */
+export function encodeSteps(encoder: GPUCommandEncoder, steps: readonly PreparedStep[], part: number): void {
   let pass: GPUComputePassEncoder | undefined;
   for (const step of steps) {
     if ("pipeline" in step) {
       pass ??= encoder.beginComputePass();
       pass.setPipeline(step.pipeline);
       pass.setBindGroup(0, step.group);
-      pass.dispatchWorkgroups(...step.grid);
+      const { grid: [x, y], open } = step;
+      pass.dispatchWorkgroups(open ? Math.min(x, Math.ceil(x / open * part) * open) : x, y);
     } else {
       pass?.end();
       pass = undefined;

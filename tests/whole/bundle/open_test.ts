@@ -2,9 +2,11 @@
 
 import assert from "node:assert/strict";
 import { checkOpenSize } from "../../../compiler/bundle/open_size.ts";
-import { compileGraph } from "../../../compiler/compile.ts";
+import { type Compiled, compileGraph } from "../../../compiler/compile.ts";
+import { openGrids } from "../../../compiler/bundle/open_grid.ts";
 import { bindSizes } from "../../../compiler/graph/bind.ts";
-import { testTarget } from "../../../compiler/target.ts";
+import type { Program, Step } from "../../../compiler/program/program.ts";
+import { defaultLimits, gpuTarget, testTarget } from "../../../compiler/target.ts";
 import { gpt } from "../../../examples/gpt.ts";
 import { digits } from "../../../examples/pages/models.ts";
 import {
@@ -21,7 +23,9 @@ import {
   type Model,
   model,
   mul,
+  noFuse,
   pad,
+  parameter,
   reshape,
   roll,
   setState,
@@ -60,13 +64,28 @@ const allowed: Readonly<Record<string, Model>> = {
   "rows turned around": of((x) => flip(x, 1)),
 };
 
+/** The program with the workgroups that so many rows need. */
+function shrunk(compiled: Compiled, filled: number, most: number): Program {
+  const { program } = compiled;
+  const names = new Set(program.inputs.map(({ name }) => name));
+  const blocks = openGrids(compiled, names, most);
+  const steps = program.steps.map((step, i): Step => {
+    const block = blocks[i];
+    if (step.kind === "copy" || block === undefined) return step;
+    const groups = block * Math.ceil(filled * (step.dispatch.groups / block) / most);
+    return { ...step, dispatch: { ...step.dispatch, groups } };
+  });
+  return { ...program, steps };
+}
+
 for (const [name, net] of Object.entries(allowed)) {
-  Deno.test(`${name}: rows beyond those that are fed change nothing, whatever they hold`, () => {
+  Deno.test(`${name}: rows beyond those that are fed change nothing, whatever they hold, and need no workgroups`, () => {
     checkOpenSize(bindSizes(net.graph, {}, ["batch"]), "batch");
-    const most = 5;
+    const most = 6;
     const run = (batch: number, filled: number) => {
-      const { program } = compileGraph(net.graph, { target: testTarget, sizes: { batch } });
-      const host = new HostRun(program);
+      const compiled = compileGraph(net.graph, { target: testTarget, sizes: { batch } });
+      const { program } = compiled;
+      const host = new HostRun(filled < batch ? shrunk(compiled, filled, batch) : program);
       for (const { path, tensor, initializer } of net.graph.states) {
         host.setState(
           path,
@@ -95,6 +114,40 @@ for (const [name, net] of Object.entries(allowed)) {
     }
   });
 }
+
+Deno.test("tiles of products, rows and pixels of images come in blocks, and partial sums all run", () => {
+  const target = { ...gpuTarget, limits: defaultLimits };
+  const share = (net: Model) => {
+    const compiled = compileGraph(net.graph, { target, sizes: { batch: 64 } });
+    const inputs = new Set(compiled.program.inputs.map(({ name }) => name));
+    const blocks = openGrids(compiled, inputs, 64);
+    const shares = compiled.kernels.map(({ label, groups }, i) =>
+      [label, blocks[i] === undefined ? 1 : blocks[i] * Math.ceil(groups / blocks[i] / 64) / groups] as const
+    );
+    return Object.fromEntries(shares);
+  };
+  const parts = share(digits as never);
+  assert(parts["conv: conv"]! < 0.02 && parts["conv_1: add relu conv"]! < 0.03, JSON.stringify(parts));
+  assert.equal(parts["linear: add relu matmul: parts"], 1);
+  assert.equal(parts["linear: add relu matmul"], 0.25);
+  // What is computed of weights alone has as many rows by chance, and is needed whole.
+  const chance = model({ x: input(["batch", 64], "f32") }, ({ x }) => {
+    const table = parameter("table", [64, 64], init.normal(1));
+    return { y: matmul(x, noFuse(mul(table, 2))) };
+  });
+  const compiled = compileGraph(chance.graph, { target: testTarget, sizes: { batch: 64 } });
+  const blocks = openGrids(compiled, new Set(["x"]), 64);
+  assert.deepEqual(
+    compiled.kernels.map((
+      { label },
+      i,
+    ) => [label.includes("mul") && !label.includes("matmul"), blocks[i] === undefined]),
+    [
+      [true, true],
+      [false, false],
+    ],
+  );
+});
 
 const refused: readonly (readonly [string, Model, RegExp])[] = [
   ["a loss", mlpStep as never, /sizeOf computes something else for another "batch"/],

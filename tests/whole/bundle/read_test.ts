@@ -31,6 +31,21 @@ Deno.test("a bundle as it was built is accepted, and its table has every step", 
   assert.match(text, /Schema, hashes and bounds hold\.$/);
 });
 
+Deno.test("the table of an open bundle has the workgroups of one row and of all", async () => {
+  using bundle = await testBundle(mlp, { ...options, sizes: { batch: 64 }, open: "batch", tune: "gpu" });
+  assert.match(inspectionText(await readBundle(folderSource(bundle.folder))), / {2}1–\d+ of \d+×1×1 {2}/);
+  const manifest = JSON.parse(fileText(bundle.built, "manifest.json"));
+  const step = manifest.variants[0].programs[0].steps.find((step: object) => "open" in step);
+  for (const open of [0, step.grid[0] + 1, 0.5]) {
+    step.open = open;
+    assert.equal(assertManifestIsSafe(JSON.stringify(manifest)), true, String(open));
+  }
+  step.open = step.grid[0];
+  assert.equal(assertManifestIsSafe(JSON.stringify(manifest)), false);
+  delete manifest.open;
+  assert.equal(assertManifestIsSafe(JSON.stringify(manifest)), true);
+});
+
 Deno.test("what was changed on disk is named", async () => {
   using bundle = await testBundle(mlp, { ...options, selfTest: true, sizes: { batch: 2 } });
   const { manifest } = bundle.built;

@@ -1,0 +1,203 @@
+/**
+ * How many workgroups a dispatch needs where a size that was left open is smaller than its maximum.
+ *
+ * A program for the maximum computes rows that nobody asked for: rows have nothing to do with each other (open_size.ts), so
+ * a workgroup that writes only rows from n on is not needed for n rows. Which those are is proven of the kernel, with the
+ * ranges that prove its accesses. Take the G workgroups in blocks of B (the tiles along one row): where every store of
+ * group g goes to
+ *
+ *     row ≥ ⌊⌊g / B⌋ · most · B / G⌋        B · ⌈n · (G / B) / most⌉ workgroups
+ *
+ * are enough for n of `most` rows. Where nothing is proven (partial sums of a split reduction, a text of the user's own)
+ * the whole grid runs.
+ * @module
+ */
+
+import type { Compiled } from "../compile.ts";
+import type { Group } from "../fuse/group.ts";
+import { elementsOf } from "../graph/dim.ts";
+import { type Graph, inputName, resultsOf } from "../graph/graph.ts";
+import type { Node } from "../graph/node.ts";
+import { gcd } from "../kernel/affine.ts";
+import {
+  type Block,
+  bool,
+  i32,
+  type Instr,
+  type Kernel,
+  literal,
+  operandsOf,
+  type Statement,
+} from "../kernel/ir.ts";
+import { printKernel } from "../kernel/print.ts";
+import { isRaw } from "../kernel/raw.ts";
+import { Ranges } from "../kernel/ranges.ts";
+import { binaryMeaning } from "../kernel/scalar.ts";
+import type { BinaryOp } from "../kernel/value.ts";
+import { keepsRows } from "./open_size.ts";
+
+/** Blocks that are tried: a grid of more tiles along a row runs whole. */
+const mostBlock = 64;
+
+/**
+ * @param open Names of the inputs with rows of the open size.
+ * @param most The size that the program was compiled for.
+ * @returns The blocks B of each dispatch in order.
+ */
+export function openGrids(
+  { graph, placement, kernels, serves }: Compiled,
+  open: ReadonlySet<string>,
+  most: number,
+): readonly (number | undefined)[] {
+  const rows = nodesWithRows(graph, open, most);
+  /** Elements per row of the buffers that a group's results fill, if all of them have rows. */
+  const rowsOf = (groups: readonly Group[]): ReadonlyMap<string, number> | undefined => {
+    const found = new Map<string, number>();
+    for (const root of groups.flatMap((group) => group.roots)) {
+      const { buffer, strides, offset } = placement.storage(root);
+      const shape = root.shape as readonly number[];
+      const dense = shape.map((_, axis) => elementsOf(shape.slice(axis + 1)));
+      const isDense = offset === 0 && buffer.size === elementsOf(shape) && String(strides) === String(dense);
+      if (!rows.has(root.node) || !isDense || (shape[0] ?? 1) % most !== 0) return undefined;
+      found.set(buffer.name, buffer.size / most);
+    }
+    return found;
+  };
+  const known = new Map<string, number | undefined>();
+  return kernels.map(({ kernel, buffers, groups }, i) => {
+    const elements = rowsOf(serves[i]!);
+    if (!elements || isRaw(kernel) || groups !== kernel.groups || groups < 2 || groups > 65_535) {
+      return undefined;
+    }
+    const written = new Map<string, number>();
+    for (const [b, { name, access }] of kernel.buffers.entries()) {
+      if (access === "read") continue;
+      const row = elements.get(buffers[b]!.name);
+      if (row === undefined) return undefined;
+      written.set(name, row);
+    }
+    // Equal layers have equal kernels.
+    const key = `${JSON.stringify([...written])}\n${printKernel(kernel)}`;
+    if (!known.has(key)) known.set(key, blockOf(kernel, written, most));
+    return known.get(key);
+  });
+}
+
+/**
+ * What is computed from inputs with rows has rows itself. `checkOpenSize` has seen to that in the graph as it was traced;
+ * passes have changed it since, so it is asked again, and where anything is different nothing has rows.
+ */
+function nodesWithRows(graph: Graph, open: ReadonlySet<string>, most: number): ReadonlySet<Node> {
+  const found = new Set<Node>();
+  for (const node of graph.nodes) {
+    if (node.op.name === "input") {
+      if (open.has(inputName(resultsOf(node)[0]!))) found.add(node);
+    } else if (node.inputs.some((input) => found.has(input.node))) {
+      if (!keepsRows(node, (input) => found.has(input.node), most)) return new Set();
+      found.add(node);
+    }
+  }
+  return found;
+}
+
+/** The smallest blocks of which it can be proven: they leave the fewest workgroups. */
+function blockOf(kernel: Kernel, written: ReadonlyMap<string, number>, most: number): number | undefined {
+  for (let block = 1; block <= Math.min(mostBlock, kernel.groups / 2); block++) {
+    if (kernel.groups % block === 0 && isProven(kernel, written, most, block)) return block;
+  }
+  return undefined;
+}
+
+function isProven(
+  kernel: Kernel,
+  written: ReadonlyMap<string, number>,
+  most: number,
+  block: number,
+): boolean {
+  const integer = (op: BinaryOp, a: Instr, b: number): Instr => ({
+    kind: "binary",
+    type: i32,
+    op,
+    a,
+    b: literal("i32", b),
+  });
+  const blocks = kernel.groups / block;
+  const common = gcd(most, blocks);
+  const group: Instr = { kind: "builtin", type: i32, name: "group" };
+  const number = block === 1 ? group : integer("div", group, block);
+  const row = integer("div", integer("mul", number, most / common), blocks / common);
+  let holds = true;
+  eachStore(kernel, (ranges, buffer, index) => {
+    if (!holds) return;
+    const distance = difference(index, integer("mul", row, written.get(buffer)!));
+    // A look at some workgroups is quick, and refutes most that can't be proven.
+    const samples = [1, block, blocks >> 1, kernel.groups - 1];
+    holds = samples.every((group) => (numberOf(distance, group) ?? 0) >= 0);
+    if (!holds) return;
+    const isFar = () => ranges.within(distance, 0, 2 ** 31 - 1);
+    holds = isFar() || withRow(ranges, index, row, isFar) || ranges.isUnreachable();
+  });
+  return holds;
+}
+
+const difference = (a: Instr, b: Instr): Instr => ({ kind: "binary", type: i32, op: "sub", a, b });
+
+/**
+ * Asks again where a quotient that the index is made of is known to be the row or more: the image of a pixel, say. That
+ * follows from its being a whole number, which sums of it don't show.
+ */
+function withRow(ranges: Ranges, index: Instr, row: Instr, ask: () => boolean): boolean {
+  const seen = new Set<Instr>([index]);
+  for (const instr of seen) {
+    for (const operand of operandsOf(instr)) seen.add(operand);
+    if (instr.kind !== "binary" || instr.op !== "div") continue;
+    if (!ranges.within(difference(instr, row), 0, 2 ** 31 - 1)) continue;
+    const isRow: Instr = { kind: "binary", type: bool, op: "le", a: row, b: instr };
+    if (ranges.assuming(isRow, true, ask)) return true;
+  }
+  return false;
+}
+
+/** An integer's value for lane 0 of a workgroup, in the first turn of all loops; undefined where memory decides. */
+function numberOf(
+  instr: Instr,
+  group: number,
+  known = new Map<Instr, number | undefined>(),
+): number | undefined {
+  if (known.has(instr)) return known.get(instr);
+  const of = (operand: Instr) => numberOf(operand, group, known);
+  let value: number | undefined;
+  if (instr.kind === "literal") value = instr.value;
+  else if (instr.kind === "builtin") value = instr.name === "group" ? group : 0;
+  else if (instr.kind === "binary") {
+    const [a, b] = [of(instr.a), of(instr.b)];
+    if (a !== undefined && b !== undefined) value = binaryMeaning[instr.op][instr.a.type.scalar]?.(a, b);
+  } else if (instr.kind === "select") {
+    const condition = of(instr.condition);
+    if (condition !== undefined) value = of(condition !== 0 ? instr.then : instr.otherwise);
+  }
+  known.set(instr, value);
+  return value;
+}
+
+/** Calls `see` at every store, where what is around it is known. */
+function eachStore(kernel: Kernel, see: (ranges: Ranges, buffer: string, index: Instr) => void): void {
+  const ranges = new Ranges(kernel);
+  const statements = (list: readonly Statement[]): void => {
+    for (const statement of list) {
+      if (statement.kind === "store") see(ranges, statement.buffer, statement.index);
+      if (statement.kind === "for") ranges.inLoop(statement, () => statements(statement.body));
+      if (statement.kind === "if") {
+        ranges.assuming(statement.condition, true, () => statements(statement.then));
+        ranges.assuming(statement.condition, false, () => statements(statement.otherwise));
+      }
+    }
+  };
+  const blocks = (list: readonly Block[]): void => {
+    for (const block of list) {
+      if (block.kind === "phase") statements(block.body);
+      if (block.kind === "loop") ranges.inLoop(block, () => blocks(block.body));
+    }
+  };
+  blocks(kernel.body);
+}

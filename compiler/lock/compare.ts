@@ -23,15 +23,16 @@ export function programDifferences(
 ): readonly string[] {
   const kernels = lockedKernels(program, target, true);
   const dispatches = dispatchesOf(program);
+  /** Forty equal layers run one kernel, and have one difference. */
+  const told = new Set<string>();
   const found = dispatches.length === lock.dispatches.length
-    ? dispatches.flatMap((dispatch, i) => dispatchDifferences(lock, i, dispatch, kernels, places))
+    ? dispatches.flatMap((dispatch, i) => dispatchDifferences(lock, i, dispatch, kernels, places, told))
     : [
       `${lock.dispatches.length} dispatches were locked, and there are ${dispatches.length}: ${
         unpaired(lock.dispatches, dispatches)
       }`,
     ];
-  // Forty equal layers have one difference.
-  const sentences = [...new Set(found)];
+  const sentences = [...found];
   if (places) sentences.push(...memoryDifferences(lock.memory, memoryOf(program), sentences.length > 0));
   const shown = sentences.slice(0, mostShown);
   if (sentences.length > mostShown) shown.push(`and ${sentences.length - mostShown} more differences`);
@@ -44,11 +45,15 @@ function dispatchDifferences(
   now: LockedDispatch,
   kernels: readonly LockedKernel[],
   places: boolean,
+  told: Set<string>,
 ): string[] {
   const was = lock.dispatches[i]!;
   const where = `dispatch ${i} "${now.label}"`;
   const [old, own] = [lock.kernels[was.kernel]!, kernels[now.kernel]!];
   if (old.sha256 !== own.sha256) {
+    const pair = `${was.kernel} ${now.kernel}`;
+    if (told.has(pair)) return [];
+    told.add(pair);
     return [`kernel ${was.kernel} "${now.label}": ${textDifference(old, own)}`];
   }
   if (was.groups !== now.groups) {

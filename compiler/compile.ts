@@ -14,7 +14,7 @@ import type { Cover, Group } from "./fuse/group.ts";
 import { printCover } from "./fuse/print.ts";
 import { verifyHints } from "./fuse/hints.ts";
 import { verifyCover } from "./fuse/verify.ts";
-import type { Arithmetic, Numerics } from "./fuse/lower_group.ts";
+import type { Arithmetic, Lowering } from "./fuse/lower_group.ts";
 import { policies } from "./fuse/policies.ts";
 import type { FusionOptions, FusionPolicy } from "./fuse/policy.ts";
 import { type CostModel, costModelOf } from "./fuse/worthwhile.ts";
@@ -58,6 +58,8 @@ export interface CompileOptions {
   readonly passes?: readonly Pass[] | undefined;
   /** Groups that are scheduled with other numbers than the target's. */
   readonly tuning?: Tuning | undefined;
+  /** Remember which op each statement of a kernel was written for (`kernels[i].serves`): for reports. */
+  readonly provenance?: boolean;
 }
 
 /** A program, and what its making decided: what reports and tests read. */
@@ -93,6 +95,7 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
     layout,
     keep = false,
     tuning,
+    provenance = false,
   } = options;
   if (arithmetic === "f16" && !target.features.f16) {
     throw new CompileError(
@@ -100,7 +103,7 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
         "halves are then stored as halves and computed in f32.",
     );
   }
-  const numerics: Numerics = { arithmetic, builtins: target.builtins };
+  const numerics: Lowering = { arithmetic, builtins: target.builtins, provenance };
 
   // Sizes first: nothing below asks whether a dimension is known.
   let graph = trace.stage("bind", () => bindSizes(traced, sizes), {

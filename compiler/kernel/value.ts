@@ -11,6 +11,7 @@
  */
 
 import type { DType } from "../graph/dtype.ts";
+import type { Node } from "../graph/node.ts";
 import { InternalError } from "../errors.ts";
 
 /**
@@ -257,8 +258,20 @@ const noBuiltins: Builtins = { exp: false };
  */
 export class Values {
   readonly #table = new Map<string, Value>();
+  #maker: Node | undefined;
 
-  constructor(readonly builtins: Builtins = noBuiltins) {}
+  /** @param makers Where it is noted which op each value was first made for, if somebody wants to know. */
+  constructor(readonly builtins: Builtins = noBuiltins, readonly makers?: Map<Value, Node>) {}
+
+  /** Runs `f`, whose new values are made for an op. */
+  madeFor<T>(maker: Node | undefined, f: () => T): T {
+    if (this.makers === undefined) return f();
+    const outer = this.#maker;
+    this.#maker = maker;
+    const made = f();
+    this.#maker = outer;
+    return made;
+  }
 
   /** Nodes made so far. */
   get size(): number {
@@ -276,6 +289,7 @@ export class Values {
     if (known) return known as V;
     const value = { id: this.#table.size, type, free, lo: range.lo, hi: range.hi, ...rest } as unknown as V;
     this.#table.set(key, value);
+    if (this.#maker) this.makers!.set(value, this.#maker);
     return value;
   }
 
@@ -749,6 +763,8 @@ export class Values {
     const known = memo.get(value);
     if (known) return known;
     const go = (v: Value) => this.#rebuild(v, map, onlyVars, incoming, memo);
+    const outer = this.#maker;
+    this.#maker = this.makers?.get(value) ?? outer;
     let out: Value;
     if (value.kind === "reduce" && value.vars.some((v) => map.has(v) || incoming.has(v))) {
       const body = value.body;
@@ -767,12 +783,21 @@ export class Values {
       const renamed = (v: Value) => go(this.substitute(v, new Map([[variable, fresh]])));
       out = this.#prefixOver(op, fresh, renamed(body), go(upTo), exclusive, restart && renamed(restart));
     } else out = this.map(value, go);
+    this.#maker = outer;
     memo.set(value, out);
     return out;
   }
 
-  /** The same node over other children. */
+  /** The same node over other children, made for the same op. */
   map(value: Value, f: (child: Value) => Value): Value {
+    const outer = this.#maker;
+    this.#maker = this.makers?.get(value) ?? outer;
+    const out = this.#over(value, f);
+    this.#maker = outer;
+    return out;
+  }
+
+  #over(value: Value, f: (child: Value) => Value): Value {
     switch (value.kind) {
       case "const":
       case "param":

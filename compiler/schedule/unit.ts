@@ -9,7 +9,7 @@ import { CompileError } from "../errors.ts";
 import { classify } from "../fuse/legal.ts";
 import { isRefused } from "../fuse/reason.ts";
 import { type Group, isProgramNode, labelOf, loadsOf } from "../fuse/group.ts";
-import { lowerGroup, type Numerics } from "../fuse/lower_group.ts";
+import { lowerGroup, type Lowering, type Numerics } from "../fuse/lower_group.ts";
 import { signatureOf } from "../fuse/signature.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { AnyScheduled } from "../kernel/raw.ts";
@@ -42,7 +42,7 @@ export function scheduleUnits(
   placement: Placement,
   packing: Packing,
   target: Target,
-  { tuning, numerics }: { readonly tuning?: Tuning | undefined; readonly numerics: Numerics },
+  { tuning, numerics }: { readonly tuning?: Tuning | undefined; readonly numerics: Lowering },
 ): readonly Unit[] {
   const memory = new ScheduleMemory(placement.storage);
   return packing.order.map((group): Unit => {

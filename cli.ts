@@ -17,6 +17,7 @@ import { costmodelCommand } from "./runtime/cli/costmodel.ts";
 import { explainCommand } from "./runtime/cli/explain.ts";
 import { inspectCommand } from "./runtime/cli/inspect.ts";
 import { profileCommand } from "./runtime/cli/profile.ts";
+import { reportCommand } from "./runtime/cli/report.ts";
 import { runCommand } from "./runtime/cli/run.ts";
 import { tuneCommand } from "./runtime/cli/tune.ts";
 import { UsageError } from "./runtime/cli/usage_error.ts";
@@ -32,7 +33,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .exitOverride()
     .showHelpAfterError("(--help tells what there is)");
   const commands = [
-    ...[buildCommand(), inspectCommand(), runCommand(), explainCommand(), tuneCommand()],
+    ...[buildCommand(), inspectCommand(), runCommand(), explainCommand(), tuneCommand(), reportCommand()],
     ...[profileCommand(), costmodelCommand()],
   ];
   for (const command of commands) program.addCommand(command.copyInheritedSettings(program));

@@ -105,6 +105,8 @@ const layers: Readonly<Record<string, Allowed>> = {
     "compiler/passes": "types",
     "compiler/graph": "values",
     "compiler/kernel": "values",
+    // A report draws the memory plan.
+    "compiler/memory": "values",
     "compiler/model": "values",
     "compiler/program": "values",
     // Tuning tries schedules.

@@ -94,6 +94,7 @@ export class Layout {
         ...wraps &&
           {
             "elk.layered.wrapping.strategy": "MULTI_EDGE",
+            "elk.layered.wrapping.multiEdge.improveCuts": "false",
             "elk.layered.wrapping.additionalEdgeSpacing": "20",
           },
         // Order of declaration is the order in which things run.

@@ -4,10 +4,12 @@
  * @module
  */
 
+import boxNames from "./page/box_names.ts" with { type: "text" };
 import codeView from "./page/code_view.ts" with { type: "text" };
 import compareTable from "./page/compare_table.ts" with { type: "text" };
 import dispatchTable from "./page/dispatch_table.ts" with { type: "text" };
 import elements from "./page/elements.ts" with { type: "text" };
+import graphPicture from "./page/graph_picture.ts" with { type: "text" };
 import graphView from "./page/graph_view.ts" with { type: "text" };
 import main from "./page/main.ts" with { type: "text" };
 import memoryPlot from "./page/memory_plot.ts" with { type: "text" };
@@ -23,6 +25,8 @@ export const modules: readonly string[] = [
   elements,
   model,
   panZoom,
+  graphPicture,
+  boxNames,
   graphView,
   codeView,
   panel,

@@ -139,6 +139,11 @@ Deno.test("a report has the graphs, groups, memory and reasons of its compile", 
   );
   assert(pairs.some(({ fused }) => fused) && pairs.some(({ fused }) => !fused));
   assert(Object.values(lines).some((line) => line.includes("crossEntropy(head(relu(body(x))), y)")));
+  // Before fusion each op is drawn once; numbers in kernels' texts are not.
+  const { nodes, picture } = stages[0]!;
+  const drawn = nodes.flatMap((index, n) => view!.ops[index]!.kind === "free" ? [] : [`n${n}`]);
+  const boxes = picture.boxes.map(({ id }) => id).filter((id) => id.startsWith("n"));
+  assert.deepEqual(boxes.sort(), drawn.sort());
   // All phases are there, and every picture lies within its frame.
   assert.deepEqual(new Set(groups.map(({ phase }) => phase)), new Set(["forward", "backward", "update"]));
   for (const { picture: { boxes, width, height } } of stages) {

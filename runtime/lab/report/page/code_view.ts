@@ -3,8 +3,8 @@
 import { escapeText, h } from "./elements.ts";
 import type { Model } from "./model.ts";
 
-/** Colors that tell ops apart. */
-const hues = 12;
+/** Colors that tell ops apart, and lines that are laid out together. */
+const [hues, chunk] = [12, 40];
 
 /**
  * @param ops For each line the number of its op, or -1.
@@ -37,7 +37,14 @@ export function codeView(
     }</code></div>`;
   });
   const view = h("div", { class: "code", tabindex: 0, role: "region", "aria-label": "Kernel text" });
-  view.innerHTML = rows.join("");
+  // What is not in sight is not laid out.
+  const chunks = Array.from(
+    { length: Math.ceil(rows.length / chunk) },
+    (_, i) => rows.slice(i * chunk, (i + 1) * chunk),
+  );
+  view.innerHTML = chunks.map((part) =>
+    `<div class="chunk" style="--lines: ${part.length}">${part.join("")}</div>`
+  ).join("");
   view.addEventListener("click", (event) => {
     const line = (event.target as Element).closest<HTMLElement>(".from")?.parentElement;
     const op = Number(line?.dataset.op ?? -1);
@@ -46,7 +53,7 @@ export function codeView(
   // A long kernel opens at the lines that were asked for.
   requestAnimationFrame(() => {
     const first = view.querySelector<HTMLElement>(".marked");
-    if (first) view.scrollTop = Math.max(0, first.offsetTop - view.offsetTop - 40);
+    if (first) view.scrollTop += first.getBoundingClientRect().top - view.getBoundingClientRect().top - 40;
   });
   return view;
 }

@@ -82,9 +82,9 @@ export function nestByGroup({ graph, cover }: Compiled, phases: ReadonlyMap<Node
       return opBox(node, number.get(node)!, phase, key);
     });
     const label = `${g} ${labelOf(graph, group)}`;
-    parts.place(phase, outermost(group, homes), { key: `g${g}`, id: `g${g}`, label, phase, children });
+    parts.place(phase, placeOf(group, phase, homes), { key: `g${g}`, id: `g${g}`, label, phase, children });
   });
-  return { parts: parts.boxes(), edges };
+  return { parts: parts.boxes().map(tidied), edges };
 }
 
 /** A program: what runs, and which writes what another reads. */
@@ -110,7 +110,7 @@ export function nestByDispatch(
       phase,
       size: [width, 34] as const,
     };
-    parts.place(phase, outermost(groups[0]!, homes), { ...box, children: [] });
+    parts.place(phase, placeOf(groups[0]!, phase, homes), { ...box, children: [] });
     const { buffers, kernel } = kernels[d]!;
     buffers.forEach(({ name }, i) => {
       const from = writer.get(name);
@@ -120,11 +120,18 @@ export function nestByDispatch(
       if (kernel.buffers[i]!.access !== "read") writer.set(name, d);
     });
   });
-  return { parts: parts.boxes(), edges };
+  return { parts: parts.boxes().map(tidied), edges };
 }
 
-const outermost = ({ roots }: Group, homes: ReadonlyMap<Node, readonly string[]>): readonly string[] =>
-  homes.get(roots[0]!.node)?.slice(0, 1) ?? [];
+/** Of an update the parameter that it is of, of everything else the outermost scope. */
+function placeOf(
+  { roots }: Group,
+  phase: Phase,
+  homes: ReadonlyMap<Node, readonly string[]>,
+): readonly string[] {
+  const home = homes.get(roots[0]!.node) ?? [];
+  return phase === "update" ? home : home.slice(0, 1);
+}
 
 /** A box while it is filled. */
 type Growing = Box & { readonly children: Box[] };
@@ -158,13 +165,15 @@ class Parts {
   }
 }
 
+const isGroup = ({ id }: Box): boolean => /^g\d/.test(id);
+
 /** Without boxes around one box. */
 function tidied(box: Box): Box {
-  if (box.size) return box;
+  if (box.size || isGroup(box)) return box;
   const children = box.children.map(tidied).map((child) => {
     const [only, ...others] = child.children;
-    if (child.size || others.length > 0 || !only) return child;
-    return only.size ? only : { ...only, label: `${child.label}/${only.label}` };
+    if (child.size || isGroup(child) || others.length > 0 || !only) return child;
+    return only.size || isGroup(only) ? only : { ...only, label: `${child.label}/${only.label}` };
   });
   return { ...box, children };
 }

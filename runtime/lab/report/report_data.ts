@@ -49,12 +49,11 @@ export interface ReportOptions {
  * import { input, model, softmax } from "@weft/weft";
  * import { testTarget } from "../../../compiler/target.ts";
  * import { reportData } from "./report_data.ts";
- * import { reportPage } from "./report_page.ts";
  *
  * const net = model({ x: input([8, 16], "f32") }, ({ x }) => ({ y: softmax(x) }));
  * const compile = { name: "greedy", target: testTarget, measure: "nobody asked for times." };
  * const data = await reportData("softmax", net, [compile]);
- * console.log((await reportPage(data)).length);
+ * console.log(data.compiles[0]!.groups.length); // and reportPage(data) makes a page of it
  * ```
  */
 export async function reportData(

@@ -30,7 +30,8 @@ export function searchBox(
   });
   const list = h("ul", { id: "found", role: "listbox", hidden: true });
   const draw = () => {
-    list.hidden = found.length === 0;
+    const isAsked = document.activeElement === input && input.value.trim() !== "";
+    list.hidden = found.length === 0 && !isAsked;
     input.setAttribute("aria-expanded", String(!list.hidden));
     list.replaceChildren(
       ...found.map((entry, i) =>
@@ -44,11 +45,10 @@ export function searchBox(
         }, entry.text)
       ),
     );
+    if (found.length === 0) list.append(h("li", {}, "Nothing is called that."));
     list.children[current]?.scrollIntoView({ block: "nearest" });
   };
   const choose = (entry: Entry) => {
-    found = [];
-    draw();
     input.blur();
     select(entry.selection);
   };

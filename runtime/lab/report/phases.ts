@@ -1,11 +1,12 @@
 /**
  * What part of a training step an op belongs to, read off the graph:
  *
- *     forward    outputs depend on it
- *     update     nobody's output depends on it, and it was made in a scope of its own, as an optimizer's are
- *     backward   the rest: a gradient's ops have the scopes of the ops that they are the gradient of
+ *     forward    outputs depend on it, or it is fed
+ *     backward   an update depends on it, and it has the scope of forward ops: a gradient's ops have those of the ops that
+ *                they are the gradient of
+ *     update     the rest: what an optimizer computes, in a scope of its own, and whatever else only states are written for
  *
- * A model without a gradient is all forward.
+ * A model that writes no state is all forward.
  * @module
  */
 
@@ -17,15 +18,23 @@ import type { Phase } from "./data.ts";
 export function phasesOf(graph: Graph): ReadonlyMap<Node, Phase> {
   const outermost = (node: Node) => (graph.builder.scopes.get(node) ?? "").split("/")[0]!;
   const forward = new Set<Node>();
-  const stack = Object.values(graph.outputs).map((t) => t.node);
+  // What is fed is there before anything else, used or not.
+  const stack = [...Object.values(graph.outputs), ...graph.inputs].map((t) => t.node);
   for (let node = stack.pop(); node; node = stack.pop()) {
     if (forward.has(node)) continue;
     forward.add(node);
     for (const input of node.inputs) stack.push(input.node);
   }
   const scopes = new Set([...forward].map(outermost));
-  return new Map(graph.nodes.map((node): [Node, Phase] => {
-    if (forward.has(node) || forward.size === 0) return [node, "forward"];
-    return [node, scopes.has(outermost(node)) ? "backward" : "update"];
-  }));
+  const phases = new Map<Node, Phase>();
+  /** What updates depend on. */
+  const needed = new Set<Node>();
+  for (const node of graph.nodes.toReversed()) {
+    const isUpdate = !forward.has(node) && (!scopes.has(outermost(node)) || !needed.has(node));
+    phases.set(node, forward.has(node) ? "forward" : isUpdate ? "update" : "backward");
+    if (!forward.has(node) && (needed.has(node) || !scopes.has(outermost(node)))) {
+      for (const input of node.inputs) needed.add(input.node);
+    }
+  }
+  return phases;
 }

@@ -1,6 +1,6 @@
 /** Kernels by what they compute for each byte, and by what they reach, under the roofs of their device. */
 
-import { escapeText, h, percent, showBytes, showCount, showMs, svgText } from "./elements.ts";
+import { escapeText, h, percent, plural, showBytes, showCount, showMs, svgText } from "./elements.ts";
 import type { Model, Selection } from "./model.ts";
 
 /** A kernel that computes nothing has no place on a scale of logarithms, and stands at its left end. */
@@ -110,9 +110,9 @@ export function rooflinePlot(
       h("b", {}, device),
       ` A circle is a dispatch, its area its part of ${showMs(measured.ms)}. ${
         showCount(points.length)
-      } dispatches, medians of ${measured.rounds} rounds; a dispatch that does next to nothing takes ${
-        showMs(measured.dispatchMs)
-      }.`,
+      } dispatches, medians of ${
+        plural(measured.rounds, "round")
+      }; a dispatch that does next to nothing takes ${showMs(measured.dispatchMs)}.`,
     ),
     h(
       "p",

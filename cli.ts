@@ -22,6 +22,7 @@ import { inspectCommand } from "./runtime/cli/inspect.ts";
 import { profileCommand } from "./runtime/cli/profile.ts";
 import { lockCommand } from "./runtime/cli/lock.ts";
 import { replayCommand } from "./runtime/cli/replay.ts";
+import { reportCommand } from "./runtime/cli/report.ts";
 import { runCommand } from "./runtime/cli/run.ts";
 import { tuneCommand } from "./runtime/cli/tune.ts";
 import { UsageError } from "./runtime/cli/usage_error.ts";
@@ -38,7 +39,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .exitOverride()
     .showHelpAfterError("(--help tells what there is)");
   const commands = [
-    ...[buildCommand(), inspectCommand(), runCommand(), explainCommand(), tuneCommand()],
+    ...[buildCommand(), inspectCommand(), runCommand(), explainCommand(), reportCommand(), tuneCommand()],
     ...[profileCommand(), costmodelCommand(), ablateCommand()],
     ...[lockCommand(), replayCommand(), verifyCommand(), bisectCommand(), fuzzCommand()],
   ];

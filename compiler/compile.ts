@@ -14,7 +14,7 @@ import type { Cover, Group } from "./fuse/group.ts";
 import { printCover } from "./fuse/print.ts";
 import { verifyHints } from "./fuse/hints.ts";
 import { verifyCover } from "./fuse/verify.ts";
-import type { Arithmetic, Numerics } from "./fuse/lower_group.ts";
+import type { Arithmetic, Lowering } from "./fuse/lower_group.ts";
 import { policies } from "./fuse/policies.ts";
 import type { FusionOptions, FusionPolicy } from "./fuse/policy.ts";
 import { type CostModel, costModelOf } from "./fuse/worthwhile.ts";
@@ -61,6 +61,8 @@ export interface CompileOptions {
   readonly tuning?: Tuning | undefined;
   /** A user's own ways to compute a group, each asked before those that ship (`schedule/own.ts`). */
   readonly schedules?: readonly KernelSchedule[] | undefined;
+  /** Remember which op each statement of a kernel was written for (`kernels[i].serves`): for reports. */
+  readonly provenance?: boolean;
 }
 
 /** A program, and what its making decided: what reports and tests read. */
@@ -100,6 +102,7 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
     keep = false,
     tuning,
     schedules,
+    provenance = false,
   } = options;
   if (arithmetic === "f16" && !target.features.f16) {
     throw new CompileError(
@@ -107,7 +110,7 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
         "halves are then stored as halves and computed in f32.",
     );
   }
-  const numerics: Numerics = { arithmetic, builtins: target.builtins };
+  const numerics: Lowering = { arithmetic, builtins: target.builtins, provenance };
 
   // Sizes first: nothing below asks whether a dimension is known.
   let graph = trace.stage("bind", () => bindSizes(traced, sizes), {

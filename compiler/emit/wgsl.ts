@@ -24,7 +24,6 @@ import {
   type Instr,
   type Kernel,
   type Literal,
-  literal,
   type LoadInstr,
   type LoopVar,
   type Phase,
@@ -32,8 +31,9 @@ import {
 } from "../kernel/ir.ts";
 import { type AnyKernel, isRaw } from "../kernel/raw.ts";
 import { iterationsOf } from "../kernel/iterations.ts";
-import { binaryMeaning, bitcastMeaning, castMeaning, unaryMeaning } from "../kernel/scalar.ts";
+import type { PrintedLine } from "../kernel/print.ts";
 import { type Barrier, barriersOf } from "./barriers.ts";
+import { foldLiterals } from "./fold_literals.ts";
 import { isFolded, uniformWords } from "./uniforms.ts";
 import { BufferText, singlyStoredHalves, wideBuffers } from "./wgsl_buffers.ts";
 import { SharedText } from "./wgsl_shared.ts";
@@ -54,6 +54,11 @@ export interface WgslOptions {
 /** The text of the shader module; its entry point is `main`. */
 export function emitWgsl(kernel: AnyKernel, options: WgslOptions): string {
   if (isRaw(kernel)) return rawModule(kernel, options.features).code;
+  return wgslLines(kernel, options).map(({ text }) => text).join("\n");
+}
+
+/** The module line by line, each with the statement or block of the kernel that it says. */
+export function wgslLines(kernel: Kernel, options: WgslOptions): readonly PrintedLine[] {
   const { loopBound = Infinity } = options;
   if (loopBound !== Infinity) {
     const turns = iterationsOf(kernel);
@@ -81,9 +86,10 @@ class Emitter {
   /** Names of float literals that exist only as bits, by their bits. */
   readonly #specials = new Map<number, string>();
   readonly #shared: SharedText;
-  readonly #lines: string[] = [];
+  readonly #lines: PrintedLine[] = [];
   readonly #used = { group: false, lane: false };
   #indent = "  ";
+  #at: PrintedLine["at"];
   #computesHalves = false;
   #values = 0;
   #variables = 0;
@@ -108,21 +114,22 @@ class Emitter {
     }
   }
 
-  module(): string {
+  module(): readonly PrintedLine[] {
     this.#blocks(this.#kernel.body);
     const usesF16 = this.#computesHalves ||
       (this.#hasF16 && this.#kernel.buffers.some(({ dtype }) => dtype === "f16"));
+    const frame = (text: string): PrintedLine => ({ text, at: undefined });
     return [
-      ...usesF16 ? ["enable f16;", ""] : [],
-      ...this.#declarations(),
-      "",
-      `@compute @workgroup_size(${this.#kernel.lanes})`,
-      `fn main(${this.#builtins().join(", ")}) {`,
-      ...this.#prologue().map((line) => "  " + line),
+      ...usesF16 ? ["enable f16;", ""].map(frame) : [],
+      ...this.#declarations().map(frame),
+      frame(""),
+      frame(`@compute @workgroup_size(${this.#kernel.lanes})`),
+      frame(`fn main(${this.#builtins().join(", ")}) {`),
+      ...this.#prologue().map((line) => frame("  " + line)),
       ...this.#lines,
-      "}",
-      "",
-    ].join("\n");
+      frame("}"),
+      frame(""),
+    ];
   }
 
   #declarations(): string[] {
@@ -185,20 +192,21 @@ class Emitter {
   }
 
   #line(text: string): void {
-    this.#lines.push(this.#indent + text);
+    this.#lines.push({ text: this.#indent + text, at: this.#at });
   }
 
   #nested(opening: string, body: () => void): void {
     this.#line(opening);
-    const outer = this.#indent;
+    const [outer, at] = [this.#indent, this.#at];
     this.#indent += "  ";
     body();
-    this.#indent = outer;
+    [this.#indent, this.#at] = [outer, at];
     this.#line("}");
   }
 
   #blocks(blocks: readonly Block[]): void {
     for (const block of blocks) {
+      this.#at = block;
       switch (block.kind) {
         case "uniform":
           this.#statements(block.lets);
@@ -235,10 +243,11 @@ class Emitter {
   }
 
   #statement(statement: Statement): void {
+    this.#at = statement;
     switch (statement.kind) {
       case "let": {
         const { instr } = statement;
-        const folded = this.#fold(instr);
+        const folded = foldLiterals(instr, (arg) => this.#literalOf(arg));
         if (folded) {
           this.#folded.set(instr, folded);
           return;
@@ -331,40 +340,6 @@ class Emitter {
     const name = `f${this.#specials.size}`;
     this.#specials.set(bits, name);
     return name;
-  }
-
-  /** An operation on literals alone: compilers differ in what they make of it, or refuse it. */
-  #fold(instr: Computed): Literal | undefined {
-    if (instr.type.width !== 1) return undefined;
-    const scalar = instr.type.scalar;
-    switch (instr.kind) {
-      case "unary": {
-        const arg = this.#literalOf(instr.arg);
-        const meaning = unaryMeaning[instr.op][arg.type.scalar];
-        return arg.kind === "literal" && meaning ? literal(scalar, meaning(arg.value)) : undefined;
-      }
-      case "binary": {
-        const [a, b] = [this.#literalOf(instr.a), this.#literalOf(instr.b)];
-        const meaning = binaryMeaning[instr.op][a.type.scalar];
-        if (a.kind !== "literal" || b.kind !== "literal" || !meaning) return undefined;
-        return literal(scalar, meaning(a.value, b.value));
-      }
-      case "select": {
-        const condition = this.#literalOf(instr.condition);
-        if (condition.kind !== "literal") return undefined;
-        const taken = this.#literalOf(condition.value !== 0 ? instr.then : instr.otherwise);
-        return taken.kind === "literal" ? taken : undefined;
-      }
-      case "cast":
-      case "bitcast": {
-        const arg = this.#literalOf(instr.arg);
-        if (arg.kind !== "literal") return undefined;
-        const meaning = instr.kind === "cast" ? castMeaning : bitcastMeaning;
-        return literal(scalar, meaning(arg.type.scalar, scalar, arg.value));
-      }
-      default:
-        return undefined;
-    }
   }
 
   #computed(instr: Computed): string {

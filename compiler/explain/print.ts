@@ -29,7 +29,7 @@ export function summaryOf(list: readonly Explanation[]): string {
 }
 
 function printExplanation(one: Explanation): string {
-  const { relation, a, b, fused, shared, rule, because, decided, kernels, numbers, refusedBy, inPlace } = one;
+  const { relation, a, b, fused, shared, rule, because, decided, kernels, refusedBy } = one;
   const partly = shared.kernels > 0 && !fused
     ? ` in ${shared.of - shared.kernels} of ${shared.of} kernels`
     : "";
@@ -42,10 +42,13 @@ function printExplanation(one: Explanation): string {
     ...refusedBy
       ? [`    said kernel ${refusedBy}: an op is computed in place by all that read it, or by none`]
       : [],
-    ...[traffic(numbers), space(numbers), inPlace ? whereRead(inPlace) : "", homes].filter((line) =>
-      line !== ""
-    ).map((line) => `    ${line}`),
+    ...[...numberLines(one), homes].map((line) => `    ${line}`),
   ].join("\n");
+}
+
+/** What is known of a pair in numbers: one line each for traffic, for space and for what else could be. */
+export function numberLines({ numbers, inPlace }: Explanation): readonly string[] {
+  return [traffic(numbers), space(numbers), inPlace ? whereRead(inPlace) : ""].filter((line) => line !== "");
 }
 
 function show({ number, op, scope, lines }: Place): string {

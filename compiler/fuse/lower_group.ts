@@ -30,6 +30,11 @@ export interface Numerics {
   readonly builtins?: Builtins | undefined;
 }
 
+/** How groups become values: how numbers are computed, and whether it is kept which op each value was made for. */
+export interface Lowering extends Numerics {
+  readonly provenance?: boolean | undefined;
+}
+
 /** A tensor's type once sizes are bound. */
 export function concrete(tensor: Tensor): ConcreteType {
   const shape = tensor.shape.map((d) => {
@@ -98,15 +103,17 @@ export class GroupReader {
     if (isProgram(lower)) {
       throw new InternalError("fuse", `${node.op.name} is a program and cannot be inlined`);
     }
-    const computed = lower(this.k, node.inputs.map((t) => this.reader(t)), index, {
-      attrs: node.attrs,
-      inputs: node.inputs.map(concrete),
-      outputs: node.types.map((t) => ({ shape: t.shape as readonly number[], dtype: t.dtype })),
-      result,
-      stream: this.k.param(`stream${node.id}`, "u32", node.attrs.stream ?? 0, { lo: 0, hi: 2 ** 32 - 1 }),
-    });
     const rounds = this.arithmetic === "f16" && node.types[result]!.dtype === "f16";
-    const value = rounds ? roundedToHalf(this.k, computed) : computed;
+    const value = this.k.madeFor(node, () => {
+      const computed = lower(this.k, node.inputs.map((t) => this.reader(t)), index, {
+        attrs: node.attrs,
+        inputs: node.inputs.map(concrete),
+        outputs: node.types.map((t) => ({ shape: t.shape as readonly number[], dtype: t.dtype })),
+        result,
+        stream: this.k.param(`stream${node.id}`, "u32", node.attrs.stream ?? 0, { lo: 0, hi: 2 ** 32 - 1 }),
+      });
+      return rounds ? roundedToHalf(this.k, computed) : computed;
+    });
     const made = this.made.get(node);
     if (made) made.push(value);
     else this.made.set(node, [value]);
@@ -118,9 +125,9 @@ export class GroupReader {
 export function lowerGroup(
   group: { readonly roots: readonly Tensor[]; readonly nodes: ReadonlySet<Node> },
   storage: (tensor: Tensor) => Storage = denseStorage,
-  { label = "", arithmetic, builtins }: Numerics & { readonly label?: string } = {},
+  { label = "", arithmetic, builtins, provenance }: Lowering & { readonly label?: string } = {},
 ): LoweredGroup & { readonly reader: GroupReader } {
-  const values = new Values(builtins);
+  const values = new Values(builtins, provenance ? new Map() : undefined);
   const reader = new GroupReader(values, group.nodes, storage, arithmetic);
   const roots = group.roots.map((tensor): Root => {
     const type = concrete(tensor);

@@ -28,6 +28,9 @@ export class GraphBuilder {
   readonly #origins = new Map<Node, CapturedOrigin[]>();
   /** The scope path a node was first made in. */
   readonly scopes = new Map<Node, string>();
+  /** In a rewritten graph: the node of an earlier graph in whose place a node stands; absent for what a pass adds. */
+  readonly standsFor = new Map<Node, Node>();
+  #standing: Node | undefined;
   readonly #table = new Map<string, Node>();
   readonly #counters = new Map<string, number>();
   #scope: string[] = [];
@@ -168,7 +171,9 @@ export class GraphBuilder {
   /** Runs `f`, whose nodes take the place of `node` of builder `from`: its instance and side tables are theirs. */
   replacing<T>(node: Node, from: GraphBuilder, f: () => T): T {
     const before = this.instance;
+    const standing = this.#standing;
     this.instance = node.instance;
+    this.#standing = from.standsFor.get(node) ?? node;
     try {
       return this.#inFusion(
         from.fusions.get(node),
@@ -176,6 +181,7 @@ export class GraphBuilder {
       );
     } finally {
       this.instance = before;
+      this.#standing = standing;
     }
   }
 
@@ -214,6 +220,7 @@ export class GraphBuilder {
       this.nodes.push(node);
       this.#table.set(key, node);
       this.scopes.set(node, this.scope);
+      if (this.#standing) this.standsFor.set(node, this.#standing);
       if (this.#checkpoint !== "") this.checkpoints.set(node, this.#checkpoint);
     }
     if (this.#fusion && !this.fusions.has(node)) this.fusions.set(node, this.#fusion);

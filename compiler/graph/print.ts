@@ -32,7 +32,7 @@ export interface PrintOptions {
 export function printGraph(graph: Graph, { scopes = true }: PrintOptions = {}): string {
   const show = numbered(graph);
   const lines = graph.nodes.map((node, i) => {
-    const words = [`%${i} =`, node.op.name, ...node.inputs.map(show), ...attributes(node)];
+    const words = [`%${i} =`, node.op.name, ...node.inputs.map(show), ...showAttributes(node)];
     if (node.instance !== 0) words.push(`instance=${node.instance}`);
     const scope = scopes && graph.builder.scopes.get(node);
     return `${words.join(" ")} : ${node.types.map(showType).join(", ")}${scope ? `  # ${scope}` : ""}`;
@@ -49,7 +49,7 @@ export function numbered(graph: Graph): (t: Pick<Tensor, "node" | "result">) => 
 }
 
 /** Attributes as `name=value`; shape and dtype only where the type does not say them. */
-function attributes({ attrs, types }: Node): string[] {
+export function showAttributes({ attrs, types }: Pick<Node, "attrs" | "types">): string[] {
   const words: string[] = [];
   for (const [name, value] of Object.entries(attrs)) {
     if (value === undefined) continue;

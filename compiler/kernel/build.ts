@@ -7,6 +7,7 @@
  */
 
 import { InternalError } from "../errors.ts";
+import type { Node } from "../graph/node.ts";
 import type {
   Access,
   ArrayDecl,
@@ -41,6 +42,8 @@ export interface BuiltKernel {
   readonly buffers: readonly BufferRef[];
   /** The value of each of the kernel's parameters in this use. */
   readonly params: readonly number[];
+  /** The op that a statement was written for, where the values were kept account of (`Values.makers`). */
+  readonly serves?: ReadonlyMap<Statement, Node>;
 }
 
 export class IrBuilder {
@@ -53,6 +56,8 @@ export class IrBuilder {
     { ref: BufferRef; decl: { -readonly [K in keyof BufferDecl]: BufferDecl[K] } }
   >();
   readonly #arrays: ArrayDecl[] = [];
+  readonly #serves = new Map<Statement, Node>();
+  #server: Node | undefined;
   #loops = 0;
   #statements = 0;
 
@@ -127,11 +132,25 @@ export class IrBuilder {
 
   // ---- statements ---------------------------------------------------------------------------------------------
 
+  /** Runs `f`, whose statements are written for an op. */
+  serving<T>(op: Node, f: () => T): T {
+    const outer = this.#server;
+    this.#server = op;
+    const result = f();
+    this.#server = outer;
+    return result;
+  }
+
+  #write(list: Statement[], statement: Statement): void {
+    list.push(statement);
+    if (this.#server) this.#serves.set(statement, this.#server);
+  }
+
   for(from: Instr, to: Instr, step: number, f: (v: LoopVar) => void): void {
     const statements = this.#inPhase("a loop");
     const variable = this.#loopVar();
     const body = this.#nest<Statement[]>([], true, () => f(variable));
-    if (body.length > 0) statements.push({ kind: "for", variable, from, to, step, body });
+    if (body.length > 0) this.#write(statements, { kind: "for", variable, from, to, step, body });
   }
 
   if(condition: Instr, then: () => void, otherwise?: () => void): void {
@@ -139,17 +158,18 @@ export class IrBuilder {
     const statements = this.#inPhase("a branch");
     const a = this.#nest<Statement[]>([], true, then);
     const b = otherwise ? this.#nest<Statement[]>([], true, otherwise) : [];
-    if (a.length + b.length > 0) statements.push({ kind: "if", condition, then: a, otherwise: b });
+    if (a.length + b.length > 0) this.#write(statements, { kind: "if", condition, then: a, otherwise: b });
   }
 
   store(buffer: BufferRef, index: Instr, value: Instr): void {
-    this.#inPhase("a store").push({ kind: "store", buffer: this.#buffer(buffer, "write"), index, value });
+    const name = this.#buffer(buffer, "write");
+    this.#write(this.#inPhase("a store"), { kind: "store", buffer: name, index, value });
     this.#statements++;
   }
 
   set(array: ArrayDecl, index: Instr | number, value: Instr): void {
     const at = typeof index === "number" ? this.int(index) : index;
-    this.#inPhase("a store to an array").push({ kind: "set", array, index: at, value });
+    this.#write(this.#inPhase("a store to an array"), { kind: "set", array, index: at, value });
     this.#statements++;
   }
 
@@ -226,7 +246,7 @@ export class IrBuilder {
   #let(key: string | undefined, instr: Computed): Instr {
     const known = key === undefined ? undefined : this.recall(key);
     if (known) return known;
-    this.#inPhase("an instruction").push({ kind: "let", instr } as Statement & Let);
+    this.#write(this.#inPhase("an instruction"), { kind: "let", instr });
     this.#statements++;
     if (key !== undefined) this.remember(key, instr);
     return instr;
@@ -410,6 +430,7 @@ export class IrBuilder {
       kernel,
       buffers: [...this.#buffers.values()].map((b) => b.ref),
       params: [...this.#params.values()].map((p) => p.value),
+      ...this.#serves.size > 0 && { serves: this.#serves },
     };
   }
 }

@@ -138,7 +138,10 @@ export class Evaluator {
     const key = this.#key(value, width, width === 4 ? along : undefined);
     const known = this.b.recall(key);
     if (known) return known;
-    const made = this.#make(value, width, along);
+    const maker = this.k.makers?.get(value);
+    const made = maker === undefined
+      ? this.#make(value, width, along)
+      : this.b.serving(maker, () => this.#make(value, width, along));
     this.b.remember(key, made);
     return made;
   }

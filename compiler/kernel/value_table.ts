@@ -3,6 +3,7 @@
  * @module
  */
 
+import type { Node } from "../graph/node.ts";
 import type { BufferRef, Const, Load, Param, Value, ValueType, Var } from "./value.ts";
 import { isFloating, valueType } from "./value.ts";
 
@@ -27,6 +28,25 @@ const bitsOf = new Int32Array(float.buffer);
  */
 export class ValueTable {
   readonly #nodes = new Map<string, Value>();
+  #maker: Node | undefined;
+
+  /** @param makers Where it is noted which op each value was first made for, if somebody wants to know. */
+  constructor(readonly makers?: Map<Value, Node>) {}
+
+  /** Runs `f`, whose new values are made for an op. */
+  madeFor<T>(maker: Node | undefined, f: () => T): T {
+    if (this.makers === undefined) return f();
+    const outer = this.#maker;
+    this.#maker = maker;
+    const made = f();
+    this.#maker = outer;
+    return made;
+  }
+
+  /** Runs `f`, whose new values are made for the op that a value was made for. */
+  protected likewise<T>(value: Value, f: () => T): T {
+    return this.makers === undefined ? f() : this.madeFor(this.makers.get(value) ?? this.#maker, f);
+  }
 
   /** Nodes made so far. */
   get size(): number {
@@ -48,6 +68,7 @@ export class ValueTable {
     if (known) return known as V;
     const value = { id: this.#nodes.size, type, free, lo: range.lo, hi: range.hi, ...rest } as unknown as V;
     this.#nodes.set(key, value);
+    if (this.#maker) this.makers!.set(value, this.#maker);
     return value;
   }
 

@@ -5,6 +5,7 @@
  */
 
 import { InternalError } from "../errors.ts";
+import type { Node } from "../graph/node.ts";
 import { ElementValues } from "./element_values.ts";
 import {
   identityOf,
@@ -34,8 +35,9 @@ function without(free: ReadonlySet<Var>, bound: readonly Var[]): ReadonlySet<Var
 
 /** Makes values, each of them once. */
 export class Values extends ElementValues {
-  constructor(readonly builtins: Builtins = noBuiltins) {
-    super();
+  /** @param makers As of a table. */
+  constructor(readonly builtins: Builtins = noBuiltins, makers?: Map<Value, Node>) {
+    super(makers);
   }
 
   // ---- binders -------------------------------------------------------------------------------------------------
@@ -155,8 +157,19 @@ export class Values extends ElementValues {
     }
     const known = memo.get(value);
     if (known) return known;
+    const out = this.likewise(value, () => this.#rebuilt(value, map, onlyVars, incoming, memo));
+    memo.set(value, out);
+    return out;
+  }
+
+  #rebuilt(
+    value: Value,
+    map: ReadonlyMap<Value, Value>,
+    onlyVars: boolean,
+    incoming: ReadonlySet<Var>,
+    memo: Map<Value, Value>,
+  ): Value {
     const go = (v: Value) => this.#rebuild(v, map, onlyVars, incoming, memo);
-    let out: Value;
     if (value.kind === "reduce" && value.vars.some((v) => map.has(v) || incoming.has(v))) {
       const body = value.body;
       const rename = new Map<Value, Value>();
@@ -166,20 +179,24 @@ export class Values extends ElementValues {
         rename.set(v, fresh);
         taken.push(fresh);
       }
-      out = this.reduceOver(value.op, [...rename.values()], go(this.substitute(body, rename)));
-    } else if (value.kind === "prefix" && (map.has(value.variable) || incoming.has(value.variable))) {
+      return this.reduceOver(value.op, [...rename.values()], go(this.substitute(body, rename)));
+    }
+    if (value.kind === "prefix" && (map.has(value.variable) || incoming.has(value.variable))) {
       const { op, variable, body, upTo, exclusive, restart } = value;
       const taken = [body, upTo, ...restart ? [restart] : [], ...incoming];
       const fresh = this.fresh(variable.extent, taken) as Var;
       const renamed = (v: Value) => go(this.substitute(v, new Map([[variable, fresh]])));
-      out = this.#prefixOver(op, fresh, renamed(body), go(upTo), exclusive, restart && renamed(restart));
-    } else out = this.map(value, go);
-    memo.set(value, out);
-    return out;
+      return this.#prefixOver(op, fresh, renamed(body), go(upTo), exclusive, restart && renamed(restart));
+    }
+    return this.#over(value, go);
   }
 
-  /** The same node over other children. */
+  /** The same node over other children, made for the same op. */
   map(value: Value, f: (child: Value) => Value): Value {
+    return this.likewise(value, () => this.#over(value, f));
+  }
+
+  #over(value: Value, f: (child: Value) => Value): Value {
     switch (value.kind) {
       case "const":
       case "param":

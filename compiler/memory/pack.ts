@@ -16,7 +16,7 @@
 
 import type { Group } from "../fuse/group.ts";
 import { isProgramNode, loadsOf } from "../fuse/group.ts";
-import { lowerGroup, type Numerics } from "../fuse/lower_group.ts";
+import { lowerGroup, type Lowering } from "../fuse/lower_group.ts";
 import { deviceBytes } from "../graph/dtype.ts";
 import { type BufferRef, childrenOf, type Value, type Var } from "../kernel/value.ts";
 import { Values } from "../kernel/values.ts";
@@ -57,7 +57,7 @@ export interface PackOptions {
   readonly bindingBytes: number;
   /** Where states lie already, for a program that uses the memory of another. */
   readonly layout?: StateLayout | undefined;
-  readonly numerics?: Numerics;
+  readonly numerics?: Lowering;
 }
 
 export function packGroups(placement: Placement, options: PackOptions): Packing {
@@ -151,7 +151,7 @@ function candidateOf(
   group: Group,
   placement: Placement,
   position: number,
-  numerics: Numerics | undefined,
+  numerics: Lowering | undefined,
 ): Candidate | undefined {
   if (isProgramNode(group.roots[0]!.node)) return undefined;
   const keys = new Set(group.roots.map((r) => r.key));
@@ -325,7 +325,8 @@ function pack(
     })),
   }));
 
-  const k = new Values();
+  const { makers } = first.lowered.values;
+  const k = new Values(undefined, makers && new Map());
   const axes = k.axes([total]);
   const at = axes[0]!;
   const slabOf = new Map(first.operands.map((o, i) => [o.name, slabs[i]!]));
@@ -344,7 +345,7 @@ function pack(
     else {
       const parts = childrenOf(v).map(rebuild);
       let next = 0;
-      out = k.map(v, () => parts[next++]!);
+      out = k.madeFor(makers?.get(v), () => k.map(v, () => parts[next++]!));
     }
     made.set(v, out);
     return out;

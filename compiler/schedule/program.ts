@@ -1,7 +1,7 @@
 /** An op that brings its own kernels (SCHEDULES §8): gives it readers of its inputs and writers for its results. */
 
 import type { Group } from "../fuse/group.ts";
-import { concrete, elementAt, GroupReader, type Numerics, type Storage } from "../fuse/lower_group.ts";
+import { concrete, elementAt, GroupReader, type Lowering, type Storage } from "../fuse/lower_group.ts";
 import { InternalError } from "../errors.ts";
 import { deviceBytes } from "../graph/dtype.ts";
 import type { Tensor } from "../graph/node.ts";
@@ -18,14 +18,14 @@ export function planProgram(
   storage: (tensor: Tensor) => Storage,
   slabs: readonly Slab[],
   target: Target,
-  { label, arithmetic, builtins }: Numerics & { readonly label: string },
+  { label, arithmetic, builtins, provenance }: Lowering & { readonly label: string },
 ): readonly AnyScheduled[] {
   const { node } = group.roots[0]!;
   const { lower } = node.op;
   if (!isProgram(lower)) throw new InternalError("schedule", `${node.op.name} is no program`);
   const results = resultsOf(node);
   if (results.every((t) => concrete(t).shape.includes(0))) return [];
-  const values = new Values(builtins);
+  const values = new Values(builtins, provenance ? new Map() : undefined);
   // The op itself is not read, only what is computed in its place.
   const inlined = new Set([...group.nodes].filter((n) => n !== node));
   const reader = new GroupReader(values, inlined, storage, arithmetic);

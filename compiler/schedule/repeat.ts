@@ -5,13 +5,15 @@
 import type { Group } from "../fuse/group.ts";
 import type { Storage } from "../fuse/lower_group.ts";
 import { signatureOf } from "../fuse/signature.ts";
-import type { Tensor } from "../graph/node.ts";
+import type { Node, Tensor } from "../graph/node.ts";
+import type { Statement } from "../kernel/ir.ts";
 import type { BufferRef } from "../kernel/value.ts";
 import type { ScheduledKernel } from "./group.ts";
 
 interface Known {
   readonly kernels: readonly ScheduledKernel[];
   readonly buffers: readonly BufferRef[];
+  readonly group: Group;
 }
 
 export class ScheduleMemory {
@@ -33,7 +35,7 @@ export class ScheduleMemory {
     const known = this.#known.get(text);
     if (!known) {
       const kernels = schedule();
-      this.#known.set(text, { kernels, buffers });
+      this.#known.set(text, { kernels, buffers, group });
       return kernels;
     }
     const renamed = new Map(known.buffers.map((b, i) => [b.name, buffers[i]!]));
@@ -45,6 +47,19 @@ export class ScheduleMemory {
       label,
       buffers: k.buffers.map(own),
       scratch: k.scratch.map(own),
+      ...k.serves && { serves: servedBy(group, known.group, k.serves) },
     }));
   }
+}
+
+/** What a kernel's statements serve in another group of the same signature, which has equal ops in equal places. */
+function servedBy(
+  group: Group,
+  known: Group,
+  serves: ReadonlyMap<Statement, Node>,
+): ReadonlyMap<Statement, Node> {
+  const inOrder = ({ nodes }: Group) => [...nodes].sort((a, b) => a.id - b.id);
+  const own = inOrder(group);
+  const ops = new Map(inOrder(known).map((node, i) => [node, own[i]!]));
+  return new Map([...serves].map(([statement, op]) => [statement, ops.get(op)!]));
 }

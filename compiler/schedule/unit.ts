@@ -9,7 +9,7 @@ import { CompileError } from "../errors.ts";
 import { classify } from "../fuse/legal.ts";
 import { isRefused } from "../fuse/reason.ts";
 import { type Group, isProgramNode, isTrivial, labelOf, loadsOf } from "../fuse/group.ts";
-import { lowerGroup, type Numerics } from "../fuse/lower_group.ts";
+import { lowerGroup, type Lowering, type Numerics } from "../fuse/lower_group.ts";
 import { signatureOf } from "../fuse/signature.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { AnyScheduled } from "../kernel/raw.ts";
@@ -45,7 +45,7 @@ export function scheduleUnits(
   target: Target,
   { tuning, numerics, schedules }: {
     readonly tuning?: Tuning | undefined;
-    readonly numerics: Numerics;
+    readonly numerics: Lowering;
     readonly schedules?: readonly KernelSchedule[] | undefined;
   },
 ): readonly Unit[] {

@@ -2,7 +2,8 @@
 
 import { existsSync } from "node:fs";
 import { extname } from "node:path";
-import { type Browser, chromium, type Page } from "playwright-core";
+import { pathToFileURL } from "node:url";
+import { chromium, type Page } from "playwright-core";
 
 const places = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
@@ -50,21 +51,43 @@ export async function openPage(served: Served, path: string): Promise<TestPage> 
       headers: { "content-type": types[extname(name)] ?? "application/octet-stream" },
     });
   });
-  let browser: Browser | undefined;
-  const close = async () => {
-    await browser?.close();
-    await server.shutdown();
-  };
   try {
-    browser = await chromium.launch({ executablePath: chromiumPath()!, args: flags });
-    const page = await browser.newPage();
+    const opened = await launch(`http://127.0.0.1:${server.addr.port}/${path}`);
+    return {
+      ...opened,
+      async [Symbol.asyncDispose]() {
+        await opened[Symbol.asyncDispose]();
+        await server.shutdown();
+      },
+    };
+  } catch (error) {
+    await server.shutdown();
+    throw error;
+  }
+}
+
+/** Opens a file in a fresh Chromium that reaches no network; what it asks for besides itself is a complaint. */
+export const openFile = (path: string): Promise<TestPage> => launch(pathToFileURL(path).href, true);
+
+async function launch(url: string, offline = false): Promise<TestPage> {
+  const browser = await chromium.launch({ executablePath: chromiumPath()!, args: flags });
+  try {
+    const context = await browser.newContext({ offline, viewport: { width: 1500, height: 900 } });
+    const page = await context.newPage();
     const complaints: string[] = [];
     page.on("pageerror", (error) => complaints.push(String(error)));
     page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
-    await page.goto(`http://127.0.0.1:${server.addr.port}/${path}`);
-    return { page, complaints, [Symbol.asyncDispose]: close };
+    if (offline) {
+      page.on("request", (request) => {
+        if (request.url() !== url && !request.url().startsWith("data:")) {
+          complaints.push(`asks for ${request.url()}`);
+        }
+      });
+    }
+    await page.goto(url);
+    return { page, complaints, [Symbol.asyncDispose]: () => browser.close() };
   } catch (error) {
-    await close();
+    await browser.close();
     throw error;
   }
 }

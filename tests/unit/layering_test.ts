@@ -119,6 +119,8 @@ const layers: Readonly<Record<string, Allowed>> = {
     "compiler/graph": "values",
     "compiler/kernel": "values",
     "compiler/lock": "values",
+    // A report draws the memory plan.
+    "compiler/memory": "values",
     "compiler/model": "values",
     "compiler/program": "values",
     // Ops are held to their references and to finite differences; random graphs come with their gradients.

@@ -35,8 +35,9 @@ export function draw(logits, { temperature, choices, random }) {
 export async function* write(bundle, { symbols, shape: { context } }, options) {
   const { prompt = "", temperature = 0.8, choices = 20, seed = 0, count = Infinity, signal } = options;
   const random = randomOf(seed);
-  const known = [...prompt].map((character) => symbols.indexOf(character)).filter((token) => token >= 0);
-  let text = known.length > 0 ? known : [Math.max(0, symbols.indexOf("\n"))];
+  const letters = [...symbols];
+  const known = [...prompt].map((character) => letters.indexOf(character)).filter((token) => token >= 0);
+  let text = known.length > 0 ? known : [Math.max(0, letters.indexOf("\n"))];
   /** Tokens that the cache holds. */
   let read = 0;
   const run = (outputs) =>
@@ -47,6 +48,6 @@ export async function* write(bundle, { symbols, shape: { context } }, options) {
     const { logits } = await run(["logits"]);
     const token = draw(logits, { temperature, choices, random });
     text.push(token);
-    yield symbols[token];
+    yield letters[token];
   }
 }

@@ -29,8 +29,8 @@ const small = {
 /** What text.json says. */
 export interface TextModel {
   readonly shape: GptOptions;
-  /** The character of each token. */
-  readonly symbols: readonly string[];
+  /** The characters that tokens are, in order. */
+  readonly symbols: string;
 }
 
 /** Writes what the page needs of a checkpoint. */
@@ -50,9 +50,9 @@ async function writePage({ path, options, symbols }: Checkpoint, folder: URL): P
     });
   }
   await writeSafetensors(new URL("text.safetensors", folder).pathname, tensors);
-  const model: TextModel = { shape, symbols };
+  const model: TextModel = { shape, symbols: symbols.join("") };
   const temporary = new URL(`text.${crypto.randomUUID()}.tmp`, folder);
-  await Deno.writeTextFile(temporary, `${JSON.stringify(model)}\n`);
+  await Deno.writeTextFile(temporary, `${JSON.stringify(model, null, 2)}\n`);
   await Deno.rename(temporary, new URL("text.json", folder));
 }
 

@@ -99,7 +99,7 @@ Deno.test("the page's text is what the whole context would give, also where the 
   };
   const generate = async (options: object) => {
     let text = "";
-    for await (const letter of write(bundle, { symbols: letters, shape: { context } }, options)) {
+    for await (const letter of write(bundle, { symbols: letters.join(""), shape: { context } }, options)) {
       text += letter;
     }
     return text;

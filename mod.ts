@@ -65,6 +65,8 @@ export { printProgram } from "./compiler/program/print.ts";
 // Measuring it.
 export { type KernelWork, workOfKernel } from "./compiler/kernel/work.ts";
 export { chromeTrace } from "./runtime/lab/chrome_trace.ts";
+export { type CostRecord, costRecords } from "./runtime/lab/cost_record.ts";
+export { type CostFit, fitCostModel } from "./runtime/lab/fit_cost_model.ts";
 export { measurePeaks, type Peaks } from "./runtime/lab/peaks.ts";
 export { printProgramProfile } from "./runtime/lab/print_profile.ts";
 export {
@@ -75,6 +77,7 @@ export {
   profileProgram,
   type ProgramProfile,
 } from "./runtime/lab/profile_program.ts";
+export { readRecords } from "./runtime/lab/read_records.ts";
 
 // Running it: devices, executables, checkpoints.
 export { policies } from "./compiler/compile.ts";

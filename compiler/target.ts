@@ -79,6 +79,20 @@ export interface Target {
   readonly dispatchMs: number;
   /** Statements per kernel that unrolling may reach. */
   readonly statements: number;
+  /**
+   * What else than arithmetic costs, in operations on a vector of four: what candidates are put in order by before they
+   * run (`schedule/cost.ts`).
+   */
+  readonly steps: {
+    /** Reading or writing a number of a buffer, and a vector. */
+    readonly buffer: readonly [number, number];
+    /** The same of an array that a workgroup shares. */
+    readonly shared: readonly [number, number];
+    /** A turn of a loop. */
+    readonly turn: number;
+    /** A phase, for every `lanes.map` lanes of a workgroup: beginning it, and waiting for the others where it ends. */
+    readonly phase: number;
+  };
   readonly quirks: {
     /** Iterations of all loops of one invocation after which the driver stops them silently; Infinity: none. */
     readonly loopBound: number;
@@ -122,6 +136,7 @@ export const testTarget: Target = {
   bytesPerMs: 8e6,
   dispatchMs: 0.03,
   statements: 120,
+  steps: { buffer: [1, 1], shared: [1, 1], turn: 1, phase: 0 },
   quirks: { loopBound: Infinity },
 };
 
@@ -149,6 +164,8 @@ export const softwareTarget: Target = {
   bytesPerMs: 8e6,
   dispatchMs: 0.03,
   statements: 600,
+  // Fitted to some hundred kernels: lanes are gathered one by one, and a workgroup's vectors of lanes take turns.
+  steps: { buffer: [4, 14], shared: [3, 10], turn: 8, phase: 150 },
 };
 
 /** A graphics processor: many lanes, short loops. */
@@ -175,6 +192,7 @@ export const gpuTarget: Target = {
   bytesPerMs: 4e8,
   dispatchMs: 0.003,
   statements: 2000,
+  steps: { buffer: [2, 2], shared: [1, 1], turn: 1, phase: 0 },
 };
 
 /** A graphics processor of few units, such as those that share a chip with a CPU. */

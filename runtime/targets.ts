@@ -59,4 +59,6 @@ export const cpuTarget: Target = {
   lanes: { map: 1, row: 1, contraction: 1 },
   contraction: { ...softwareTarget.contraction, shape: "register", depth: 4, tile: [4, 4], grid: [1, 1] },
   parallel: 1,
+  // A number costs as much as arithmetic with it, and phases are loops over one lane.
+  steps: { buffer: [0.5, 2], shared: [0.5, 2], turn: 1, phase: 0 },
 };

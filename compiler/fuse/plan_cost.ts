@@ -12,14 +12,14 @@
  * decides. A user replaces the three lines by giving `CostModel.groupMs`.
  */
 
-import type { Graph } from "../graph/graph.ts";
+import { type Graph, resultsOf } from "../graph/graph.ts";
 import { deviceBytes } from "../graph/dtype.ts";
 import type { Tensor } from "../graph/node.ts";
 import { type Cover, type Group, isProgramNode, loadsOf } from "./group.ts";
 import type { ExpectedStorage } from "./expected_storage.ts";
 import { type GroupWork, workOf } from "./group_work.ts";
 import { type Accepted, classify } from "./legal.ts";
-import { lowerGroup } from "./lower_group.ts";
+import { concrete, lowerGroup } from "./lower_group.ts";
 import { isRefused, type Refused } from "./reason.ts";
 import { signatureOf } from "./signature.ts";
 import { type CostModel, elementsOf } from "./worthwhile.ts";
@@ -95,17 +95,23 @@ export class Estimates {
 const bytesOf = (tensors: readonly Tensor[]): number =>
   tensors.reduce((n, t) => n + elementsOf(t) * deviceBytes(t.dtype), 0);
 
-/** Of a program only what it reads and stores is known; no cover changes the rest. */
+/**
+ * Of a program only what it reads and stores is known, and how many products its op sums for an element of a result:
+ * roughly what it takes. No cover changes it.
+ */
 function programWork(group: Part): GroupWork {
   const loads = loadsOf(group);
+  const { node } = group.roots[0]!;
+  const terms = node.op.terms?.(node.inputs.map(concrete), node.attrs) ?? 1;
+  const products = resultsOf(node).reduce((n, t) => n + elementsOf(t) * (terms - 1), 0);
   const elements = [...loads, ...group.roots].reduce((n, t) => n + elementsOf(t), 0);
   return {
     kind: "program",
     reads: bytesOf(loads),
     writes: bytesOf(group.roots),
-    steps: 8 * elements,
+    steps: 8 * elements + 2 * products,
     results: Math.max(...group.roots.map(elementsOf)),
-    terms: 1,
+    terms,
     packed: false,
   };
 }

@@ -1,13 +1,15 @@
 /**
  * How often each part of a kernel is executed in one dispatch, without executing it.
  *
- * What decides that are the bounds of loops and the conditions of branches. They are integers made of the group, the lane,
- * parameters and the variables of outer loops; so these alone are computed, group by group and lane by lane, and only as
- * far down as they differ: a loop whose body decides nothing counts its turns at once, lanes and groups that all do the
- * same count as one. The numbers are those of an execution, guards at the edges included.
+ * What decides that are the bounds of loops and the conditions of branches. They are integers made of the
+ * group, the lane, parameters and the variables of outer loops; so these alone are computed, group by group
+ * and lane by lane, and only as far down as they differ: a loop whose body decides nothing counts its turns
+ * at once, lanes and groups that all do the same count as one. The numbers are those of an execution, guards
+ * at the edges included.
  *
- * Two things make them estimates (`exact` is false then): what depends on loaded numbers is unknown, so both branches are
- * counted, and of a loop the most turns that can be; and of very many groups some are looked at, spread over the grid.
+ * Two things make them estimates (`exact` is false then): what depends on loaded numbers is unknown, so both
+ * branches are counted, and of a loop the most turns that can be; and of very many groups some are looked at,
+ * spread over the grid.
  */
 
 import type { Block, Combine, Instr, Kernel, LoopVar, Statement } from "./ir.ts";
@@ -15,11 +17,17 @@ import { isAtom, operandsOf } from "./ir.ts";
 import { type LoopBounds, Ranges } from "./ranges.ts";
 import { binaryMeaning, bitcastMeaning, castMeaning, unaryMeaning } from "./scalar.ts";
 
-/** A part of a kernel that is executed as a whole: a list of blocks, lets or statements, or a combination of lanes. */
+/**
+ * A part of a kernel that is executed as a whole: a list of blocks, lets or statements, or a combination of
+ * lanes.
+ */
 export type KernelPart = readonly Block[] | readonly Statement[] | Combine;
 
 export interface Executions {
-  /** Of a list of statements by lanes, of what a workgroup does together (lists of blocks, lets of a uniform) by workgroups. */
+  /**
+   * Of a list of statements by lanes, of what a workgroup does together (lists of blocks, lets of a uniform)
+   * by workgroups.
+   */
   of(part: KernelPart): number;
   readonly exact: boolean;
 }
@@ -36,10 +44,18 @@ const MOST_VISITS = 2 ** 19;
 /** Turns of a loop whose bounds say nothing. */
 const UNKNOWN_TURNS = 64;
 
-/** How often each part of a kernel is executed in a dispatch. */
-export function executionsOf(kernel: Kernel, { groups, params }: DispatchSize): Executions {
+/**
+ * How often each part of a kernel is executed in a dispatch.
+ *
+ * @param mostVisits Decisions that are looked at before the rest of the groups is taken for alike.
+ */
+export function executionsOf(
+  kernel: Kernel,
+  { groups, params }: DispatchSize,
+  mostVisits: number = MOST_VISITS,
+): Executions {
   const counter = new Counter(kernel, params);
-  counter.count(groups);
+  counter.count(groups, mostVisits);
   return counter;
 }
 
@@ -76,7 +92,7 @@ class Counter implements Executions {
     return this.#counts.get(part) ?? 0;
   }
 
-  count(groups: number): void {
+  count(groups: number, mostVisits: number): void {
     const { body } = this.#kernel;
     if (!this.#decides.get(body)!.has("group")) {
       this.#builtins.group = 0;
@@ -84,7 +100,7 @@ class Counter implements Executions {
     }
     const step = strideThrough(groups);
     for (let i = 0; i < groups; i++) {
-      if (this.#visits > MOST_VISITS) {
+      if (this.#visits > mostVisits) {
         this.exact = false;
         for (const [part, n] of this.#counts) this.#counts.set(part, n * groups / i);
         return;
@@ -94,7 +110,7 @@ class Counter implements Executions {
     }
   }
 
-  // ---- counting ---------------------------------------------------------------------------------------------------
+  // ---- counting -----------------------------------------------------------------------------------------
 
   #add(part: KernelPart, times: number): void {
     this.#counts.set(part, (this.#counts.get(part) ?? 0) + times);
@@ -174,7 +190,7 @@ class Counter implements Executions {
     }
   }
 
-  // ---- values of what decides ---------------------------------------------------------------------------------------
+  // ---- values of what decides ---------------------------------------------------------------------------
 
   #lets(lets: readonly Extract<Statement, { kind: "let" }>[]): void {
     for (const { instr } of lets) {
@@ -235,7 +251,7 @@ class Counter implements Executions {
     }
   }
 
-  // ---- what depends on what -----------------------------------------------------------------------------------------
+  // ---- what depends on what -----------------------------------------------------------------------------
 
   #sourcesOf(instr: Instr): Sources {
     let known = this.#sources.get(instr);
@@ -319,7 +335,9 @@ class Counter implements Executions {
 const each = (f: (x: number) => number, value: number | readonly number[]): number | readonly number[] =>
   typeof value === "number" ? f(value) : value.map(f);
 
-/** A step that visits all of n places, neighbors far apart: near n over the golden ratio, with no factor of n. */
+/**
+ * A step that visits all of n places, neighbors far apart: near n over the golden ratio, with no factor of n.
+ */
 function strideThrough(n: number): number {
   const common = (a: number, b: number): number => b === 0 ? a : common(b, a % b);
   let step = Math.max(1, Math.round(n * 0.618));

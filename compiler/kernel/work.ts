@@ -2,15 +2,18 @@
  * What one dispatch of a kernel does: bytes, arithmetic and functions, read off its loops.
  *
  *     loads, stores    bytes of every access to a buffer, as often as it is executed
- *     reads, writes    bytes of the elements that are touched, each once: what has to move at least. Of each access the
- *                      places between the lowest and the highest that its index can have, where they are fewer than the
- *                      accesses, so an upper bound. What a kernel loads of a buffer that it stores to first is its own
- *                      and no read.
- *     flops            + − × ÷, remainder, minimum and maximum of floats, one for each number; a multiply-add is two
+ *     reads, writes    bytes of the elements that are touched, each once: what has to move at least. Of each
+ *                      access the places between the lowest and the highest that its index can have, where
+ *                      they are fewer than the accesses, so an upper bound. What a kernel loads of a buffer
+ *                      that it stores to first is its own and no read.
+ *     flops            + − × ÷, remainder, minimum and maximum of floats, one for each number; a multiply-add
+ *                      is two
  *     functions        exp, log, sin, cos, tanh and roots of floats, one for each number, and no flops
  *
- * Neither counted: negation, magnitude, rounding, comparisons, selections, conversions, and all of integers. What stands in
- * a branch counts where the branch is taken (`executions.ts`). Lanes that combine their results do so pair by pair.
+ * Neither counted: negation, magnitude, rounding, comparisons, selections, conversions, and all of integers.
+ * A function that is expanded into arithmetic (`numerics.ts`) counts as that arithmetic.
+ * What stands in a branch counts where the branch is taken (`executions.ts`). Lanes that combine their
+ * results do so pair by pair.
  */
 
 import { deviceBytes, type DType } from "../graph/dtype.ts";

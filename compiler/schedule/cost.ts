@@ -1,15 +1,18 @@
 /**
  * What kernels cost, read off their loops: a model to put candidates and groups in order with, before anything is measured.
  *
- *     steps   of one lane: an operation on a number or a vector is one, a slow function several, an access to a buffer as
- *             many as the target says that it costs; a loop counts its turns, and both branches of an `if` count
- *     waves   the target runs `parallel` workgroups of `lanes.map` lanes at once; wider workgroups take longer
+ *     steps   of one lane: an operation on a vector of four is one and on a number a quarter, slow functions several;
+ *             accesses to buffers and shared arrays, turns of loops and phases take what the target says; a loop counts its
+ *             turns, and both branches of an `if` count
+ *     waves   the target runs `parallel` workgroups of `lanes.map` lanes at once; wider workgroups take longer, and more of
+ *             narrower ones fit
  *     time    steps · waves, summed over kernels, and a constant for each dispatch
  *
- * It knows nothing of caches, registers or occupancy. It may be wrong: what is measured decides.
+ * It knows nothing of caches, registers or occupancy. It may be wrong: what is measured decides
+ * (`weft costmodel --candidates` tells how wrong it is on a machine).
  */
 
-import type { Block, For, Instr, Kernel, Loop, Statement } from "../kernel/ir.ts";
+import type { ArrayDecl, Block, For, Instr, Kernel, Loop, Statement } from "../kernel/ir.ts";
 import { Ranges } from "../kernel/ranges.ts";
 import { type AnyScheduled, isRaw } from "../kernel/raw.ts";
 import { statementsOfKernel } from "../kernel/walk.ts";
@@ -19,6 +22,8 @@ import type { Target } from "../target.ts";
 const dispatch = 5_000;
 /** Steps of a function that has no instruction of its own. */
 const slow = 8;
+/** Of the lanes that run at once: fewer in a workgroup take no less time. */
+const narrowest = 1 / 8;
 /** Turns that are assumed where bounds are known at dispatch only. */
 const unknownTurns = 64;
 
@@ -31,7 +36,7 @@ const slowFunctions: ReadonlySet<string> = new Set([
 export function estimatedSteps(kernels: readonly AnyScheduled[], target: Target): number {
   return kernels.reduce((sum, { kernel, groups }) => {
     if (isRaw(kernel)) return sum + dispatch;
-    const width = Math.max(1, kernel.lanes / target.lanes.map);
+    const width = Math.max(narrowest, kernel.lanes / target.lanes.map);
     const waves = Math.max(1, groups / target.parallel) * width;
     return sum + dispatch + stepsOf(kernel, target) * waves;
   }, 0);
@@ -44,23 +49,43 @@ export function compiledStatements(kernels: readonly AnyScheduled[]): number {
 }
 
 /** Steps of one lane. */
-function stepsOf(kernel: Kernel, target: Target): number {
+function stepsOf(kernel: Kernel, { steps }: Target): number {
   const ranges = new Ranges(kernel);
   const turnsOf = (loop: Loop | For): number => {
     const turns = ranges.turns(loop);
     return Number.isFinite(turns) ? turns : unknownTurns;
   };
+  const access = ([one, four]: readonly [number, number], width: 1 | 4): number => width === 4 ? four : one;
+  const inArray = ({ space, type }: ArrayDecl): number =>
+    space === "shared" ? access(steps.shared, type.width) : type.width / 4;
+  const inInstr = (instr: Instr): number => {
+    const part = instr.type.width / 4;
+    switch (instr.kind) {
+      case "load":
+        return access(steps.buffer, instr.type.width);
+      case "read":
+        return inArray(instr.array);
+      case "unary":
+      case "binary":
+        return instr.type.scalar === "f32" && slowFunctions.has(instr.op) ? slow * part : part;
+      case "select":
+      case "cast":
+        return part;
+      default:
+        return 0;
+    }
+  };
   const inStatements = (list: readonly Statement[]): number =>
     list.reduce((sum, s) => {
       switch (s.kind) {
         case "let":
-          return sum + stepsOfInstr(s.instr, target);
+          return sum + inInstr(s.instr);
         case "store":
-          return sum + target.contraction.load;
+          return sum + access(steps.buffer, s.value.type.width);
         case "set":
-          return sum + 1;
+          return sum + inArray(s.array);
         case "for":
-          return sum + turnsOf(s) * (1 + ranges.inLoop(s, () => inStatements(s.body)));
+          return sum + turnsOf(s) * (steps.turn + ranges.inLoop(s, () => inStatements(s.body)));
         case "if":
           return sum + 1 + inStatements(s.then) + inStatements(s.otherwise);
       }
@@ -71,28 +96,14 @@ function stepsOf(kernel: Kernel, target: Target): number {
         case "uniform":
           return sum;
         case "phase":
-          return sum + inStatements(block.body);
+          return sum + steps.phase + inStatements(block.body);
         case "loop":
           return sum + turnsOf(block) * (1 + ranges.inLoop(block, () => inBlocks(block.body)));
-        case "combine":
-          return sum + block.arrays.length * 4 * Math.max(1, 31 - Math.clz32(block.across));
+        case "combine": {
+          const levels = Math.max(1, 31 - Math.clz32(block.across));
+          return sum + levels * (steps.phase + block.arrays.length * 4);
+        }
       }
     }, 0);
   return inBlocks(kernel.body);
-}
-
-function stepsOfInstr(instr: Instr, target: Target): number {
-  switch (instr.kind) {
-    case "load":
-      return target.contraction.load;
-    case "unary":
-    case "binary":
-      return instr.type.scalar === "f32" && slowFunctions.has(instr.op) ? slow : 1;
-    case "read":
-    case "select":
-    case "cast":
-      return 1;
-    default:
-      return 0;
-  }
 }

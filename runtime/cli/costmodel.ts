@@ -1,6 +1,6 @@
 /**
- * `weft costmodel model.ts`: what the compiler's cost models expect of each kernel, beside what was measured; and
- * `weft costmodel --fit data.jsonl`: the numbers that would have fitted better.
+ * `weft costmodel model.ts`: what the compiler's cost models expect of each kernel, beside what was measured;
+ * and `weft costmodel --fit data.jsonl`: the numbers that would have fitted better.
  * @module
  */
 
@@ -17,7 +17,7 @@ import { profileProgram } from "../lab/profile_program.ts";
 import { readRecords } from "../lab/read_records.ts";
 import { writeWhole } from "../lab/write_whole.ts";
 import { loadModel, sizesFrom } from "./load_model.ts";
-import { count, deviceOption, exportOption, sizeOption, whole } from "./options.ts";
+import { checkFolderOf, count, deviceOption, exportOption, sizeOption, whole } from "./options.ts";
 import { stopOnSignal } from "./stop_on_signal.ts";
 import { UsageError } from "./usage_error.ts";
 
@@ -68,6 +68,7 @@ async function costmodel(file: string | undefined, flags: CostFlags): Promise<vo
   if (file === undefined) {
     throw new UsageError("costmodel: name a model's file to measure, or a dataset with --fit data.jsonl.");
   }
+  checkFolderOf(flags.out);
   const loaded = await loadModel(file, flags.export);
   const sizes = sizesFrom(flags.size, loaded);
   using device = await openDevice({ device: flags.device });
@@ -84,7 +85,9 @@ async function costmodel(file: string | undefined, flags: CostFlags): Promise<vo
     .slice(0, flags.candidates);
   const regrets: CandidateRegret[] = [];
   for (const unit of slowest) {
-    if (!signal.aborted) regrets.push(await candidateRegret(unit, compiled, device, signal));
+    if (signal.aborted) break;
+    if (Deno.stderr.isTerminal()) console.error(`timing the candidates of ${unit.label} …`);
+    regrets.push(await candidateRegret(unit, compiled, device, signal));
   }
   if (flags.out !== undefined) await writeWhole(flags.out, printRecords(records));
   if (flags.json) console.log(JSON.stringify({ records, candidates: regrets }, null, 1));
@@ -93,7 +96,7 @@ async function costmodel(file: string | undefined, flags: CostFlags): Promise<vo
       `${loaded.name} on ${device.name}, ${compiled.policy}: ${records.length} different kernels`,
       printRecordTable(records),
       "",
-      `by ${printConstants(compiled.cost)}; pairs within 4 times of each other:`,
+      `by ${printConstants(compiled.cost)}; pairs 1.05 to 4 times apart:`,
       printAgreement(records),
       ...regrets.length > 0 ? ["", "candidates for tuning, and the favorite of the loops' model:"] : [],
       ...regrets.length > 0 ? [printRegrets(regrets)] : [],
@@ -110,7 +113,7 @@ async function fit(paths: readonly string[], { json }: CostFlags): Promise<void>
   for (const path of paths) records.push(...await readRecords(path));
   const base = records[0]?.cost;
   if (base === undefined) throw new UsageError(`costmodel: there is no record in ${paths.join(", ")}.`);
-  const { cost, error } = fitCostModel(records, base);
+  const { cost, error } = fitCostModel(records);
   if (json) return console.log(JSON.stringify({ cost, error, records: records.length }, null, 1));
   console.log([
     `${records.length} records of ${records[0]!.device}`,

@@ -3,8 +3,11 @@
  * @module
  */
 
+import { existsSync } from "node:fs";
+import { basename, dirname } from "node:path";
 import { InvalidArgumentError, Option } from "commander";
 import type { DeviceOptions } from "../device.ts";
+import { UsageError } from "./usage_error.ts";
 
 /** `--export NAME` */
 export const exportOption = (): Option =>
@@ -41,4 +44,10 @@ export function whole(text: string): number {
 export function count(text: string): number {
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError("It is no whole number from 0 up.");
   return Number(text);
+}
+
+/** Throws a UsageError where a file is to go into a folder that is not there: before the work, not after it. */
+export function checkFolderOf(path: string | undefined): void {
+  if (path === undefined || existsSync(dirname(path))) return;
+  throw new UsageError(`there is no folder "${dirname(path)}" to write ${basename(path)} into.`);
 }

@@ -1,5 +1,6 @@
 /**
- * `weft profile model.ts`: where the time of a model goes, kernel by kernel, and how near each is to what the device can do.
+ * `weft profile model.ts`: where the time of a model goes, kernel by kernel, and how near each is to what the
+ * device can do.
  * @module
  */
 
@@ -11,7 +12,7 @@ import { printProgramProfile } from "../lab/print_profile.ts";
 import { profileModel } from "../lab/profile_program.ts";
 import { writeWhole } from "../lab/write_whole.ts";
 import { loadModel, sizesFrom } from "./load_model.ts";
-import { deviceOption, exportOption, sizeOption, whole } from "./options.ts";
+import { checkFolderOf, deviceOption, exportOption, sizeOption, whole } from "./options.ts";
 import { stopOnSignal } from "./stop_on_signal.ts";
 
 interface ProfileFlags {
@@ -45,6 +46,7 @@ export function profileCommand(): Command {
 }
 
 async function profile(file: string, flags: ProfileFlags): Promise<void> {
+  for (const path of [flags.trace, flags.roofline]) checkFolderOf(path);
   const loaded = await loadModel(file, flags.export);
   const sizes = sizesFrom(flags.size, loaded);
   using device = await openDevice({ device: flags.device });

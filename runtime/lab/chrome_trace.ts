@@ -1,8 +1,9 @@
 /**
- * A profile as trace events, the JSON that `chrome://tracing` and Perfetto open: the stages of the compile on one track,
- * the dispatches on another.
+ * A profile as trace events, the JSON that `chrome://tracing` and Perfetto open: the stages of the compile on
+ * one track, the dispatches on another.
  *
- * Dispatches were timed one by one, in several rounds; what is shown is one run of medians, one after the other.
+ * Dispatches were timed one by one, in several rounds; what is shown is one run of medians, one after the
+ * other.
  * @module
  */
 

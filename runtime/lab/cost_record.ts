@@ -1,6 +1,7 @@
 /**
- * What the cost models expect of each kernel beside what was measured: one record for each different group of a program,
- * with all that a model could be a function of. A file of them, one JSON object a line, is a dataset to fit a model to.
+ * What the cost models expect of each kernel beside what was measured: one record for each different group of
+ * a program, with all that a model could be a function of. A file of them, one JSON object a line, is a
+ * dataset to fit a model to.
  * @module
  */
 
@@ -49,7 +50,10 @@ export interface CostRecord {
   readonly predictedMs: number;
   /** What the schedules' model expects, in steps (`compiler/schedule/cost.ts`). */
   readonly steps: number;
-  /** The median over the equal groups of the medians over the rounds. */
+  /**
+   * The median over the equal groups of the least over the rounds: what else a machine does only adds to
+   * times.
+   */
   readonly measuredMs: number;
 }
 
@@ -76,7 +80,7 @@ export function costRecords(
   return [...Map.groupBy(measured, ({ unit }) => unit.key).values()].map((same): CostRecord => {
     const [{ unit, made, profiles }] = same as [typeof same[number]];
     const works = unit.groups.map((group) => estimates.of(group).work);
-    const totals = same.map((each) => each.profiles.reduce((sum, { ms }) => sum + ms, 0));
+    const totals = same.map((each) => each.profiles.reduce((sum, { leastMs }) => sum + leastMs, 0));
     return {
       version: 1,
       weft: profile.weft,
@@ -97,7 +101,7 @@ export function costRecords(
         schedule,
         groups,
         lanes,
-        ms: median(same.map((each) => each.profiles[i]!.ms)),
+        ms: median(same.map((each) => each.profiles[i]!.leastMs)),
         work,
         steps: estimatedSteps([made[i]!], target),
       })),

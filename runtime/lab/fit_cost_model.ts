@@ -1,15 +1,16 @@
 /**
  * Fitting the constants of the fusion's cost model to measurements.
  *
- * The model of a group is linear in three numbers that are not negative: what a dispatch takes, what a byte takes, what an
- * operation takes. They are those with the least sum of squares of (predicted − measured) / measured, so that a kernel of
- * 0.1 ms counts as much as one of 10. With three unknowns all ways to hold some of them at their least are tried, and the
- * best that is not negative is exactly the solution.
+ * The model of a group is linear in three numbers that are not negative: what a dispatch takes, what a byte
+ * takes, what an operation takes. They are those with the least sum of squares of (predicted − measured) /
+ * measured, so that a kernel of 0.1 ms counts as much as one of 10. Ops that bring kernels of their own are
+ * left out: the model does not know what they do. With three unknowns all ways to hold some of them at their
+ * least are tried, and the best that is not negative is exactly the solution.
  * @module
  */
 
 import { RunError } from "../../compiler/errors.ts";
-import type { CostModel } from "../../compiler/fuse/worthwhile.ts";
+import { type CostModel, defaultCostModel } from "../../compiler/fuse/worthwhile.ts";
 import type { CostRecord } from "./cost_record.ts";
 
 /** What a fit found. */
@@ -23,8 +24,8 @@ export interface CostFit {
 }
 
 /**
- * A byte that took no time at all could not be told from one that took a little, and a model of it would divide by zero:
- * this many in a millisecond at most.
+ * A byte that took no time at all could not be told from one that took a little, and a model of it would
+ * divide by zero: this many in a millisecond at most.
  */
 const MOST_BYTES_PER_MS = 1e10;
 const LEAST = [0, 1 / MOST_BYTES_PER_MS, 0] as const;
@@ -34,17 +35,23 @@ const MOST_FLOPS_PER_BYTE = 1e6;
 /**
  * The constants of a cost model, fitted to records of one device.
  *
- * @param base Whose other numbers the fitted model has.
+ * @param base Whose other numbers the fitted model has; that which the records were made with, if not given.
  * @throws RunError where there are fewer than three records, or records of several devices.
  * @example
- * ```ts ignore
- * const { cost, error } = fitCostModel(records, costModelOf(device.target));
- * using step = await compile(net, { device, cost });
+ * ```ts
+ * import { compile, fitCostModel, input, model, openDevice, readRecords, softmax } from "@weft/weft";
+ *
+ * const net = model({ x: input([64, 32], "f32") }, ({ x }) => ({ y: softmax(x) }));
+ * const { cost, error } = fitCostModel(await readRecords("data.jsonl")); // weft costmodel --out data.jsonl
+ * console.log(`${cost.dispatchMs} ms a dispatch, off by ${100 * error} %`);
+ * using device = await openDevice();
+ * using _program = await compile(net, { device, cost });
  * ```
  */
 export function fitCostModel(
-  records: readonly Pick<CostRecord, "works" | "measuredMs" | "device">[],
-  base: CostModel,
+  records:
+    readonly (Pick<CostRecord, "works" | "measuredMs" | "device"> & Partial<Pick<CostRecord, "cost">>)[],
+  base: CostModel = records[0]?.cost ?? defaultCostModel,
 ): CostFit {
   const devices = new Set(records.map(({ device }) => device));
   if (devices.size > 1) {
@@ -54,7 +61,10 @@ export function fitCostModel(
       }. Give those of one.`,
     );
   }
-  const rows = records.filter(({ measuredMs }) => measuredMs > 0).map(({ works, measuredMs }) => {
+  const told = records.filter(({ works, measuredMs }) =>
+    measuredMs > 0 && works.every(({ kind }) => kind !== "program")
+  );
+  const rows = told.map(({ works, measuredMs }) => {
     const sum = (of: (work: typeof works[number]) => number) => works.reduce((n, work) => n + of(work), 0);
     const dispatches = Math.max(1, works.filter(({ packed }) => !packed).length);
     const bytes = sum(({ reads, writes }) => reads + writes);
@@ -62,9 +72,9 @@ export function fitCostModel(
   });
   if (rows.length < 3) {
     throw new RunError(
-      `A cost model has three constants, and ${rows.length} measured ${
-        rows.length === 1 ? "record tells" : "records tell"
-      } too little of them; give three at least.`,
+      `A cost model has three constants, and there ${
+        rows.length === 1 ? "is 1 record" : `are ${rows.length} records`
+      } of groups that it knows; give three at least.`,
     );
   }
   const [dispatch, byte, step] = leastSquares(rows, LEAST) as [number, number, number];
@@ -103,7 +113,9 @@ export function leastSquares(rows: readonly (readonly number[])[], least: readon
 const squares = (rows: readonly (readonly number[])[], x: readonly number[]): number =>
   rows.reduce((sum, row) => sum + (row.reduce((n, a, i) => n + a * x[i]!, 0) - 1) ** 2, 0);
 
-/** Least squares by the normal equations, columns scaled to one length; undefined where they are dependent. */
+/**
+ * Least squares by the normal equations, columns scaled to one length; undefined where they are dependent.
+ */
 function solveNormal(rows: readonly (readonly number[])[], right: readonly number[]): number[] | undefined {
   const n = rows[0]?.length ?? 0;
   const scales = Array.from(

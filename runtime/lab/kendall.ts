@@ -11,16 +11,29 @@ export interface Ranked {
 
 /** An order by a model beside the measured one. */
 export interface RankAgreement {
-  /** Pairs in the right order less those in the wrong one, over all that were compared; undefined where there are none. */
+  /**
+   * Pairs in the right order less those in the wrong one, over all that were compared; undefined where there
+   * are none.
+   */
   readonly tau: number | undefined;
   readonly pairs: number;
 }
 
 /** Which pairs are compared. */
 export interface PairChoice {
-  /** Pairs whose measured numbers are within this factor of each other: others are no question. Default: all. */
+  /**
+   * Pairs whose measured numbers are within this factor of each other: others are no question. Default: all.
+   */
   readonly within?: number;
-  /** Pairs that the model tells apart by this factor at least. Default 1: all, and what it takes for equal counts as 0. */
+  /**
+   * Pairs whose measured numbers are further apart than by this factor: nearer ones no clock tells apart.
+   * Default 1.
+   */
+  readonly beyond?: number;
+  /**
+   * Pairs that the model tells apart by this factor at least. Default 1: all, and what it takes for equal
+   * counts as 0.
+   */
   readonly told?: number;
 }
 
@@ -31,23 +44,31 @@ export interface PairChoice {
  * ```ts
  * import { kendall } from "./kendall.ts";
  *
- * const times = [{ predicted: 1, measured: 1 }, { predicted: 2, measured: 3 }, { predicted: 3, measured: 2 }];
- * console.log(kendall(times).tau); // 1/3: two pairs in order, one not
+ * const times = [{ predicted: 1, measured: 1 }, { predicted: 2, measured: 3 }, { predicted: 3, measured: 2
+ * }]; console.log(kendall(times).tau); // 1/3: two pairs in order, one not
  * ```
  */
 export function kendall(
   points: readonly Ranked[],
-  { within = Infinity, told = 1 }: PairChoice = {},
+  { within = Infinity, beyond = 1, told = 1 }: PairChoice = {},
 ): RankAgreement {
   let [agree, pairs] = [0, 0];
   points.forEach((a, i) => {
     for (const b of points.slice(i + 1)) {
-      if (Math.max(a.measured, b.measured) > within * Math.min(a.measured, b.measured)) continue;
+      const [less, more] = a.measured < b.measured ? [a.measured, b.measured] : [b.measured, a.measured];
+      if (more > within * less || (beyond > 1 && more < beyond * less)) continue;
       if (Math.max(a.predicted, b.predicted) < told * Math.min(a.predicted, b.predicted)) continue;
       pairs++;
       agree += Math.sign(b.predicted - a.predicted) * Math.sign(b.measured - a.measured);
     }
   });
+  return { tau: pairs === 0 ? undefined : agree / pairs, pairs };
+}
+
+/** The agreement over the pairs of several lists, where pairs across lists are no question. */
+export function pooled(agreements: readonly RankAgreement[]): RankAgreement {
+  const pairs = agreements.reduce((sum, one) => sum + one.pairs, 0);
+  const agree = agreements.reduce((sum, { tau = 0, pairs }) => sum + tau * pairs, 0);
   return { tau: pairs === 0 ? undefined : agree / pairs, pairs };
 }
 

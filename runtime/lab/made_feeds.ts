@@ -1,6 +1,6 @@
 /**
- * Feeds for a program that nobody has data for: numbers as tuning draws them, indices below the bounds that the kernels
- * themselves compare them with.
+ * Feeds for a program that nobody has data for: numbers as tuning draws them, indices below the bounds that
+ * the kernels themselves compare them with.
  * @module
  */
 

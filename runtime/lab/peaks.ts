@@ -1,10 +1,12 @@
 /**
- * What a device reaches at best, measured: how fast it copies, how fast it multiplies and adds, what a dispatch costs.
+ * What a device reaches at best, measured: how fast it copies, how fast it multiplies and adds, what a
+ * dispatch costs.
  *
- * Copies are the compiler's own maps over arrays of several sizes, since what fits a cache moves faster than what does
- * not. Products are chains of multiply-adds that wait for nothing but each other, enough of them beside each other to
- * keep the units busy. All take turns for some rounds, and of each the quickest counts: a roof is what can be reached.
- * Times are those of the device's own clock (`Engine.clock`), the same as a profile's.
+ * Copies are the compiler's own maps over arrays of several sizes, since what fits a cache moves faster than
+ * what does not. Products are chains of multiply-adds that wait for nothing but each other, enough of them
+ * beside each other to keep the units busy. All take turns for some rounds, and of each the quickest counts:
+ * a roof is what can be reached. Times are those of the device's own clock (`Engine.clock`), the same as a
+ * profile's.
  * @module
  */
 
@@ -43,6 +45,8 @@ export interface Peaks {
 
 /** Bytes of each of the two arrays of a copy. */
 const COPY_BYTES = [2 ** 17, 2 ** 20, 2 ** 23, 2 ** 25] as const;
+/** A copy that takes longer is large enough. */
+const LONG_MS = 10;
 /** Copies there and back in one timing. */
 const COPIES = 2;
 /** Bytes of a copy that is next to nothing. */
@@ -81,7 +85,10 @@ export async function measurePeaks({ engine, target }: Pick<Device, "engine" | "
   const most = Math.min(target.limits.bindingBytes, target.limits.bufferBytes);
   const copies: { readonly bytes: number; readonly probe: Probe }[] = [];
   for (const bytes of COPY_BYTES) {
-    if (bytes <= most) copies.push({ bytes, probe: await load(copyRun(target, bytes), COPIES) });
+    if (bytes > most) break;
+    const probe = await load(copyRun(target, bytes), COPIES);
+    copies.push({ bytes, probe });
+    if (await probe.quickest() > LONG_MS) break;
   }
   const tiny = copyRun(target, TINY_BYTES);
   const nothing = await load(tiny, FEW);
@@ -167,7 +174,10 @@ class Probe implements Disposable {
   }
 }
 
-/** x + 1 into another array, and that plus 1 back: both have been written, so that neither is the system's empty page. */
+/**
+ * x + 1 into another array, and that plus 1 back: both have been written, so that neither is the system's
+ * empty page.
+ */
 function copyRun(target: Target, bytes: number): Run {
   const net = model({ x: input([bytes / 4], "f32") }, ({ x }) => ({ y: add(x, 1) }));
   const there = compileGraph(net.graph, { target }).kernels;

@@ -7,10 +7,12 @@ import type { CostModel } from "../../compiler/fuse/worthwhile.ts";
 import { table } from "../table.ts";
 import type { CandidateRegret } from "./candidate_regret.ts";
 import { type CostRecord, predictedMs } from "./cost_record.ts";
-import { kendall, type RankAgreement } from "./kendall.ts";
+import { kendall, pooled, type RankAgreement } from "./kendall.ts";
 
 /** Pairs of kernels that are further apart than this are no question for a model. */
 const WITHIN = 4;
+/** What is nearer is the same: so much one kernel takes more or less from run to run. */
+const BEYOND = 1.05;
 
 /** One line for each group, the slowest first. */
 export function printRecordTable(records: readonly CostRecord[], limit = 40): string {
@@ -29,29 +31,33 @@ export function printRecordTable(records: readonly CostRecord[], limit = 40): st
 }
 
 /**
- * Kendall's τ over pairs within 4 times of each other, by schedule: of the model that plans fusion, and of the one that
- * puts candidates of a schedule in order.
+ * Kendall's τ over pairs of kernels of one program that are 1.05 to 4 times apart, by schedule: of the model
+ * that plans fusion, and of the one that puts candidates of a schedule in order. Kernels of two programs, or
+ * of one under two policies, were timed apart, and are no pairs.
  *
  * @param cost The first model's numbers; by default what the records were made with.
  */
 export function printAgreement(records: readonly CostRecord[], cost?: CostModel): string {
-  const plan = (list: readonly CostRecord[]) =>
-    kendall(
-      list.map(({ works, measuredMs, predictedMs: known }) => ({
-        predicted: cost ? predictedMs(works, cost) : known,
-        measured: measuredMs,
-      })),
-      { within: WITHIN },
+  const agreement = (list: readonly CostRecord[], predicted: (record: CostRecord) => number) => {
+    const runs = Map.groupBy(
+      list,
+      ({ program, policy, device }) => JSON.stringify([program, policy, device]),
     );
-  const loops = (list: readonly CostRecord[]) =>
-    kendall(list.map(({ steps, measuredMs }) => ({ predicted: steps, measured: measuredMs })), {
-      within: WITHIN,
-    });
+    return pooled(
+      [...runs.values()].map((run) =>
+        kendall(
+          run.map((record) => ({ predicted: predicted(record), measured: record.measuredMs })),
+          { within: WITHIN, beyond: BEYOND },
+        )
+      ),
+    );
+  };
+  const plan = (record: CostRecord) => cost ? predictedMs(record.works, cost) : record.predictedMs;
   const classes = [...Map.groupBy(records, ({ schedule }) => schedule)].sort(([, a], [, b]) =>
     b.length - a.length
   );
   const rows = [...classes, ["all", records] as const].map(([name, list]) => {
-    const [one, other] = [plan(list), loops(list)];
+    const [one, other] = [agreement(list, plan), agreement(list, ({ steps }) => steps)];
     return [name, String(list.length), String(one.pairs), showTau(one), showTau(other)];
   });
   return table([["schedule", "kernels", "pairs", "τ of the plan's model", "τ of the loops' model"], ...rows])

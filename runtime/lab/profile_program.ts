@@ -1,6 +1,7 @@
 /**
- * Where the time of a program goes, and how near each of its kernels is to what the device can do: milliseconds of every
- * dispatch beside what it moves and computes, under the roofs that were measured on the same device.
+ * Where the time of a program goes, and how near each of its kernels is to what the device can do:
+ * milliseconds of every dispatch beside what it moves and computes, under the roofs that were measured on the
+ * same device.
  * @module
  */
 
@@ -68,7 +69,10 @@ export interface ProfileTotals {
   readonly functions: number;
   /** What all kernels together would take at their roofs, in milliseconds. */
   readonly roofMs: number;
-  /** Parts of the time of kernels by the roof that binds them, 0 … 1; `unknown` of those whose work is not known. */
+  /**
+   * Parts of the time of kernels by the roof that binds them, 0 … 1; `unknown` of those whose work is not
+   * known.
+   */
   readonly boundBy: Readonly<Record<RoofPosition["binds"] | "unknown", number>>;
 }
 

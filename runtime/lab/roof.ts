@@ -1,6 +1,6 @@
 /**
- * The roofs over a kernel (Williams, Waterman and Patterson 2009): what it can take at least on a device, by what it has to
- * move, by what it has to compute, and because a dispatch costs something whatever it does.
+ * The roofs over a kernel (Williams, Waterman and Patterson 2009): what it can take at least on a device, by
+ * what it has to move, by what it has to compute, and because a dispatch costs something whatever it does.
  * @module
  */
 
@@ -22,11 +22,17 @@ export interface RoofPosition {
   readonly binds: RoofName;
   /** Milliseconds that it would take at that roof. */
   readonly roofMs: number;
-  /** That over what it took. Above 1 where a cache gives more than the copies of the probe, or the clock is coarse. */
+  /**
+   * That over what it took. Above 1 where a cache gives more than the copies of the probe, or the clock is
+   * coarse.
+   */
   readonly ofRoof: number;
 }
 
-/** Gigabytes a second that a device copies where so much is moved: between two sizes in proportion, on a log scale. */
+/**
+ * Gigabytes a second that a device copies where so much is moved: between two sizes in proportion, on a log
+ * scale.
+ */
 export function bandwidthAt(bytes: number, { bandwidth }: Pick<Peaks, "bandwidth">): number {
   const above = bandwidth.findIndex((entry) => entry.bytes >= bytes);
   if (above < 0) return bandwidth.at(-1)!.gbPerS;

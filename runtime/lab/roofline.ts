@@ -1,5 +1,6 @@
 /**
- * The roofline of a profile as a picture: kernels by their intensity and by what they reach, under the roofs of the device.
+ * The roofline of a profile as a picture: kernels by their intensity and by what they reach, under the roofs
+ * of the device.
  * @module
  */
 

@@ -1,4 +1,7 @@
-/** What is counted of a kernel's loops is what an execution does: the interpreter, which is the definition, is asked. */
+/**
+ * What is counted of a kernel's loops is what an execution does: the interpreter, which is the definition, is
+ * asked.
+ */
 
 import assert from "node:assert/strict";
 import { compileGraph, policies } from "../../compiler/compile.ts";

@@ -11,6 +11,7 @@ import type { FusionPolicy } from "../../../compiler/fuse/policy.ts";
 import type { DType, StoredArray } from "../../../compiler/graph/dtype.ts";
 import type { Program } from "../../../compiler/program/program.ts";
 import { type Device, type Executable, load } from "../../../mod.ts";
+import { kendall, regretOf } from "../../../runtime/lab/kendall.ts";
 import { median } from "../../../runtime/tune/race.ts";
 import { randomOf } from "../../support/random.ts";
 import { drawGraphs } from "./graphs.ts";
@@ -107,19 +108,6 @@ function contents(_path: string, shape: readonly number[], dtype: DType): Stored
 }
 
 function orderOf(partitions: readonly Timed[]): Order {
-  let agree = 0;
-  let pairs = 0;
-  partitions.forEach((a, i) => {
-    for (const b of partitions.slice(i + 1)) {
-      if (b.expected < apart * a.expected) continue;
-      pairs++;
-      agree += Math.sign(b.measured - a.measured);
-    }
-  });
-  const fastest = Math.min(...partitions.map(({ measured }) => measured));
-  return {
-    partitions,
-    tau: pairs === 0 ? undefined : agree / pairs,
-    regret: partitions[0]!.measured / fastest,
-  };
+  const points = partitions.map(({ expected, measured }) => ({ predicted: expected, measured }));
+  return { partitions, tau: kendall(points, { told: apart }).tau, regret: regretOf(points) };
 }

@@ -10,6 +10,7 @@ import { softwareTarget } from "../../../compiler/target.ts";
 import {
   adam,
   add,
+  attention,
   exp,
   fuse,
   input,
@@ -99,6 +100,17 @@ Deno.test("a program is what it reads and stores", () => {
   const { works } = estimatesOf(model({ x: input([8, 8], "f32") }, ({ x }) => ({ y: sort(x, { axis: 1 }) })));
   assert.equal(works[0]!.kind, "program");
   assert.equal(works[0]!.reads, 256);
+});
+
+Deno.test("a program whose op sums products takes them, and not only what it reads and stores", () => {
+  const heads = input([2, 16, 8], "f32");
+  const net = model({ q: heads, k: heads, v: heads }, ({ q, k, v }) => ({ y: attention(q, k, v) }));
+  const { works: [work] } = estimatesOf(net);
+  const [elements, rows, terms] = [2 * 16 * 8, 2 * 16, 8 + 16];
+  assert.deepEqual([work!.kind, work!.terms], ["program", terms]);
+  const results = work!.writes / 4;
+  assert(results === elements || results === elements + rows);
+  assert.equal(work!.steps, 8 * (3 * elements + results) + 2 * (elements + rows) * (terms - 1));
 });
 
 Deno.test("a model of one's own replaces the estimate, and sees plain numbers", () => {

@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import type { GroupWork } from "../../../compiler/fuse/group_work.ts";
+import { type CostModel, costModelOf } from "../../../compiler/fuse/worthwhile.ts";
+import { softwareTarget } from "../../../compiler/target.ts";
+import { compileGraph } from "../../../compiler/compile.ts";
+import { exp, input, model } from "../../../mod.ts";
+import { predictedMs } from "../../../runtime/lab/cost_record.ts";
+import { fitCostModel, leastSquares } from "../../../runtime/lab/fit_cost_model.ts";
+import { randomOf } from "../../support/random.ts";
+
+const base = costModelOf(softwareTarget);
+const random = randomOf(7);
+
+function work(packed = false, kind: GroupWork["kind"] = "map"): GroupWork {
+  const size = Math.round(10 ** (2 + 5 * random()));
+  const perElement = 1 + Math.round(50 * random());
+  return {
+    kind,
+    reads: 4 * size,
+    writes: 4 * size,
+    steps: perElement * size,
+    results: size,
+    terms: 1,
+    packed,
+  };
+}
+
+const planted: CostModel = { ...base, dispatchMs: 0.017, bytesPerMs: 3.1e6, flopsPerByte: 2.3 };
+
+function measured(noise: number, cost = planted) {
+  return Array.from({ length: 60 }, (_, i) => {
+    const works = i % 10 === 0 ? [work(true), work(true)] : [work()];
+    const measuredMs = predictedMs(works, cost) * (1 + noise * (random() - 0.5));
+    return { works, measuredMs, device: "planted" };
+  });
+}
+
+const near = (got: number, want: number, tolerance: number) =>
+  assert(Math.abs(got / want - 1) <= tolerance, `${got} is not ${want}`);
+
+Deno.test("fitCostModel() finds the constants that times were made with", () => {
+  const { cost, error, records } = fitCostModel(measured(0), base);
+  near(cost.dispatchMs, planted.dispatchMs, 1e-6);
+  near(cost.bytesPerMs, planted.bytesPerMs, 1e-6);
+  near(cost.flopsPerByte, planted.flopsPerByte, 1e-6);
+  assert(error < 1e-6);
+  assert.equal(records, 60);
+});
+
+Deno.test("fitCostModel() finds them through noise, and says how much there is", () => {
+  const { cost, error } = fitCostModel(measured(0.2), base);
+  near(cost.dispatchMs, planted.dispatchMs, 0.1);
+  near(cost.bytesPerMs, planted.bytesPerMs, 0.3);
+  near(cost.flopsPerByte, planted.flopsPerByte, 0.4);
+  assert(error > 0.02 && error < 0.1, `${error}`);
+});
+
+Deno.test("fitCostModel() gives no constant that is negative, infinite or no number", () => {
+  // Time that shrinks with size has no such model.
+  const odd = measured(0).map((record) => ({ ...record, measuredMs: 1 / record.measuredMs }));
+  const { cost } = fitCostModel(odd, base);
+  for (const key of ["dispatchMs", "bytesPerMs", "flopsPerByte"] as const) {
+    assert(Number.isFinite(cost[key]) && cost[key] >= 0, `${key} ${cost[key]}`);
+  }
+});
+
+Deno.test("fitCostModel() leaves out what the model does not know, and refuses too little or two devices", () => {
+  const strange = { works: [work(false, "program")], measuredMs: 1e6, device: "planted" };
+  near(fitCostModel([...measured(0), strange], base).cost.dispatchMs, planted.dispatchMs, 1e-6);
+  assert.throws(() => fitCostModel([strange, strange, strange], base), /there are 0 records of groups/);
+  assert.throws(
+    () => fitCostModel([...measured(0), { ...measured(0)[0]!, device: "other" }], base),
+    /fitted to one device, and the records are of 2: "planted", "other"/,
+  );
+});
+
+Deno.test("a fitted model is one to compile with", () => {
+  const { cost } = fitCostModel(measured(0), base);
+  const net = model({ x: input([8], "f32") }, ({ x }) => ({ y: exp(x) }));
+  const compiled = compileGraph(net.graph, { target: softwareTarget, cost });
+  assert.equal(compiled.cost.name, "default, fitted");
+  assert.equal(compiled.kernels.length, 1);
+});
+
+Deno.test("leastSquares() holds an unknown at its least where less would fit better", () => {
+  const rows = [[1, 0], [1, 1], [1, 2]].map(([a, b]) => [a! / (2 - b! / 2), b! / (2 - b! / 2)]);
+  const [level, slope] = leastSquares(rows, [0, 0]);
+  assert.equal(slope, 0);
+  assert(level! > 1 && level! < 2);
+});

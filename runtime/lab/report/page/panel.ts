@@ -299,7 +299,9 @@ function kernelFacts(
     [
       "binds",
       bindings.map(({ name, access, bytes }) =>
-        `${name} (${access === "read" ? "read" : "write"}, ${showBytes(bytes)})`
+        `${name} (${access === "read_write" ? "read and written" : access === "read" ? "read" : "written"}, ${
+          showBytes(bytes)
+        })`
       ).join("; "),
     ],
   ];

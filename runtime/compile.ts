@@ -242,11 +242,17 @@ function checkOptions(options: CompileModelOptions): void {
 const isSchedule = (value: Partial<KernelSchedule> | undefined): boolean =>
   typeof value?.name === "string" && typeof value.schedule === "function";
 
-function checkTarget({ limits, features }: Target, { name, target: own }: Device): void {
-  for (const key of Object.keys(own.limits) as (keyof Target["limits"])[]) {
-    if (limits?.[key] <= own.limits[key]) continue;
+function checkTarget(target: Partial<Target> | null, { name, target: own }: Device): void {
+  const { limits, features, builtins } = target ?? {};
+  if (!limits || !features || !builtins) {
     throw new RunError(
-      `compile(): the target's limit ${key} is ${limits?.[key]}, and ${name} has ${
+      "compile(): the target is none; take the device's and change what should differ: { ...device.target, … }.",
+    );
+  }
+  for (const key of Object.keys(own.limits) as (keyof Target["limits"])[]) {
+    if (limits[key] <= own.limits[key]) continue;
+    throw new RunError(
+      `compile(): the target's limit ${key} is ${limits[key]}, and ${name} has ${
         own.limits[key]
       }. A target may ask ` +
         "for what the device has, or less.",
@@ -255,6 +261,12 @@ function checkTarget({ limits, features }: Target, { name, target: own }: Device
   for (const key of ["f16", "subgroups"] as const) {
     if (!features[key] || own.features[key]) continue;
     throw new RunError(`compile(): the target has the feature ${key}, and ${name} has not.`);
+  }
+  if (builtins.exp && !own.builtins.exp) {
+    throw new RunError(
+      `compile(): the target takes the device's own exp for exact enough, and that of ${name} is not. Leave ` +
+        "`builtins` as the device has them.",
+    );
   }
 }
 

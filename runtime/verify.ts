@@ -17,7 +17,7 @@ import type { OutputSlot, Program } from "../compiler/program/program.ts";
 import { allowedDistance, firstDifference, move } from "./agreement.ts";
 import type { Device } from "./device.ts";
 import { load } from "./executable.ts";
-import { position } from "./lab/position.ts";
+import { position } from "./position.ts";
 
 /** Host arrays by name: what a run is fed, and the states it begins with. */
 export interface RunData {

@@ -26,13 +26,15 @@ export function describeProgram(program: Program, { kernels, constants, open }: 
   const arenas = program.arenas.map(({ role, bytes }): BundleArena =>
     role === "state" ? { role, bytes, memory: memories++ } : { role, bytes }
   );
-  const steps = program.steps.map((step, i): BundleStep => {
+  let dispatches = 0;
+  const steps = program.steps.map((step): BundleStep => {
     if (step.kind === "copy") return { from: range(step.copy.from), to: range(step.copy.to) };
     const { kernel, groups, bindings, params, label } = step.dispatch;
+    const opened = open[dispatches++];
     return {
       kernel: kernels[kernel] ?? fail(`no number for kernel ${kernel}`),
       grid: groups <= perDimension ? [groups, 1] : [perDimension, Math.ceil(groups / perDimension)],
-      ...open[i] && { open: open[i] },
+      ...opened && { open: opened },
       bindings: bindings.map(range),
       uniforms: [...encodeUniforms(program.kernels[kernel]!, params, groups)],
       label,

@@ -80,6 +80,7 @@ class Counter implements Executions {
   readonly #builtins = { group: 0, lane: 0 };
   #needsTurns = false;
   #visits = 0;
+  #mostVisits = Infinity;
 
   constructor(kernel: Kernel, params: readonly number[]) {
     this.#kernel = kernel;
@@ -93,6 +94,7 @@ class Counter implements Executions {
   }
 
   count(groups: number, mostVisits: number): void {
+    this.#mostVisits = mostVisits;
     const { body } = this.#kernel;
     if (!this.#decides.get(body)!.has("group")) {
       this.#builtins.group = 0;
@@ -186,6 +188,11 @@ class Counter implements Executions {
     }
     for (let v = first; v < end; v += step) {
       this.#values.set(variable, v);
+      if (this.#visits > this.#mostVisits) {
+        // The rest as this turn is.
+        this.exact = false;
+        return body(loop.body, times * Math.ceil((end - v) / step));
+      }
       body(loop.body, times);
     }
   }

@@ -22,11 +22,12 @@ export function describeGraph(graph: Graph): LockedGraph {
   const origins = graph.nodes.map((node) => builder.originsOf(node)[0]);
   const names = new SourceNames(origins.flatMap((origin) => origin ? [origin] : []));
   const sources = new Map<string, number>();
+  const functions = new Map<unknown, number>();
   const nodes = graph.nodes.map((node, i): LockedNode => {
     const origin = origins[i];
     const place = origin && names.show(origin);
     if (place !== undefined && !sources.has(place)) sources.set(place, sources.size);
-    const attrs = attrsText(node);
+    const attrs = attrsText(node, functions);
     return {
       op: node.op.name,
       inputs: node.inputs.map(ref),
@@ -45,9 +46,21 @@ export function describeGraph(graph: Graph): LockedGraph {
   };
 }
 
-/** Attributes as text. A custom kernel counts its functions as they come along in a process, which says nothing here. */
-const attrsText = ({ attrs }: Node): string =>
-  JSON.stringify(attrs, (key, value) => key === "functions" ? undefined : value);
+/**
+ * Attributes as text. A custom kernel counts its functions as they come along in a process, which says nothing here: they
+ * are numbered as they come along in the graph.
+ */
+function attrsText({ attrs }: Node, functions: Map<unknown, number>): string {
+  const numberOf = (one: unknown): number => {
+    if (one === 0) return 0; // none
+    if (!functions.has(one)) functions.set(one, functions.size + 1);
+    return functions.get(one)!;
+  };
+  return JSON.stringify(
+    attrs,
+    (key, value) => key === "functions" && Array.isArray(value) ? value.map(numberOf) : value,
+  );
+}
 
 /** A hash of what each node computes; inputs come first, as they do in every graph. */
 export function fingerprints({ nodes }: Pick<LockedGraph, "nodes">): readonly string[] {

@@ -9,7 +9,7 @@ import { ablate, type Ablation } from "../lab/ablate.ts";
 import { printPlans } from "../lab/print_plans.ts";
 import { writeWhole } from "../write_whole.ts";
 import { loadModel, sizesFrom } from "./load_model.ts";
-import { exportOption, positive, sizeOption } from "./options.ts";
+import { checkFolderOf, exportOption, positive, sizeOption } from "./options.ts";
 import { stepsBar } from "./progress_bar.ts";
 import { stopOnSignal } from "./stop_on_signal.ts";
 import { targetOption, targets } from "./targets.ts";
@@ -54,6 +54,7 @@ export function ablateCommand(): Command {
 }
 
 async function ablateModel(file: string, flags: AblateFlags): Promise<void> {
+  checkFolderOf(flags.json);
   const { device: kind, target, rounds, seconds, memory, only, json } = flags;
   if (kind !== "none" && target !== undefined) {
     throw new UsageError(`--target ${target} is timed on no device; say --device none with it.`);

@@ -10,6 +10,7 @@ import { bisect, type Bisection } from "../lab/bisect.ts";
 import { inputOption, inputsFrom } from "./given_data.ts";
 import { loadModel, sizesFrom } from "./load_model.ts";
 import {
+  checkFolderOf,
   deviceOption,
   exportOption,
   policyOption,
@@ -20,7 +21,7 @@ import {
 } from "./options.ts";
 import { progressBar } from "./progress_bar.ts";
 import { stopOnSignal } from "./stop_on_signal.ts";
-import { writeWhole } from "./write_whole.ts";
+import { writeWhole } from "../write_whole.ts";
 
 const counted = (n: number, what: string): string => `${n} ${what}${n === 1 ? "" : "s"}`;
 
@@ -55,6 +56,7 @@ export function bisectCommand(): Command {
 }
 
 async function run(file: string, flags: BisectFlags): Promise<void> {
+  checkFolderOf(flags.out);
   const loaded = await loadModel(file, flags.export);
   const sizes = sizesFrom(flags.size, loaded);
   const feeds = await inputsFrom(flags.input, loaded, sizes);
@@ -75,7 +77,7 @@ async function run(file: string, flags: BisectFlags): Promise<void> {
       signal: stop.signal,
     });
   } catch (error) {
-    if (!stop.signal.aborted) throw error;
+    if (!(error instanceof DOMException && error.name === "AbortError")) throw error;
     console.log("Interrupted.");
     Deno.exitCode = 130;
     return;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import { compileGraph } from "../../compiler/compile.ts";
 import { policies, type PolicyName } from "../../compiler/fuse/policies.ts";
 import { isTunable } from "../../compiler/schedule/candidates.ts";
@@ -15,9 +15,17 @@ import { fitCostModel } from "../lab/fit_cost_model.ts";
 import { printAgreement, printConstants, printRecordTable, printRegrets } from "../lab/print_cost.ts";
 import { profileProgram } from "../lab/profile_program.ts";
 import { readRecords } from "../lab/read_records.ts";
-import { writeWhole } from "../lab/write_whole.ts";
+import { writeWhole } from "../write_whole.ts";
 import { loadModel, sizesFrom } from "./load_model.ts";
-import { checkFolderOf, count, deviceOption, exportOption, sizeOption, whole } from "./options.ts";
+import {
+  checkFolderOf,
+  count,
+  deviceOption,
+  exportOption,
+  policyOption,
+  sizeOption,
+  whole,
+} from "./options.ts";
 import { stopOnSignal } from "./stop_on_signal.ts";
 import { UsageError } from "./usage_error.ts";
 
@@ -39,9 +47,7 @@ export function costmodelCommand(): Command {
     .argument("[file]", "a file that exports a model; none with --fit")
     .addOption(exportOption())
     .addOption(sizeOption())
-    .addOption(
-      new Option("--policy <name>", "which policy fuses").choices(Object.keys(policies)).default("greedy"),
-    )
+    .addOption(policyOption())
     .addOption(deviceOption())
     .option("--rounds <number>", "runs in which every dispatch is timed", whole, 10)
     .option(
@@ -87,7 +93,8 @@ async function costmodel(file: string | undefined, flags: CostFlags): Promise<vo
   for (const unit of slowest) {
     if (signal.aborted) break;
     if (Deno.stderr.isTerminal()) console.error(`timing the candidates of ${unit.label} …`);
-    regrets.push(await candidateRegret(unit, compiled, device, signal));
+    const regret = await candidateRegret(unit, compiled, device, signal);
+    if (regret) regrets.push(regret);
   }
   if (flags.out !== undefined) await writeWhole(flags.out, printRecords(records));
   if (flags.json) console.log(JSON.stringify({ records, candidates: regrets }, null, 1));

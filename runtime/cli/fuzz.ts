@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { policies, type PolicyName } from "../../compiler/fuse/policies.ts";
-import { gpuTarget, integratedTarget, softwareTarget, type Target } from "../../compiler/target.ts";
+import type { Target } from "../../compiler/target.ts";
 import { type Device, openDevice } from "../device.ts";
 import { fuzz, type FuzzFailure, type FuzzReport, type LimitsName } from "../lab/fuzz.ts";
 import { reproductionText } from "../lab/reproduction.ts";
@@ -14,9 +14,8 @@ import { table } from "../table.ts";
 import { deviceOption, positive, seedOption, weftOption } from "./options.ts";
 import { progressBar } from "./progress_bar.ts";
 import { stopOnSignal } from "./stop_on_signal.ts";
-import { writeWhole } from "./write_whole.ts";
-
-const targets = { software: softwareTarget, integrated: integratedTarget, gpu: gpuTarget } as const;
+import { targets } from "./targets.ts";
+import { writeWhole } from "../write_whole.ts";
 
 interface FuzzFlags {
   readonly seconds: number;

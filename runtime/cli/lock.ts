@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import { compileGraph, type CompileOptions } from "../../compiler/compile.ts";
 import { policies, type PolicyName } from "../../compiler/fuse/policies.ts";
 import { lockOf, type LockOptions } from "../../compiler/lock/make.ts";
@@ -14,7 +14,7 @@ import { type Device, openDevice } from "../device.ts";
 import { writeLock } from "../lock/write.ts";
 import { tuneProgram } from "../tune/tune.ts";
 import { loadModel, sizesFrom } from "./load_model.ts";
-import { deviceOption, exportOption, positive, sizeOption } from "./options.ts";
+import { checkFolderOf, deviceOption, exportOption, policyOption, positive, sizeOption } from "./options.ts";
 import { stepsBar } from "./progress_bar.ts";
 import { stopOnSignal } from "./stop_on_signal.ts";
 import { targetOption, targets } from "./targets.ts";
@@ -39,9 +39,7 @@ export function lockCommand(): Command {
     .addOption(exportOption())
     .addOption(sizeOption())
     .option("--out <file>", "where the lock goes", "plan.lock.json")
-    .addOption(
-      new Option("--policy <name>", "which policy decides").choices(Object.keys(policies)).default("greedy"),
-    )
+    .addOption(policyOption())
     .option(
       "--without <pass>",
       "a pass, or a rule of one, to leave out; once for each",
@@ -56,6 +54,7 @@ export function lockCommand(): Command {
 }
 
 async function lock(file: string, flags: LockFlags): Promise<void> {
+  checkFolderOf(flags.out);
   const { out, target: kind, tune, texts } = flags;
   if (kind !== undefined && tune !== undefined) {
     throw new UsageError(

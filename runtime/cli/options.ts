@@ -31,7 +31,7 @@ export const policyOption = (): Option =>
 
 /** `--seed 7` */
 export const seedOption = (usual = 0): Option =>
-  new Option("--seed <number>", "seed of all that is drawn").argParser(wholeNumber).default(usual);
+  new Option("--seed <number>", "seed of all that is drawn").argParser(count).default(usual);
 
 /** `--weft @weft/weft` */
 export const weftOption = (): Option =>
@@ -41,7 +41,7 @@ export const weftOption = (): Option =>
   );
 
 /** For `argParser`: a whole number from 0 up. */
-export function wholeNumber(text: string): number {
+export function count(text: string): number {
   const number = Number(text);
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(number)) {
     throw new InvalidArgumentError("It is no whole number from 0 up.");
@@ -63,12 +63,6 @@ export function whole(text: string): number {
   const number = positive(text);
   if (!Number.isSafeInteger(number)) throw new InvalidArgumentError("It is no whole number above 0.");
   return number;
-}
-
-/** For `argParser`: a whole number from 0 up. */
-export function count(text: string): number {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError("It is no whole number from 0 up.");
-  return Number(text);
 }
 
 /** Throws a UsageError where a file is to go into a folder that is not there: before the work, not after it. */

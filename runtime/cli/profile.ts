@@ -4,15 +4,15 @@
  * @module
  */
 
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import { policies, type PolicyName } from "../../compiler/fuse/policies.ts";
 import { openDevice } from "../device.ts";
 import { chromeTrace } from "../lab/chrome_trace.ts";
 import { printProgramProfile } from "../lab/print_profile.ts";
 import { profileModel } from "../lab/profile_program.ts";
-import { writeWhole } from "../lab/write_whole.ts";
+import { writeWhole } from "../write_whole.ts";
 import { loadModel, sizesFrom } from "./load_model.ts";
-import { checkFolderOf, deviceOption, exportOption, sizeOption, whole } from "./options.ts";
+import { checkFolderOf, deviceOption, exportOption, policyOption, sizeOption, whole } from "./options.ts";
 import { stopOnSignal } from "./stop_on_signal.ts";
 
 interface ProfileFlags {
@@ -34,9 +34,7 @@ export function profileCommand(): Command {
     .argument("<file>", "a file that exports a model, as model(…) and trainStep(…) make it")
     .addOption(exportOption())
     .addOption(sizeOption())
-    .addOption(
-      new Option("--policy <name>", "which policy fuses").choices(Object.keys(policies)).default("greedy"),
-    )
+    .addOption(policyOption())
     .addOption(deviceOption())
     .option("--rounds <number>", "runs in which every dispatch is timed", whole, 10)
     .option("--json", "as data")

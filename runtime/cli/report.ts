@@ -6,16 +6,15 @@
 import { basename } from "node:path";
 import { Command, Option } from "commander";
 import { policies, type PolicyName } from "../../compiler/fuse/policies.ts";
-import { gpuTarget, integratedTarget, softwareTarget } from "../../compiler/target.ts";
 import { type Device, openDevice } from "../device.ts";
 import { reportData, type ReportedCompile } from "../lab/report/report_data.ts";
-import { writeWhole } from "../lab/write_whole.ts";
+import { writeWhole } from "../write_whole.ts";
 import { type LoadedModel, loadModel, sizesFrom } from "./load_model.ts";
-import { exportOption, sizeOption, whole } from "./options.ts";
+import { checkFolderOf, exportOption, policyOption, sizeOption, whole } from "./options.ts";
 import { stopOnSignal } from "./stop_on_signal.ts";
+import { targets } from "./targets.ts";
 import { UsageError } from "./usage_error.ts";
 
-const targets = { software: softwareTarget, integrated: integratedTarget, gpu: gpuTarget } as const;
 type TargetName = keyof typeof targets;
 
 interface ReportFlags {
@@ -40,9 +39,7 @@ export function reportCommand(): Command {
     .addOption(exportOption())
     .addOption(sizeOption())
     .requiredOption("--out <file>", "where the page goes, such as report.html")
-    .addOption(
-      new Option("--policy <name>", "which policy fuses").choices(Object.keys(policies)).default("greedy"),
-    )
+    .addOption(policyOption())
     .addOption(
       new Option("--device <kind>", "what it is compiled for, and measured on; none: neither is asked for")
         .choices(["auto", "webgpu", "cpu", "none"]).default("auto"),
@@ -62,6 +59,7 @@ export function reportCommand(): Command {
 }
 
 async function report(file: string, flags: ReportFlags): Promise<void> {
+  for (const path of [flags.out, flags.json]) checkFolderOf(path);
   const loaded = await loadModel(file, flags.export);
   const choice: Choice = {
     policy: flags.policy,

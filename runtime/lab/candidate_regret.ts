@@ -51,6 +51,7 @@ const ROUNDS = 9;
 /**
  * Times the candidates of one unit of a program.
  *
+ * @returns undefined where none could be timed, or it was ended before one was.
  * @throws RunError where the device has no room, or computes nothing any more.
  */
 export async function candidateRegret(
@@ -58,7 +59,7 @@ export async function candidateRegret(
   { regions, program }: Pick<Compiled, "regions" | "program">,
   { engine, target }: Device,
   signal?: AbortSignal,
-): Promise<CandidateRegret> {
+): Promise<CandidateRegret | undefined> {
   const temporary = program.arenas.findIndex(({ role }) => role === "temporary");
   using bench = await UnitBench.open(engine, unit.kernels, (name) => regions.get(name)?.arena ?? temporary);
   const contents = contentsFor(bench.buffers, unit.kernels, "signed");
@@ -77,6 +78,7 @@ export async function candidateRegret(
       if (!(error instanceof RunError || error instanceof CompileError)) throw error;
     }
   }
+  if (taken.length === 0) return undefined;
   const times = await bench.time(taken.map(({ run }) => run), ROUNDS, contents);
   const candidates = taken.map(({ patch, run }, i): TimedCandidate => ({
     patch: printPatch(patch),

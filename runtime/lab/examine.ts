@@ -138,6 +138,7 @@ async function runTogether(
     ]);
     return results;
   } catch {
+    device.engine.assertUsable();
     return undefined; // each by itself says which it was
   }
 }

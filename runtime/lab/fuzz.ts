@@ -89,7 +89,7 @@ export interface FuzzReport {
   readonly missing: readonly string[];
   readonly ways: readonly FuzzWay[];
   readonly failures: readonly FuzzFailure[];
-  /** Whether its time was over, and not its path or somebody's patience. */
+  /** Whether somebody ended it before its time was over. */
   readonly interrupted: boolean;
 }
 

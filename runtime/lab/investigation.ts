@@ -19,7 +19,7 @@ import { type Case, changed, modelOf } from "./case.ts";
 import { type Failure, isAlike, judge, runCase, type Setting } from "./judge.ts";
 import { runKept } from "./kept_run.ts";
 import { checkKernels, type WrongKernel } from "./local_checks.ts";
-import { position } from "./position.ts";
+import { position } from "../position.ts";
 import type { BisectOptions } from "./bisect.ts";
 import type { Finding, Reproduction } from "./finding.ts";
 import { unprintable } from "./print_model.ts";

@@ -16,7 +16,7 @@ import { compileGraph } from "../../compiler/compile.ts";
 import type { Device } from "../device.ts";
 import { load } from "../executable.ts";
 import { type Case, modelOf } from "./case.ts";
-import { position } from "./position.ts";
+import { position } from "../position.ts";
 
 /** What the new contents of a state are called by, before its path. */
 export const STATE = "state:";
@@ -131,6 +131,8 @@ export async function judge(
   try {
     return compared(expected, await runCase(c, setting, device), demandsOf(c));
   } catch (error) {
+    // A device that is gone says nothing about a graph.
+    device.engine.assertUsable();
     return { failure: { kind: "throws", message: firstSentence(error) }, compared: 0, dropped: 0 };
   }
 }

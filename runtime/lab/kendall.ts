@@ -44,8 +44,8 @@ export interface PairChoice {
  * ```ts
  * import { kendall } from "./kendall.ts";
  *
- * const times = [{ predicted: 1, measured: 1 }, { predicted: 2, measured: 3 }, { predicted: 3, measured: 2
- * }]; console.log(kendall(times).tau); // 1/3: two pairs in order, one not
+ * const times = [[1, 1], [2, 3], [3, 2]].map(([predicted, measured]) => ({ predicted: predicted!, measured: measured! }));
+ * console.log(kendall(times).tau); // 1/3: two pairs in order, one not
  * ```
  */
 export function kendall(

@@ -12,7 +12,7 @@ import type { OutputSlot, Program } from "../../compiler/program/program.ts";
 import type { Device } from "../device.ts";
 import { load } from "../executable.ts";
 import type { RunData } from "../verify.ts";
-import { position } from "./position.ts";
+import { position } from "../position.ts";
 
 /** What lies in memory after a run, by the keys of the tensors that groups store. */
 export type StoredValues = ReadonlyMap<string, StoredArray>;

@@ -142,13 +142,16 @@ class Probe implements Disposable {
     const buffers = buffersOf(runs[0]!);
     const program = aloneProgram(runs, buffers, (name) => buffers.findIndex((ref) => ref.name === name));
     const memories: Memory[] = [];
+    let runner: Runner | undefined;
     try {
       for (const { bytes, role, name } of program.arenas) memories.push(engine.allocate(bytes, role, name));
       for (const memory of memories) await memory.confirm();
-      const probe = new Probe(engine, await engine.load(program, memories), memories);
+      runner = await engine.load(program, memories);
+      const probe = new Probe(engine, runner, memories);
       await probe.quickest(); // the driver compiles, and the system finds the memory
       return probe;
     } catch (error) {
+      runner?.dispose();
       for (const memory of memories) memory.destroy();
       throw error;
     }

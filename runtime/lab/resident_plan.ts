@@ -35,14 +35,16 @@ export class ResidentPlan implements Disposable {
     const { program } = compiled;
     checkProgram(program);
     const memories: Memory[] = [];
+    let runner: Runner | undefined;
     try {
       for (const { bytes, role, name } of program.arenas) memories.push(engine.allocate(bytes, role, name));
       for (const memory of memories) await memory.confirm();
-      const runner = await engine.load(program, memories);
+      runner = await engine.load(program, memories);
       const plan = new ResidentPlan(compiled, engine, memories, runner);
       plan.#fill();
       return plan;
     } catch (error) {
+      runner?.dispose();
       for (const memory of memories) memory.destroy();
       throw error;
     }

@@ -28,7 +28,8 @@ const mostBytes = 256 * 2 ** 20;
 export async function readLock(path: string | URL): Promise<PlanLock> {
   let text: string;
   try {
-    const { size } = await Deno.stat(path);
+    const { size, isFile } = await Deno.stat(path);
+    if (!isFile) throw new RunError(`${path} is no file.`);
     if (size > mostBytes) {
       throw new RunError(`${path} has ${size} bytes, and a lock has ${mostBytes} at most.`);
     }

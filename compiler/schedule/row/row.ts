@@ -5,6 +5,7 @@
  *     space.ts      is the group one row space? outer axes, row axes, one name for the row's index
  *     merge.ts      dependent reductions that one pass can do together
  *     linear.ts     sums that need not wait for others
+ *     reciprocal.ts quotients by a sum of exponentials, as products
  *     passes.ts     what is computed in which pass over the row
  *     keep.ts       what stays in lane arrays from pass to pass
  *     interleave.ts several rows per lane
@@ -25,6 +26,7 @@ import { keepPlan } from "./keep.ts";
 import { type Merge, mergesOf } from "./merge.ts";
 import { heights, type Pass, passesOf } from "./passes.ts";
 import { linearized } from "./linear.ts";
+import { withReciprocals } from "./reciprocal.ts";
 import { padColumns } from "./pad.ts";
 import { memoryDirection, type RowShape, wholeShape } from "./shape.ts";
 import { isSpace, type RowSpace, rowSpace } from "./space.ts";
@@ -34,8 +36,9 @@ import { RowWriter } from "./writer.ts";
 
 /** The kernels of a row group, or why it is none. */
 export function scheduleRow(group: LoweredGroup, target: Target): Scheduled {
-  const plain = rowSpace(group);
-  if (!isSpace(plain)) return plain;
+  const given = rowSpace(group);
+  if (!isSpace(given)) return given;
+  const plain = withReciprocals(given);
   // What lies in registers is not read again, so that nothing is to be merged.
   const apart = passesOf(plain, []);
   const straight = straightShape(plain, apart, target);

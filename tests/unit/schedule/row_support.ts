@@ -55,7 +55,8 @@ const storage = (dtype: DType, size: number): HostView =>
     : new Float32Array(size).fill(NaN);
 
 export class RowGroup {
-  readonly k = new Values();
+  constructor(readonly k: Values = new Values()) {}
+
   readonly roots: Root[] = [];
   readonly data = new Map<string, HostView>();
 

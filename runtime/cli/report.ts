@@ -126,7 +126,7 @@ function compileOf(
   device: Device | undefined,
   flags: ReportFlags,
 ): ReportedCompile {
-  const target = kind !== undefined ? targets[kind] : device?.target ?? gpuTarget;
+  const target = kind !== undefined ? targets[kind] : device?.target ?? targets.gpu;
   const measure = kind !== undefined
     ? "it was compiled for a kind of processor, and not for a device."
     : device === undefined

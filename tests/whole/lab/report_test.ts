@@ -270,7 +270,7 @@ Deno.test("weft report says what it can't do", async () => {
       [["--device", "none", "--out", out, "--against", "m=4"], 2, /has no size "m"; its sizes are "n"/],
       [
         ["--device", "none", "--out", join(folder, "no", "a.html")],
-        1,
+        2,
         /there is no folder "[^"]*\/no" to write a\.html into/,
       ],
     ];

@@ -7,6 +7,7 @@ import type { Compiled } from "../compiler/compile.ts";
 import { printPatch } from "../compiler/schedule/tuning.ts";
 import type { Arena } from "../compiler/program/program.ts";
 import { table } from "./table.ts";
+import { showBytes } from "./show_bytes.ts";
 
 /**
  * One line per dispatch, with totals.
@@ -58,6 +59,3 @@ const bytesOf = (arenas: readonly Arena[], role: Arena["role"]): number =>
   arenas.reduce((sum, arena) => arena.role === role ? sum + arena.bytes : sum, 0);
 
 const count = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`;
-
-const showBytes = (bytes: number): string =>
-  bytes < 2 ** 20 ? `${(bytes / 2 ** 10).toFixed(1)} KiB` : `${(bytes / 2 ** 20).toFixed(1)} MiB`;

@@ -12,6 +12,7 @@
  * spread over the grid.
  */
 
+import { gcd } from "./affine.ts";
 import type { Block, Combine, Instr, Kernel, LoopVar, Statement } from "./ir.ts";
 import { isAtom, operandsOf } from "./ir.ts";
 import { type LoopBounds, Ranges } from "./ranges.ts";
@@ -346,8 +347,7 @@ const each = (f: (x: number) => number, value: number | readonly number[]): numb
  * A step that visits all of n places, neighbors far apart: near n over the golden ratio, with no factor of n.
  */
 function strideThrough(n: number): number {
-  const common = (a: number, b: number): number => b === 0 ? a : common(b, a % b);
   let step = Math.max(1, Math.round(n * 0.618));
-  while (common(step, n) > 1) step++;
+  while (gcd(step, n) > 1) step++;
   return step % n || 1;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { gcd } from "./affine.ts";
 import { type DivMod, type Linear, unionOfFree, type Value } from "./value.ts";
 import { ValueTable } from "./value_table.ts";
 
@@ -155,5 +156,3 @@ function recombine(k: IndexValues, terms: Map<Value, number>): number {
   }
   return 0;
 }
-
-const gcd = (a: number, b: number): number => b === 0 ? Math.abs(a) : gcd(b, a % b);

@@ -5,7 +5,8 @@
 
 import config from "../../deno.json" with { type: "json" };
 import type { Compiled } from "../compile.ts";
-import { emitWgsl, type WgslOptions } from "../emit/wgsl.ts";
+import { emitWgsl } from "../emit/wgsl.ts";
+import { wgslOptionsOf } from "../emit/wgsl_options.ts";
 import { bindSizes } from "../graph/bind.ts";
 import { passes as shipped } from "../passes.ts";
 import type { Binding, Program, Region } from "../program/program.ts";
@@ -94,13 +95,6 @@ const adapterOf = (adapter: LockedAdapter): LockedAdapter => {
 };
 
 const numbersOf = ({ groupMs: _own, ...numbers }: Compiled["cost"]): LockedCost => numbers;
-
-/** How a target's kernels are written: what a device's engine asks for, too. */
-export const wgslOptionsOf = ({ features, broadcast, quirks: { loopBound } }: Target): WgslOptions => ({
-  features,
-  broadcast,
-  loopBound,
-});
 
 /** Each kernel of a program by its text. */
 export function lockedKernels(

@@ -9,6 +9,7 @@
 
 import type { AdapterDescription } from "../adapter.ts";
 import type { Program } from "../../compiler/program/program.ts";
+import { wgslOptionsOf } from "../../compiler/emit/wgsl_options.ts";
 import type { Target } from "../../compiler/target.ts";
 import {
   checkRange,
@@ -117,9 +118,7 @@ export class WebGpuEngine implements Engine {
 
   async load(program: Program, arenas: readonly Memory[]): Promise<Runner> {
     this.assertUsable();
-    const { target } = this.#options;
-    const { features, broadcast, quirks: { loopBound } } = target;
-    const options = { features, broadcast, loopBound };
+    const options = wgslOptionsOf(this.#options.target);
     const prepared = await prepare(this.#device, this.#pipelines, program, arenas.map(gpu), options);
     this.assertUsable();
     const runner = new WebGpuRunner(prepared, {

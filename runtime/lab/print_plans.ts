@@ -3,6 +3,7 @@
  * @module
  */
 
+import { showBytes } from "../show_bytes.ts";
 import { table } from "../table.ts";
 import type { PlanComparison, PlanRow } from "./compare_plans.ts";
 
@@ -46,6 +47,3 @@ function remarkOf({ failed, untimed, sameAs, timing }: PlanRow): string {
   const { low, high, coverage } = timing?.ratio ?? { low: 1, high: 1, coverage: 1 };
   return coverage < 0.95 && low < high ? `interval of ${(100 * coverage).toFixed(0)} %: too few rounds` : "";
 }
-
-const showBytes = (bytes: number): string =>
-  bytes < 2 ** 20 ? `${(bytes / 2 ** 10).toFixed(1)} KiB` : `${(bytes / 2 ** 20).toFixed(1)} MiB`;

@@ -6,6 +6,7 @@
 import { table } from "../table.ts";
 import type { Clock } from "../engine.ts";
 import type { KernelProfile, ProgramProfile } from "./profile_program.ts";
+import { showBytes } from "../show_bytes.ts";
 
 const clocks: Readonly<Record<Clock, string>> = {
   timestamps: "times are the device's own timestamps around each dispatch",
@@ -90,12 +91,3 @@ const fixed = (x: number): string => x >= 100 ? x.toFixed(0) : x >= 10 ? x.toFix
 
 const showCount = (n: number): string =>
   n >= 1e9 ? `${fixed(n / 1e9)}·10⁹` : n >= 1e6 ? `${fixed(n / 1e6)}·10⁶` : String(Math.round(n));
-
-const showBytes = (bytes: number): string =>
-  bytes < 2 ** 10
-    ? `${Math.round(bytes)} B`
-    : bytes < 2 ** 20
-    ? `${fixed(bytes / 2 ** 10)} KiB`
-    : bytes < 2 ** 30
-    ? `${fixed(bytes / 2 ** 20)} MiB`
-    : `${fixed(bytes / 2 ** 30)} GiB`;

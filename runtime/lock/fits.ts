@@ -6,7 +6,7 @@
 import { emitWgsl } from "../../compiler/emit/wgsl.ts";
 import type { Compiled } from "../../compiler/compile.ts";
 import { InternalError, RunError } from "../../compiler/errors.ts";
-import { wgslOptionsOf } from "../../compiler/lock/make.ts";
+import { wgslOptionsOf } from "../../compiler/emit/wgsl_options.ts";
 import { verifyKernels } from "../../compiler/schedule/verify.ts";
 import type { Device } from "../device.ts";
 

@@ -10,6 +10,7 @@
  * is small, and lies in the panel.
  */
 
+import { gcd } from "../../kernel/affine.ts";
 import {
   type BufferRef,
   childrenOf,
@@ -229,8 +230,6 @@ function ratio(l: Linear, i: Var, u: Var): readonly [number, number] | undefined
   const [s, d] = [ci / g, cu / g];
   return s <= farthest && Math.abs(d) <= farthest ? [s, d] : undefined;
 }
-
-const gcd = (a: number, b: number): number => b === 0 ? a : gcd(b, a % b);
 
 /** The value over window positions; undefined where an axis occurs in another way. */
 function join(k: Values, value: Value, windows: readonly Window[]): Value | undefined {

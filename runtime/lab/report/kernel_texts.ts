@@ -5,7 +5,8 @@
  */
 
 import type { Compiled } from "../../../compiler/compile.ts";
-import { emitWgsl, wgslLines, type WgslOptions } from "../../../compiler/emit/wgsl.ts";
+import { emitWgsl, wgslLines } from "../../../compiler/emit/wgsl.ts";
+import { wgslOptionsOf } from "../../../compiler/emit/wgsl_options.ts";
 import { isProgramNode } from "../../../compiler/fuse/group.ts";
 import type { Node } from "../../../compiler/graph/node.ts";
 import { expandCombines } from "../../../compiler/kernel/expand_combines.ts";
@@ -23,11 +24,7 @@ export function kernelTexts(
   { program, kernels, serves, target }: Compiled,
   numbers: ReadonlyMap<Node, number>,
 ): { readonly kernels: readonly KernelView[]; readonly dispatches: readonly LineOps[] } {
-  const options: WgslOptions = {
-    features: target.features,
-    broadcast: target.broadcast,
-    loopBound: target.quirks.loopBound,
-  };
+  const options = wgslOptionsOf(target);
   const texts = program.kernels.map((kernel): KernelView => ({
     ir: printKernel(kernel),
     wgsl: emitWgsl(kernel, options),

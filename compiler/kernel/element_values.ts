@@ -36,6 +36,10 @@ export class ElementValues extends IndexValues {
     if (a.type !== b.type && op !== "shl" && op !== "shr") {
       throw new InternalError("values", `${op} of ${a.type} and ${b.type}`);
     }
+    // Drivers fold a division by a literal 0, not always to what it is; ∞ is no literal (emit/wgsl.ts).
+    if (op === "div" && isFloating(b.type) && b.kind === "const" && b.value === 0) {
+      return this.binary("mul", a, this.const(Object.is(b.value, -0) ? -Infinity : Infinity, b.type));
+    }
     const type = comparisons.has(op) ? "bool" : a.type;
     let range = unknownRange;
     if (type === "i32") {

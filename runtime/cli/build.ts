@@ -13,7 +13,7 @@ import { writeBundle } from "../bundle/write.ts";
 import { readLock } from "../lock/read.ts";
 import { SafetensorsReader } from "../safetensors.ts";
 import type { InitialState } from "../state.ts";
-import { loadModel } from "./load_model.ts";
+import { loadModel, sizesFrom } from "./load_model.ts";
 import { choiceOfSizes } from "./sizes.ts";
 
 interface BuildFlags {
@@ -77,7 +77,9 @@ export function buildCommand(): Command {
 
 async function build(path: string, flags: BuildFlags): Promise<string> {
   const lock = flags.lock === undefined ? undefined : await readLock(flags.lock);
-  const { model } = await loadModel(path, flags.export ?? lock?.model.export);
+  const loaded = await loadModel(path, flags.export ?? lock?.model.export);
+  const { model } = loaded;
+  if (flags.size.length === 0 && !lock) sizesFrom([], loaded);
   const sizes = flags.size.map((text) => choiceOfSizes(text.replace("=..", "=")));
   const opened = [
     ...new Set(flags.size.flatMap((text) => [...text.matchAll(/(\w+)\s*=\.\./g)].map(([, name]) => name!))),

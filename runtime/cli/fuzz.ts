@@ -11,7 +11,7 @@ import { type Device, openDevice } from "../device.ts";
 import { fuzz, type FuzzFailure, type FuzzReport, type LimitsName } from "../lab/fuzz.ts";
 import { reproductionText } from "../lab/reproduction.ts";
 import { table } from "../table.ts";
-import { deviceOption, positive, seedOption, weftOption } from "./options.ts";
+import { checkFolder, deviceOption, positive, seedOption, weftOption } from "./options.ts";
 import { progressBar } from "./progress_bar.ts";
 import { stopOnSignal } from "./stop_on_signal.ts";
 import { targets } from "./targets.ts";
@@ -36,7 +36,7 @@ export function fuzzCommand(): Command {
     )
     .option("--seconds <number>", "what it may take", positive, 60)
     .addOption(seedOption(1))
-    .option("--path <path>", "one graph of the round that --seed begins, as a failure says it")
+    .option("--path <path>", "one graph of the round that --seed begins, as a failure says it", pathOf)
     .addOption(deviceOption())
     .addOption(
       new Option(
@@ -67,7 +67,13 @@ function policyName(text: string, before: readonly PolicyName[]): readonly Polic
   throw new InvalidArgumentError(`Allowed choices are ${Object.keys(policies).join(", ")}.`);
 }
 
+function pathOf(text: string): string {
+  if (!/^\d+(:\d+)*$/.test(text)) throw new InvalidArgumentError("It is no path such as 3 or 3:0:12.");
+  return text;
+}
+
 async function run(flags: FuzzFlags): Promise<void> {
+  checkFolder(flags.out);
   using device = await openDevice({ device: flags.device });
   using stop = stopOnSignal();
   let report: FuzzReport;

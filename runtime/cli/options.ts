@@ -3,7 +3,7 @@
  * @module
  */
 
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { InvalidArgumentError, Option } from "commander";
 import { policies } from "../../compiler/fuse/policies.ts";
@@ -65,8 +65,20 @@ export function whole(text: string): number {
   return number;
 }
 
-/** Throws a UsageError where a file is to go into a folder that is not there: before the work, not after it. */
+/** Throws a UsageError where a file can't go to a place for what is there: before the work, not after it. */
 export function checkFolderOf(path: string | undefined): void {
-  if (path === undefined || existsSync(dirname(path))) return;
-  throw new UsageError(`there is no folder "${dirname(path)}" to write ${basename(path)} into.`);
+  if (path === undefined) return;
+  if (!isFolder(dirname(path))) {
+    throw new UsageError(`there is no folder "${dirname(path)}" to write ${basename(path)} into.`);
+  }
+  if (isFolder(path)) throw new UsageError(`"${path}" is a folder; name a file to write.`);
 }
+
+/** Throws a UsageError where files can't go into a folder because it is something else. */
+export function checkFolder(path: string): void {
+  if (existsSync(path) && !isFolder(path)) {
+    throw new UsageError(`"${path}" is a file; name a folder to write into.`);
+  }
+}
+
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;

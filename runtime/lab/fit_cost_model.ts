@@ -42,10 +42,14 @@ const MOST_FLOPS_PER_BYTE = 1e6;
  * import { compile, fitCostModel, input, model, openDevice, readRecords, softmax } from "@weft/weft";
  *
  * const net = model({ x: input([64, 32], "f32") }, ({ x }) => ({ y: softmax(x) }));
- * const { cost, error } = fitCostModel(await readRecords("data.jsonl")); // weft costmodel --out data.jsonl
- * console.log(`${cost.dispatchMs} ms a dispatch, off by ${100 * error} %`);
- * using device = await openDevice();
- * using _program = await compile(net, { device, cost });
+ *
+ * // The path of what `weft costmodel --out` wrote.
+ * async function compileFor(path: string) {
+ *   const { cost, error } = fitCostModel(await readRecords(path));
+ *   console.log(`${cost.dispatchMs} ms a dispatch, off by ${100 * error} %`);
+ *   using device = await openDevice();
+ *   return await compile(net, { device, cost });
+ * }
  * ```
  */
 export function fitCostModel(

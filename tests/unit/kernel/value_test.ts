@@ -130,3 +130,11 @@ Deno.test("a split axis is put together again by the normal form", () => {
   const [high, low] = splits.get(v)!;
   assert.deepEqual([high.extent, low.extent], [3, 4]);
 });
+
+Deno.test("a division by a literal 0 is a product with infinity, which no driver folds", () => {
+  const k = new Values();
+  const x = k.load({ name: "x", dtype: "f32", size: 4 }, k.int(0));
+  assert.equal(k.div(x, 0), k.mul(x, k.const(Infinity)));
+  assert.equal(k.div(x, k.const(-0)), k.mul(x, k.const(-Infinity)));
+  assert.equal(k.div(x, 2).kind, "binary");
+});

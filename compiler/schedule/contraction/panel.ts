@@ -22,7 +22,7 @@ import { Chunk, type Element, type FilledChunk, firstRow, forColumns } from "./c
 import { decode, FreshVars, layPlaces, type Places, tileExtents, tilesOf } from "./places.ts";
 import { extentOf } from "./extent.ts";
 import type { Contraction } from "./problem.ts";
-import { productAt, storeResults, storeRider, type Tile } from "./product.ts";
+import { alongOf, at, productAt, storeResults, storeRider, type Tile, updatesInPlace } from "./product.ts";
 import { takenBy } from "./lane_tile.ts";
 import { type Slot, sumsOf } from "./sums.ts";
 import type { Tiling } from "./tiling.ts";
@@ -131,6 +131,7 @@ class Panel {
     if (chunks + (rest > 0 ? 1 : 0) === 1) {
       const chunk = this.#chunk(0, 1, extent);
       chunk.open((panel) => {
+        for (let column = 0; column < columns; column++) this.#readAhead(this.#columns, column);
         this.#forRows((_, tile) => {
           panel.forColumns(tile, () => zero, (column, sum) => storeResults(tile, firstRow, column, sum));
         }, panel);
@@ -157,14 +158,26 @@ class Panel {
     accumulate(0, chunks, depth);
     if (rest > 0) accumulate(chunks * depth, 1, rest);
     if (sums.done) return sums.scratch;
-    this.#forRows((row, tile) => {
-      const finish = (columns: Places, place: number, column: Instr) => {
+    forColumns(this.#ev, this.#fresh, this.#columns, (columns, place, column) => {
+      this.#readAhead(columns, place);
+      this.#forRows((row, tile) => {
         const here = { ...tile, columns };
         storeResults(here, firstRow, place, load(sums.slot(here, row, place, column)));
-      };
-      forColumns(this.#ev, this.#fresh, this.#columns, finish);
+      });
     });
     return sums.scratch;
+  }
+
+  /** Evaluates, ahead of the rows, what results need of a column alone (a bias). */
+  #readAhead(columns: Places, place: number): void {
+    const { reduce, stores, width } = this.#c;
+    const { k } = this.#ev;
+    if (updatesInPlace(stores)) return;
+    const here = new Map<Value, Value>(at(this.#tile(columns), firstRow, place));
+    for (const { value } of stores) {
+      const beside = k.substitute(value, new Map([[reduce, k.const(0, reduce.type)]]));
+      this.#ev.hoist(k.substitute(beside, here), this.#row, width, alongOf(columns));
+    }
   }
 
   #chunk(first: number, count: number, depth: number): Chunk {

@@ -69,7 +69,8 @@ export function productAt(
   return ev.b.widen(product, columns.width);
 }
 
-const alongOf = (columns: Places): Var | undefined =>
+/** What a place's components are evaluated along; undefined where it has one. */
+export const alongOf = (columns: Places): Var | undefined =>
   columns.component.kind === "var" ? columns.component : undefined;
 
 /** Both sides at a row and a column place. */

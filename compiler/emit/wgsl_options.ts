@@ -1,9 +1,15 @@
 /** What the text of a kernel depends on beside the kernel: what was asked of a target. */
 
-import type { Target } from "../target.ts";
 import type { WgslOptions } from "./wgsl.ts";
 
-export const wgslOptionsOf = ({ features, broadcast, quirks: { loopBound } }: Target): WgslOptions => ({
+/** What is read of a target (`compiler/target.ts`), which emitters know nothing of. */
+interface Emitting {
+  readonly features: WgslOptions["features"];
+  readonly broadcast: number;
+  readonly quirks: { readonly loopBound: number };
+}
+
+export const wgslOptionsOf = ({ features, broadcast, quirks: { loopBound } }: Emitting): WgslOptions => ({
   features,
   broadcast,
   loopBound,

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Value } from "../../../compiler/kernel/value.ts";
 import { gpuTarget, softwareTarget, type Target, testTarget } from "../../../compiler/target.ts";
 import { partLength } from "../../../compiler/schedule/contraction/split_k.ts";
-import { Group, matmul, type Order } from "./contraction_support.ts";
+import { Group, matmul, type Order } from "../../unit/schedule/contraction_support.ts";
 
 const oneLane: Target = {
   ...testTarget,

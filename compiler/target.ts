@@ -71,6 +71,11 @@ export interface Target {
    * that; 0: every lane loads for itself, as where a cache or the processor brings one element to all lanes at once.
    */
   readonly broadcast: number;
+  /**
+   * Elements: lines of memory that are a multiple of so many apart compete for the same places in a cache, which loses
+   * them before they are met again; 0: none do.
+   */
+  readonly competing: number;
   /** Workgroups wanted to fill the machine. */
   readonly parallel: number;
   /** Bytes that its memory moves in a millisecond: a rough number, with which plans are compared before they run. */
@@ -132,6 +137,7 @@ export const testTarget: Target = {
     plain: 0,
   },
   broadcast: 0,
+  competing: 512,
   parallel: 4,
   bytesPerMs: 8e6,
   dispatchMs: 0.03,
@@ -188,6 +194,7 @@ export const gpuTarget: Target = {
     load: 2,
     plain: 0,
   },
+  competing: 0,
   parallel: 256,
   bytesPerMs: 4e8,
   dispatchMs: 0.003,

@@ -46,7 +46,7 @@ function mapKernel(group: LoweredGroup, target: Target, mayTurn: boolean): Sched
     (inner.extent % 4 === 0 || loops.length === 1) &&
     stores.every((s) => isContiguous(s.index, inner) && s.buffer.size >= 4);
   const width = wide ? 4 : 1;
-  const turned = wide && mayTurn ? turnedLoads(stores, loops) : undefined;
+  const turned = wide && mayTurn ? turnedLoads(stores, loops, target) : undefined;
   const size = turned ? 16 : width;
   const items = Math.ceil(total / size);
   const whole = Math.floor(total / size);

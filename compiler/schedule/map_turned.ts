@@ -11,6 +11,7 @@
 import type { Instr } from "../kernel/ir.ts";
 import { type Evaluator, isContiguous } from "../kernel/lower.ts";
 import { type Load, type Value, type Var, walk } from "../kernel/value.ts";
+import type { Target } from "../target.ts";
 import type { MapStore } from "./map_loops.ts";
 import { strideOf } from "./stride.ts";
 
@@ -20,13 +21,16 @@ export interface Turned {
   readonly loads: readonly Load[];
 }
 
-/** Elements: of lines that are a multiple of it apart, a cache of 64 sets of 64 bytes keeps as many as two sets hold. */
-const competing = 512;
 /** Loads that blocks of a map may turn: their vectors lie in registers. */
 const mostTurned = 3;
 
 /** What to turn; undefined where nothing is read so along one axis of whole vectors. */
-export function turnedLoads(stores: readonly MapStore[], loops: readonly Var[]): Turned | undefined {
+export function turnedLoads(
+  stores: readonly MapStore[],
+  loops: readonly Var[],
+  { competing }: Target,
+): Turned | undefined {
+  if (competing === 0) return undefined;
   const inner = loops.at(-1)!;
   const across = new Map<Var, Load[]>();
   walk(stores.map(({ value }) => value), (value) => {

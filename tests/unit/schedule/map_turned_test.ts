@@ -30,6 +30,7 @@ Deno.test("scheduleMap() reads blocks across the grain where lines of memory wou
   assert.deepEqual(transposedSum(512, 8, softwareTarget), [4, 4, 4, 4]);
   assert.deepEqual(transposedSum(1024, 8, softwareTarget), [4, 4, 4, 4]);
   assert.deepEqual(transposedSum(500, 8, softwareTarget), [1, 1, 1, 1]);
+  assert.deepEqual(transposedSum(512, 8, { ...softwareTarget, competing: 0 }), [1, 1, 1, 1]);
 });
 
 Deno.test("scheduleMap() reads across the grain element by element where blocks would be too many statements", () => {

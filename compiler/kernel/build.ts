@@ -8,6 +8,7 @@
 
 import { InternalError } from "../errors.ts";
 import type { Node } from "../graph/node.ts";
+import { foldIntegers } from "./fold.ts";
 import type {
   Access,
   ArrayDecl,
@@ -279,51 +280,11 @@ export class IrBuilder {
       a = this.widen(a, 4);
       b = this.widen(b, 4);
     }
-    const folded = this.#fold(op, a, b);
-    if (folded) return folded;
+    const folded = foldIntegers(op, a, b);
+    if (folded) return folded.kind === "literal" ? this.#atom(folded) : folded;
     const compares = op === "lt" || op === "le" || op === "eq" || op === "ne";
     const type = compares ? wide("bool", a.type.width) : a.type;
     return this.#let(`b${op} ${this.id(a)} ${this.id(b)}`, { kind: "binary", type, op, a, b });
-  }
-
-  /** Arithmetic on i32 literals, and the neutral elements. */
-  #fold(op: BinaryOp, a: Instr, b: Instr): Instr | undefined {
-    if (a.type.scalar !== "i32") return undefined;
-    const x = a.kind === "literal" ? a.value : undefined;
-    const y = b.kind === "literal" ? b.value : undefined;
-    if (x !== undefined && y !== undefined) {
-      switch (op) {
-        case "add":
-          return this.int(x + y);
-        case "sub":
-          return this.int(x - y);
-        case "mul":
-          return this.int(Math.imul(x, y));
-        case "div":
-          return y !== 0 ? this.int(Math.trunc(x / y)) : undefined;
-        case "rem":
-          return y !== 0 ? this.int(x % y) : undefined;
-        case "max":
-          return this.int(Math.max(x, y));
-        case "min":
-          return this.int(Math.min(x, y));
-        case "lt":
-          return this.literal("bool", x < y ? 1 : 0);
-        case "le":
-          return this.literal("bool", x <= y ? 1 : 0);
-        case "eq":
-          return this.literal("bool", x === y ? 1 : 0);
-        default:
-          return undefined;
-      }
-    }
-    if (y === 0 && (op === "add" || op === "sub")) return a;
-    if (x === 0 && op === "add") return b;
-    if (y === 1 && (op === "mul" || op === "div")) return a;
-    if (x === 1 && op === "mul") return b;
-    if ((x === 0 || y === 0) && op === "mul") return this.int(0);
-    if (y === 1 && op === "rem") return this.int(0);
-    return undefined;
   }
 
   add(a: Instr, b: Instr | number): Instr {

@@ -28,7 +28,13 @@ export function dataFor(compiled: Compiled, { feeds = {}, states = {}, seed = 0 
   const refs = graph.inputs.map((t) => placement.storage(t).buffer);
   const drawn = contentsFor(refs, kernels, "signed", seed);
   const inputs = new Map(
-    graph.inputs.map((t, i) => [inputName(t), { type: t, made: () => drawn.get(refs[i]!.name)! }]),
+    graph.inputs.map((
+      t,
+      i,
+    ) => [inputName(t), {
+      type: t,
+      made: () => drawn.get(refs[i]!.name)!.slice(0, elementsOf(t.shape) as number),
+    }]),
   );
   const initial = new Map(graph.states.map((s) => {
     const site = { shape: s.tensor.shape as readonly number[], dtype: s.tensor.dtype, seed, path: s.path };

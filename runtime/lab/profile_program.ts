@@ -19,10 +19,9 @@ import type { Device } from "../device.ts";
 import type { Clock } from "../engine.ts";
 import { type Executable, load } from "../executable.ts";
 import type { Feeds, Signature } from "../feeds.ts";
-import type { InitialState } from "../state.ts";
 import { median } from "../tune/race.ts";
 import { version } from "../version.ts";
-import { madeFeeds } from "./made_feeds.ts";
+import { dataFor } from "./made_data.ts";
 import { measurePeaks, type Peaks } from "./peaks.ts";
 import { roofOf, type RoofPosition } from "./roof.ts";
 
@@ -161,8 +160,9 @@ export async function profileProgram(
     throw new RunError(`profile: rounds is ${rounds}; it must be a whole number above 0.`);
   }
   const peaks = options.peaks ?? await measurePeaks(device);
-  using executable = await load(compiled.program, device, { state: firstState(compiled.graph, seed) });
-  const feeds = options.feeds ?? madeFeeds(compiled);
+  const made = dataFor(compiled, { seed });
+  using executable = await load(compiled.program, device, { state: (path) => made.states[path] });
+  const feeds = options.feeds ?? made.feeds;
   const { times, runMs } = await measure(executable, feeds, rounds, signal);
   const kernels = profilesOf(compiled, times, peaks);
   return {
@@ -178,11 +178,6 @@ export async function profileProgram(
     totals: totalsOf(kernels, runMs),
     stages: [...stages].sort((a, b) => a.begin - b.begin),
   };
-}
-
-function firstState(graph: Graph, seed: number): InitialState {
-  const declared = new Map(graph.states.map((state) => [state.path, state.initializer]));
-  return (path, shape, dtype) => declared.get(path)?.({ shape, dtype, seed, path });
 }
 
 /** `[round][dispatch]` in milliseconds, and those of a run as a whole, in turns. */

@@ -11,7 +11,7 @@ import type { Device } from "../device.ts";
 import { checkProgram, type Engine, type Memory, type Runner, wholeWords } from "../engine.ts";
 import { elementsOf } from "../feeds.ts";
 import { fromDevice, toDevice } from "../host_form.ts";
-import { contentsFor } from "../tune/inputs.ts";
+import { dataFor } from "./made_data.ts";
 
 export class ResidentPlan implements Disposable {
   readonly #compiled: Compiled;
@@ -51,17 +51,10 @@ export class ResidentPlan implements Disposable {
   }
 
   #fill(): void {
-    const { program, traced, kernels } = this.#compiled;
-    const refs = program.inputs.map(({ name, dtype, shape }) => (
-      { name: `input:${name}`, dtype, size: elementsOf(shape) }
-    ));
-    const inputs = contentsFor(refs, kernels, "signed");
-    for (const slot of program.inputs) this.#write(slot, inputs.get(`input:${slot.name}`)!);
-    const initializers = new Map(traced.states.map(({ path, initializer }) => [path, initializer]));
-    for (const slot of program.state) {
-      const { shape, dtype, name: path } = slot;
-      this.#write(slot, initializers.get(path)!({ shape, dtype, seed: 0, path }));
-    }
+    const { program } = this.#compiled;
+    const { feeds, states } = dataFor(this.#compiled);
+    for (const slot of program.inputs) this.#write(slot, feeds[slot.name]!);
+    for (const slot of program.state) this.#write(slot, states[slot.name]!);
     for (const { region, data } of program.constants) {
       if (region.bytes === 0) continue;
       const padded = new Uint8Array(wholeWords(data.byteLength));

@@ -6,6 +6,7 @@
  *     parameter, bound  read from it once, at the top: p0, n0, …
  *     value             v0, v1, …: one `let` per operation; operations on literals are done here
  *     loop variable     i0, i1, …
+ *     combine           lanes hand on what they have, or phases over workgroup memory; see wgsl_combine.ts
  *     shared load       w0, w1, …: what each lane loads for all, where lanes may broadcast; see shared_loads.ts
  *     lane array        r0_0, r0_1, …: one `var` per element; a dynamic one is private memory
  *     shared array      s0 in workgroup memory; barriers as barriers.ts says
@@ -36,6 +37,7 @@ import { type Barrier, barriersOf } from "./barriers.ts";
 import { foldLiterals } from "./fold_literals.ts";
 import { isFolded, uniformWords } from "./uniforms.ts";
 import { BufferText, singlyStoredHalves, wideBuffers } from "./wgsl_buffers.ts";
+import { canHandOn, combineByHanding, type Handing } from "./wgsl_combine.ts";
 import { SharedText } from "./wgsl_shared.ts";
 import { rawModule } from "./wgsl_raw.ts";
 import { binaryText, castText, isSpecial, literalText, typeText, unaryText } from "./wgsl_ops.ts";
@@ -47,9 +49,18 @@ export interface WgslOptions {
    * loads for itself.
    */
   readonly broadcast?: number;
+  /**
+   * Lanes that follow one another from a multiple of so many, a power of two, hand one another values without memory
+   * (wgsl_combine.ts); 0 or left out: only through workgroup memory.
+   */
+  readonly subgroup?: number;
   /** Turns of all loops of one invocation after which the driver would end them silently; a kernel may not exceed it. */
   readonly loopBound?: number;
 }
+
+/** The kernel as it is printed: combines that lanes can't do among themselves are phases. */
+export const printedKernel = (kernel: Kernel, { subgroup = 0 }: WgslOptions): Kernel =>
+  expandCombines(kernel, undefined, { lanes: Math.max(1, subgroup), can: canHandOn });
 
 /** The text of the shader module; its entry point is `main`. */
 export function emitWgsl(kernel: AnyKernel, options: WgslOptions): string {
@@ -94,8 +105,9 @@ class Emitter {
   #values = 0;
   #variables = 0;
 
-  constructor(original: Kernel, { features, broadcast = 0 }: WgslOptions) {
-    const kernel = expandCombines(original);
+  constructor(original: Kernel, options: WgslOptions) {
+    const { features, broadcast = 0 } = options;
+    const kernel = printedKernel(original, options);
     this.#shared = new SharedText(kernel, broadcast);
     this.#kernel = kernel;
     this.#hasF16 = features.f16;
@@ -222,10 +234,23 @@ class Emitter {
           this.#loop(block, () => this.#blocks(block.body));
           break;
         case "combine":
-          throw new InternalError("wgsl", "a combine survived its expansion");
+          combineByHanding(block, this.#handing);
+          break;
       }
     }
   }
+
+  readonly #handing: Handing = {
+    make: (instr) => (this.#print({ kind: "let", instr }), instr),
+    hand: (value, bit) => {
+      const name = `v${this.#values++}`;
+      this.#line(`let ${name} = subgroupShuffleXor(${this.#operand(value)}, ${bit}u);`);
+      const handed: Instr = { ...value };
+      this.#names.set(handed, name);
+      return handed;
+    },
+    put: (statement) => this.#print(statement),
+  };
 
   #loop(loop: { variable: LoopVar; from: Instr; to: Instr; step: number }, body: () => void): void {
     const { variable, from, to, step } = loop;
@@ -244,6 +269,10 @@ class Emitter {
 
   #statement(statement: Statement): void {
     this.#at = statement;
+    this.#print(statement);
+  }
+
+  #print(statement: Statement): void {
     switch (statement.kind) {
       case "let": {
         const { instr } = statement;

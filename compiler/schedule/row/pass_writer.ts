@@ -9,7 +9,7 @@ import type { Evaluator } from "../../kernel/lower.ts";
 import type { Value } from "../../kernel/value.ts";
 import type { Target } from "../../target.ts";
 import { combineOf, elementOf, type FoldSpec, isIndexed } from "./fold_spec.ts";
-import { strideOf } from "../stride.ts";
+import { strideOf } from "../../kernel/stride.ts";
 import { elementsOf, loadsPerElement, type Pass } from "./passes.ts";
 import { type Place, rowBindings, sweep, sweepAligned, sweepUnrolled } from "./place.ts";
 import { type Running, running } from "./running.ts";

@@ -6,7 +6,8 @@
  */
 
 import type { Instr } from "../../kernel/ir.ts";
-import { type Evaluator, isContiguous } from "../../kernel/lower.ts";
+import { type Evaluator } from "../../kernel/lower.ts";
+import { isContiguous } from "../../kernel/stride.ts";
 import { type Reduce, type Value, type Var, walk } from "../../kernel/value.ts";
 import type { Operand, Steps } from "./operand.ts";
 import type { Bindings, Places } from "./places.ts";

@@ -4,7 +4,9 @@
  * says on Node's Dawn. How a host in any other language would go about it.
  *
  *     npm install webgpu
- *     node examples/bundle_host/host.mjs FOLDER [MANIFEST_SCHEMA]     prints one run of selftest.json, as JSON
+ *     node examples/bundle_host/host.mjs FOLDER [MANIFEST_SCHEMA]     prints the outputs of selftest.json's run, as JSON
+ *
+ * It fails where one is further from what selftest.json has than the manifest's tolerance.
  *
  * A bundle is untrusted: all is checked before the device is touched. The schema should be the host's own copy.
  */
@@ -23,7 +25,9 @@ const whole = (bytes) => Math.ceil(bytes / 4) * 4;
 /** Throws a HostError where a manifest is not as the schema says, or where its numbers don't go together. */
 export function checkManifest(manifest, schema) {
   validate(schema, schema, manifest);
-  const { kernels, tensors, weights, state, variants } = manifest;
+  const { kernels, tensors, weights, state, variants, outputs, selfTest } = manifest;
+  const stated = outputs.every(({ tolerance }) => (tolerance === undefined) === !selfTest);
+  need(stated, "outputs have a tolerance where there is a self-test, and only there");
   const ends = weights.map(({ header }) => header.bytes);
   for (const { name, file, offset, bytes, elements, fileType, sha256 } of tensors) {
     need(offset === ends[file] && bytes === elements * bytesIn[fileType], `${name} lies elsewhere`);
@@ -107,7 +111,35 @@ export function readBundle(folder, schema) {
   });
   const test = manifest.selfTest && read(manifest.selfTest.file);
   need(!test || sha256(test) === manifest.selfTest.sha256, "the self-test was changed");
-  return { manifest, codes, tensors, test: test && parse(test, "the self-test") };
+  return {
+    manifest,
+    codes,
+    tensors,
+    test: test && checkTest(manifest, schema, parse(test, "the self-test")),
+  };
+}
+
+/** The self-test, where it compares what there is a tolerance for. */
+export function checkTest(manifest, schema, test) {
+  validate(schema, schema.$defs.selfTest, test, "self-test");
+  need(test.program < manifest.sizes.length, "the self-test is for no size");
+  for (const { name, indices, values } of test.outputs) {
+    const { tolerance } = manifest.outputs.find((output) => output.name === name) ?? {};
+    need(tolerance && indices.length === values.length, `${name} can't be compared`);
+  }
+  return test;
+}
+
+/** What is wrong with an output, of the bytes that a device has. */
+function mistakesOf({ name, dtype, tolerance }, { indices, values }, bytes) {
+  const got = dtype === "f16" ? Array.from(new Uint16Array(bytes), half) : new arrays[dtype](bytes);
+  const wanted = { null: NaN, inf: Infinity, "-inf": -Infinity };
+  return indices.flatMap((index, i) => {
+    const right = wanted[values[i]] ?? values[i];
+    const most = tolerance.absolute + tolerance.relative * Math.abs(right);
+    const fits = Object.is(got[index], right) || Math.abs(got[index] - right) <= most;
+    return fits ? [] : [`${name}[${index}] is ${got[index]}, and should be ${right} within ${most}`];
+  });
 }
 
 function half(h) {
@@ -182,9 +214,12 @@ export async function runOnce(gpu, { manifest, codes, tensors, test }) {
   });
   device.queue.submit([encoder.finish()]);
   const outputs = {};
-  for (const [i, { name }] of manifest.outputs.entries()) {
+  for (const [i, output] of manifest.outputs.entries()) {
     await read[i].mapAsync(1);
-    outputs[name] = Buffer.from(read[i].getMappedRange().slice(0, program.outputs[i][2])).toString("hex");
+    const bytes = read[i].getMappedRange().slice(0, program.outputs[i][2]);
+    outputs[output.name] = Buffer.from(bytes).toString("hex");
+    const expected = test.outputs.find(({ name }) => name === output.name);
+    if (expected) mistakes.push(...mistakesOf(output, expected, bytes));
   }
   device.destroy();
   need(mistakes.length === 0, mistakes[0]);

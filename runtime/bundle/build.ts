@@ -152,14 +152,13 @@ export async function buildBundle<I extends Inputs, O extends Outputs>(
   const put = (path: string, text: string) => files.set(path, [new TextEncoder().encode(text)]);
 
   const test = selfTest
-    ? `${
-      JSON.stringify(makeSelfTest(graph, {
-        sizes: choices[0]!,
-        program: 0,
-        states: new Map(states.map(({ name, data }) => [name, data])),
-      }))
-    }\n`
+    ? makeSelfTest(graph, {
+      sizes: choices[0]!,
+      program: 0,
+      states: new Map(states.map(({ name, data }) => [name, data])),
+    })
     : undefined;
+  const testText = test && `${JSON.stringify(test.test)}\n`;
   const firstStored = made.constants.length;
   const manifest: Manifest = {
     $schema: "./manifest.schema.json",
@@ -171,22 +170,33 @@ export async function buildBundle<I extends Inputs, O extends Outputs>(
     sizes: choices.map((size) => Object.fromEntries(Object.entries(size).sort(([a], [b]) => a < b ? -1 : 1))),
     ...open !== undefined && { open },
     inputs,
-    outputs: Object.entries(graph.outputs).map(([name, tensor]) => bundleTensor(name, tensor, open)),
+    outputs: Object.entries(graph.outputs).map(([name, tensor]) => ({
+      ...bundleTensor(name, tensor, open),
+      ...test && { tolerance: test.outputs[name]! },
+    })),
     state: made.compiled[0]!.program.state.map(({ name, dtype, shape, role }): BundleState => {
       const tensor = stored.findIndex((weight) => weight.name === name);
-      return { name, dtype, shape, role, ...tensor >= 0 && { tensor: firstStored + tensor } };
+      const tolerance = test?.state[name];
+      return {
+        name,
+        dtype,
+        shape,
+        role,
+        ...tensor >= 0 && { tensor: firstStored + tensor },
+        ...tolerance !== undefined && { tolerance },
+      };
     }),
     weights,
     tensors,
     kernels: made.kernels,
     variants: made.variants,
-    ...test !== undefined && { selfTest: { file: "selftest.json", sha256: hashOf(test) } },
+    ...testText !== undefined && { selfTest: { file: "selftest.json", sha256: hashOf(testText) } },
   };
   const text = `${JSON.stringify(manifest)}\n`;
   put("manifest.json", text);
   put("manifest.schema.json", `${JSON.stringify(schema, null, 2)}\n`);
   put("README.md", readmeText(manifest, format));
-  if (test !== undefined) put("selftest.json", test);
+  if (testText !== undefined) put("selftest.json", testText);
   made.kernels.forEach(({ file }, i) => put(file, made.texts[i]!));
   weights.forEach(({ file }, i) => files.set(file, contents[i]!));
   if (format === "module") {

@@ -7,8 +7,6 @@
  * @module
  */
 
-import { Ajv2020 } from "ajv/dist/2020.js";
-import schema from "../../compiler/bundle/manifest.schema.json" with { type: "json" };
 import {
   type BundleProgram,
   type BundleTensor,
@@ -24,10 +22,9 @@ import { bindDim, divideDims, namesOf } from "../../compiler/graph/dim.ts";
 import { deviceBytes, type DType } from "../../compiler/graph/dtype.ts";
 import { wholeWords } from "../engine.ts";
 import { elementBytes } from "../safetensors/header.ts";
+import { complaintOf } from "./schema.ts";
 
 type Fail = (message: string) => never;
-
-const matches = new Ajv2020({ allErrors: false, strict: true, strictTuples: false }).compile(schema);
 
 /** More bytes than any manifest of a program that a device could run. */
 export const mostManifestBytes = 256 * 2 ** 20;
@@ -43,10 +40,8 @@ export function parseManifest(text: string, where: string): Manifest {
   } catch {
     return fail("it is not JSON");
   }
-  if (!matches(parsed)) {
-    const { instancePath = "", message = "" } = matches.errors?.[0] ?? {};
-    return fail(`${instancePath || "it"} ${message}`);
-  }
+  const complaint = complaintOf("manifest", parsed);
+  if (complaint !== undefined) fail(complaint);
   const manifest = parsed as unknown as Manifest;
   checkLists(manifest, fail);
   checkTensors(manifest, fail);
@@ -71,11 +66,25 @@ function checkLists(manifest: Manifest, fail: Fail): void {
   const twice = files.find((file, i) => files.indexOf(file) !== i);
   if (twice !== undefined) fail(`two parts are the file ${twice}`);
   checkOpen(manifest, fail);
+  checkTolerances(manifest, fail);
   for (const { programs } of variants) {
     if (programs.length !== sizes.length) {
       fail(`a variant has ${programs.length} programs for ${sizes.length} sizes`);
     }
   }
+}
+
+/** Where there is a self-test every output has a tolerance, or null; where there is none, nobody has derived one. */
+function checkTolerances({ inputs, outputs, state, selfTest }: Manifest, fail: Fail): void {
+  const shown = (list: readonly { readonly name: string }[]) => JSON.stringify(list[0]!.name);
+  const missing = outputs.filter(({ tolerance }) => tolerance === undefined);
+  if (selfTest && missing.length > 0) {
+    fail(`the output ${shown(missing)} has no tolerance, and there is a self-test`);
+  }
+  const stated = [...outputs, ...state].filter(({ tolerance }) => tolerance !== undefined);
+  if (!selfTest && stated.length > 0) fail(`${shown(stated)} has a tolerance, and there is no self-test`);
+  const given = inputs.filter(({ tolerance }) => tolerance !== undefined);
+  if (given.length > 0) fail(`the input ${shown(given)} has a tolerance, which is for what is computed`);
 }
 
 /** What is marked open has the open size as its leading axis, and nothing else mentions it. */

@@ -8,13 +8,14 @@ import {
   isCopy,
   type Manifest,
   type Range,
+  type Tolerance,
   type Variant,
 } from "../../compiler/bundle/manifest.ts";
 import { showShape } from "../../compiler/graph/dim.ts";
 import type { CheckedBundle } from "./read.ts";
 
 /** What `weft inspect` prints of a bundle that was checked. */
-export function inspectionText({ manifest }: CheckedBundle): string {
+export function inspectionText({ manifest, test }: CheckedBundle): string {
   const { name, kind, generator, weights, state, kernels, variants, sizes } = manifest;
   const bytes = weights.reduce((sum, { bytes }) => sum + bytes, 0);
   const lines = [
@@ -24,14 +25,38 @@ export function inspectionText({ manifest }: CheckedBundle): string {
     } bytes of weights in ${weights.length} ` +
     `${weights.length === 1 ? "file" : "files"}`,
     ...manifest.inputs.map((t) => `input   ${t.name}: ${t.dtype} ${showShape(t.shape)}`),
-    ...manifest.outputs.map((t) => `output  ${t.name}: ${t.dtype} ${showShape(t.shape)}`),
+    ...manifest.outputs.map((t) =>
+      `output  ${t.name}: ${t.dtype} ${showShape(t.shape)}${
+        t.tolerance === undefined ? "" : `, ${within(t.tolerance)}`
+      }`
+    ),
   ];
+  if (test) {
+    const compared = [test.outputs, test.state].map((list) =>
+      list.reduce((sum, { indices }) => sum + indices.length, 0)
+    );
+    lines.push(
+      `The self-test compares ${compared[0]} elements of ${test.outputs.length} outputs and ${
+        compared[1]
+      } of ` +
+        `${test.state.length} states.`,
+    );
+  } else lines.push("There is no self-test.");
   for (const variant of variants) {
     lines.push("", `For devices with ${needs(variant)}:`);
     variant.programs.forEach((program, p) => lines.push("", ...programLines(manifest, program, sizes[p]!)));
   }
   lines.push("", "Schema, hashes and bounds hold.");
   return lines.join("\n");
+}
+
+/** How far an output y of the self-test may be off. */
+function within(tolerance: Tolerance | null): string {
+  if (tolerance === null) return "which rounding decides";
+  const { absolute, relative } = tolerance;
+  if (absolute === 0 && relative === 0) return "exact";
+  const parts = [...absolute > 0 ? [`${absolute}`] : [], ...relative > 0 ? [`${relative}·|y|`] : []];
+  return `y within ${parts.join(" + ")}`;
 }
 
 function needs({ features, limits }: Variant): string {

@@ -1,6 +1,7 @@
 /** Bundles on Dawn: in Node by their own loader, in Node by a host that shares no code with it, and in Deno. */
 
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { create } from "webgpu";
@@ -97,6 +98,17 @@ Deno.test({
       await Deno.writeTextFile(path, changed);
       await assert.rejects(node.run("host.mjs", bundle.folder, schema), { message });
     };
+    const stated = /"tolerance":\{"absolute":[^,]*,"relative":[^}]*\}/;
+    await refused(text.replace(stated, '"tolerance":{"absolute":-1,"relative":0}'), /tolerance is none of/);
+    await refused(text.replace(stated, '"open":true'), /outputs have a tolerance where there is a self-test/);
+    const test = await Deno.readTextFile(join(bundle.folder, "selftest.json"));
+    const wrong = test.replace(/"values":\[[\d.e-]+/, '"values":[0.5');
+    await Deno.writeTextFile(join(bundle.folder, "selftest.json"), wrong);
+    const hash = createHash("sha256").update(wrong).digest("hex");
+    await refused(
+      text.replace(/("selftest.json","sha256":)"\w+"/, `$1"${hash}"`),
+      /answer\[\d+\] is 0[.\d]+, and should be 0.5 within \d/,
+    );
     await refused(text.replace('"weft-bundle"', '"other"'), /manifest\/format is not weft-bundle/);
     await refused(text.replace('"f32"', '"f64"'), /dtype is none of f32/);
     await refused(text.replace(/"bindings":\[\[0,0,/, '"bindings":[[0,256000,'), /lies outside/);

@@ -1,10 +1,12 @@
 /** Bundles on the machine's adapter: the same numbers as Weft itself gives, bit for bit. */
 
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Bundle, HostArray, LoadOptions } from "../../compiler/bundle/loader/public.ts";
 import type { BuiltBundle } from "../../runtime/bundle/build.ts";
+import { runSelfTest } from "../../runtime/bundle/self_test.ts";
 import { openDevice } from "../../runtime/device.ts";
 import { load, type Model } from "../../mod.ts";
 import type { StoredArray } from "../../compiler/graph/dtype.ts";
@@ -98,6 +100,41 @@ Deno.test("a bundle uses halves where the device has them, and the plain variant
   const plain = await adapter!.requestDevice();
   assert.deepEqual(await script.selfTest({ device: plain }), []);
   plain.destroy();
+});
+
+Deno.test("the self-test allows what the manifest's tolerance allows, and no more", async () => {
+  using bundle = await testBundle(mlp, { sizes: { batch: 2 } });
+  const path = (name: string) => join(bundle.folder, name);
+  const [manifest, test] = ["manifest.json", "selftest.json"].map((name) =>
+    JSON.parse(Deno.readTextFileSync(path(name)))
+  );
+  const [{ values, indices }] = test.outputs;
+  const { absolute, relative } = manifest.outputs[0].tolerance;
+  const run = async (value: number, factor: number) => {
+    const text = JSON.stringify({
+      ...test,
+      outputs: [{ name: "answer", indices, values: [value, ...values.slice(1)] }],
+    });
+    const changed = {
+      ...manifest,
+      outputs: [{
+        ...manifest.outputs[0],
+        tolerance: { absolute: factor * absolute, relative: factor * relative },
+      }],
+      selfTest: { file: "selftest.json", sha256: createHash("sha256").update(text).digest("hex") },
+    };
+    await Deno.writeTextFile(path("selftest.json"), text);
+    await Deno.writeTextFile(path("manifest.json"), JSON.stringify(changed));
+    return (await runSelfTest(bundle.folder)).mistakes;
+  };
+  const most = absolute + relative * values[0];
+  assert.deepEqual(await run(values[0], 1), []);
+  for (const direction of [1, -1]) {
+    const [mistake, ...others] = await run(values[0] + direction * 3 * most, 1);
+    assert.match(mistake!, /^answer\[\d+\] is [\d.]+, and should be [\d.]+ within [\d.e-]+$/);
+    assert.deepEqual(others, []);
+    assert.deepEqual(await run(values[0] + direction * 3 * most, 5), []);
+  }
 });
 
 Deno.test("parameters stored as halves give what the halves give", async () => {

@@ -24,7 +24,7 @@ export async function load(options: LoadOptions = {}): Promise<Bundle> {
   if (MANIFEST_SHA256) await verified(bytes, MANIFEST_SHA256, "manifest.json");
   const text = textOf(bytes);
   const manifest = JSON.parse(text) as Manifest;
-  if (manifest.version !== 1) fail(`The manifest is of version ${manifest.version}, not 1.`);
+  if (manifest.version !== 2) fail(`The manifest is of version ${manifest.version}, not 2.`);
   const adapter = options.device ?? await (options.gpu ?? globalThis.navigator?.gpu)?.requestAdapter() ??
     fail("There is no WebGPU adapter here.");
   const { variants, kernels } = manifest;

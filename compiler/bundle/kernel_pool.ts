@@ -8,7 +8,8 @@
  */
 
 import { createHash } from "node:crypto";
-import { emitWgsl, type WgslOptions } from "../emit/wgsl.ts";
+import { emitWgsl } from "../emit/wgsl.ts";
+import { wgslOptionsOf } from "../emit/wgsl_options.ts";
 import { uniformWords } from "../emit/uniforms.ts";
 import type { Origin } from "../errors.ts";
 import { deviceBytes } from "../graph/dtype.ts";
@@ -24,9 +25,11 @@ export interface ServedOp {
   readonly origins: readonly Origin[];
 }
 
+type Description = Omit<BundleKernel, "file" | "sha256">;
+
 interface Entry {
   readonly code: string;
-  readonly description: Omit<BundleKernel, "file" | "sha256">;
+  readonly description: Description;
   readonly labels: Set<string>;
   readonly ops: ServedOp[];
 }
@@ -40,9 +43,24 @@ export class KernelPool {
 
   /** The kernel's number. The same text with other bounds is the same kernel, and its bounds are the wider ones. */
   add(kernel: AnyKernel, target: Target): number {
-    const options: WgslOptions = { features: target.features, loopBound: target.quirks.loopBound };
-    const code = emitWgsl(kernel, options);
     const description = describe(kernel, target);
+    return this.#addText(bundleText(kernel, target), description);
+  }
+
+  /** A kernel that is no program's, by its text. */
+  addText(text: { readonly code: string; readonly description: Description }, label: string): number {
+    const index = this.#addText(text.code, text.description);
+    this.#entries[index]!.labels.add(label);
+    return index;
+  }
+
+  /** Lanes of a workgroup that must be one subgroup; 0 where it may be several. */
+  subgroupOf(index: number): number {
+    const { code, description: { workgroup: [x, y, z] } } = this.#entries[index]!;
+    return asksSubgroup(code) ? x * y * z : 0;
+  }
+
+  #addText(code: string, description: Description): number {
     // Texts say everything but how many groups their accesses were proven for.
     const key = `${description.groups}\n${code}`;
     let index = this.#byText.get(key);
@@ -76,7 +94,18 @@ export class KernelPool {
   }
 }
 
-function describe(kernel: AnyKernel, target: Target): Omit<BundleKernel, "file" | "sha256"> {
+/** A kernel's text for a device of which nothing is known but the target's features. */
+export const bundleText = (kernel: AnyKernel, target: Target): string =>
+  emitWgsl(kernel, {
+    ...wgslOptionsOf(target),
+    broadcast: target.features.subgroups ? target.broadcast : 0,
+    subgroupLanes: true,
+  });
+
+/** Whether a kernel's text asks its subgroup for something. */
+export const asksSubgroup = (code: string): boolean => /^enable subgroups;$/m.test(code);
+
+function describe(kernel: AnyKernel, target: Target): Description {
   const bindings = kernel.buffers.map(({ access, dtype, size }) => ({
     access: access === "read" ? "read" as const : "read_write" as const,
     bytes: Math.ceil(size * deviceBytes(dtype) / 16) * 16,
@@ -112,7 +141,6 @@ function header({ labels, ops }: Entry, what: string, names: SourceNames): strin
   if (sources.length > mostLines) {
     sources.splice(mostLines, Infinity, `//   … and ${sources.length - mostLines} more lines`);
   }
-  return [`// ${what}, which computes`, ...lines, "// for these lines of the model:", ...sources, ""].join(
-    "\n",
-  );
+  const serves = sources.length === 0 ? [] : ["// for these lines of the model:", ...sources];
+  return [`// ${what}, which computes`, ...lines, ...serves, ""].join("\n");
 }

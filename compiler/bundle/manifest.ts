@@ -123,6 +123,10 @@ export interface Variant {
   readonly features: readonly string[];
   /** The least that the device's limits must be, by WebGPU's names. */
   readonly limits: Readonly<Record<string, number>>;
+  /** The least that the adapter's info must say, by WebGPU's names; nothing where no kernel asks a subgroup. */
+  readonly info?: { readonly subgroupMinSize: number };
+  /** Kernels that must each fill their one buffer with ones, or the device can't run this variant (`subgroup_probe.ts`). */
+  readonly probes?: readonly number[];
   readonly programs: readonly BundleProgram[];
 }
 

@@ -47,6 +47,11 @@ export interface WgslOptions {
    * loads for itself.
    */
   readonly broadcast?: number;
+  /**
+   * For devices that nobody has probed: the text says `enable subgroups;`, and where lanes hand on what they load they are
+   * numbered as their subgroup numbers them, which need not be the workgroup's order (`bundle/subgroup_probe.ts`).
+   */
+  readonly subgroupLanes?: boolean;
   /** Turns of all loops of one invocation after which the driver would end them silently; a kernel may not exceed it. */
   readonly loopBound?: number;
 }
@@ -88,15 +93,18 @@ class Emitter {
   readonly #shared: SharedText;
   readonly #lines: PrintedLine[] = [];
   readonly #used = { group: false, lane: false };
+  /** Whether the text is for any device, and asks a subgroup for something. */
+  readonly #inSubgroup: boolean;
   #indent = "  ";
   #at: PrintedLine["at"];
   #computesHalves = false;
   #values = 0;
   #variables = 0;
 
-  constructor(original: Kernel, { features, broadcast = 0 }: WgslOptions) {
+  constructor(original: Kernel, { features, broadcast = 0, subgroupLanes = false }: WgslOptions) {
     const kernel = expandCombines(original);
     this.#shared = new SharedText(kernel, broadcast);
+    this.#inSubgroup = subgroupLanes && this.#shared.has;
     this.#kernel = kernel;
     this.#hasF16 = features.f16;
     this.#barriers = barriersOf(kernel);
@@ -121,6 +129,7 @@ class Emitter {
     const frame = (text: string): PrintedLine => ({ text, at: undefined });
     return [
       ...usesF16 ? ["enable f16;", ""].map(frame) : [],
+      ...this.#inSubgroup ? ["enable subgroups;", ""].map(frame) : [],
       ...this.#declarations().map(frame),
       frame(""),
       frame(`@compute @workgroup_size(${this.#kernel.lanes})`),
@@ -154,7 +163,8 @@ class Emitter {
     const builtins: string[] = [];
     if (this.#used.group || isFolded(this.#kernel)) builtins.push("@builtin(workgroup_id) wid: vec3<u32>");
     if (isFolded(this.#kernel)) builtins.push("@builtin(num_workgroups) grid: vec3<u32>");
-    if (this.#used.lane) builtins.push("@builtin(local_invocation_index) lid: u32");
+    const lane = this.#inSubgroup ? "subgroup_invocation_id" : "local_invocation_index";
+    if (this.#used.lane) builtins.push(`@builtin(${lane}) lid: u32`);
     return builtins;
   }
 

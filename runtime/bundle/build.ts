@@ -249,7 +249,13 @@ function bundleTensor(name: string, { shape, dtype }: Tensor, open: string | und
 /** What bundles are compiled for. */
 function targetOf({ limits = "default", tune = "gpu" }: BundleOptions): Target {
   const base = tune === "software" ? softwareTarget : gpuTarget;
-  return { ...base, name: "bundle", limits: limits === "default" ? defaultLimits : bundleLimits(limits) };
+  return {
+    ...base,
+    name: "bundle",
+    limits: limits === "default" ? defaultLimits : bundleLimits(limits),
+    // Where there are subgroups at all they have room for the lanes of a workgroup that is made for a processor's.
+    broadcast: tune === "software" ? base.lanes.contraction : 0,
+  };
 }
 
 /** The states as they begin, in the form that is stored. */

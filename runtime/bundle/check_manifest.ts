@@ -16,6 +16,7 @@ import {
   pieceBytes,
   type Range,
   type StoredTensor,
+  type Variant,
 } from "../../compiler/bundle/manifest.ts";
 import { RunError } from "../../compiler/errors.ts";
 import { bindDim, divideDims, namesOf } from "../../compiler/graph/dim.ts";
@@ -45,7 +46,9 @@ export function parseManifest(text: string, where: string): Manifest {
   const manifest = parsed as unknown as Manifest;
   checkLists(manifest, fail);
   checkTensors(manifest, fail);
-  for (const [v, { programs }] of manifest.variants.entries()) {
+  for (const [v, variant] of manifest.variants.entries()) {
+    const { programs } = variant;
+    checkProbes(manifest, variant, (message) => fail(`variants/${v}: ${message}`));
     for (const [p, program] of programs.entries()) {
       checkProgram(manifest, program, p, `variants/${v}/programs/${p}`, fail);
     }
@@ -85,6 +88,23 @@ function checkTolerances({ inputs, outputs, state, selfTest }: Manifest, fail: F
   if (!selfTest && stated.length > 0) fail(`${shown(stated)} has a tolerance, and there is no self-test`);
   const given = inputs.filter(({ tolerance }) => tolerance !== undefined);
   if (given.length > 0) fail(`the input ${shown(given)} has a tolerance, which is for what is computed`);
+}
+
+/** A variant that asks subgroups says what it needs of them; a probe is a kernel that needs nothing but its buffer. */
+function checkProbes({ kernels }: Manifest, { features, info, probes }: Variant, fail: Fail): void {
+  const asks = features.includes("subgroups");
+  if (asks !== (info !== undefined) || asks !== (probes !== undefined)) {
+    fail("the feature subgroups, the least size of subgroups and probes of them are stated together");
+  }
+  for (const probe of probes ?? []) {
+    const { bindings, uniforms, groups } = kernels[probe] ??
+      fail(`probe ${probe} is none of ${kernels.length} kernels`);
+    const [binding] = bindings;
+    const isAlone = bindings.length === 1 && binding!.access === "read_write" && uniforms === 0;
+    if (!isAlone || binding!.bytes % 4 !== 0 || groups > 65_535) {
+      fail(`probe ${probe} has other buffers than one that it writes words to, or too many workgroups`);
+    }
+  }
 }
 
 /** What is marked open has the open size as its leading axis, and nothing else mentions it. */

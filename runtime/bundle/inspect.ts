@@ -59,8 +59,8 @@ function within(tolerance: Tolerance | null): string {
   return `y within ${parts.join(" + ")}`;
 }
 
-function needs({ features, limits }: Variant): string {
-  const numbers = Object.entries(limits).map(([name, n]) => `${name} ${count(n)}`);
+function needs({ features, limits, info }: Variant): string {
+  const numbers = Object.entries({ ...info, ...limits }).map(([name, n]) => `${name} ${count(n)}`);
   return [...features, ...numbers].join(", ");
 }
 

@@ -14,7 +14,7 @@ import {
 } from "../../compiler/bundle/manifest.ts";
 import { RunError } from "../../compiler/errors.ts";
 import { headerLength, parseHeader } from "../safetensors/header.ts";
-import { checkKernelText } from "./check_kernel.ts";
+import { checkKernelText, checkSubgroups } from "./check_kernel.ts";
 import { mostManifestBytes, parseManifest } from "./check_manifest.ts";
 import { parseSelfTest } from "./check_self_test.ts";
 
@@ -77,12 +77,13 @@ export async function readBundle(source: BundleSource): Promise<CheckedBundle> {
     "manifest.json",
   );
   const texts: string[] = [];
-  for (const kernel of manifest.kernels) {
+  for (const [index, kernel] of manifest.kernels.entries()) {
     const { file, sha256 } = kernel;
     const text = await textFile(source, file, mostKernelBytes);
     const code = text.replace(/^(\/\/[^\n]*\n)*/, "");
     if (hashOf(new TextEncoder().encode(code)) !== sha256) throw changed(file);
     checkKernelText(code, kernel);
+    checkSubgroups(code, index, manifest);
     texts.push(text);
   }
   const test = manifest.selfTest && await readSelfTest(source, manifest, manifest.selfTest);

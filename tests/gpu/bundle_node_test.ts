@@ -31,8 +31,9 @@ const script = `
   for (const [name, { buffer, byteOffset, byteLength }] of Object.entries(await bundle.run(fed))) {
     outputs[name] = Buffer.from(buffer, byteOffset, byteLength).toString("hex");
   }
+  const features = ["shader-f16", "subgroups"].filter((name) => bundle.device.features.has(name));
   bundle.dispose();
-  console.log(JSON.stringify({ mistakes, outputs }));
+  console.log(JSON.stringify({ mistakes, outputs, features }));
   process.exit(0); // Dawn keeps a thread alive
 `;
 const host = (name: string) =>
@@ -41,6 +42,7 @@ const scripts = {
   "loader.mjs": script,
   "host.mjs": host("host.mjs"),
   "json_schema.mjs": host("json_schema.mjs"),
+  "run.mjs": host("run.mjs"),
 };
 const schema = new URL("../../compiler/bundle/manifest.schema.json", import.meta.url).pathname;
 
@@ -64,7 +66,8 @@ for (const [name, model, options] of cases) {
       assert.deepEqual(byLoader.mistakes, []);
       assert(Object.keys(byLoader.outputs).length > 0);
       const byHost = JSON.parse(await node.run("host.mjs", bundle.folder, schema));
-      assert.deepEqual(byHost, byLoader.outputs);
+      assert.deepEqual(byHost.outputs, byLoader.outputs);
+      assert.deepEqual(byHost.features, byLoader.features);
 
       const { load } = await import(pathToFileURL(join(bundle.folder, "index.js")).href);
       const test = JSON.parse(await Deno.readTextFile(join(bundle.folder, "selftest.json")));

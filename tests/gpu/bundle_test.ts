@@ -205,10 +205,10 @@ Deno.test("wrong inputs are refused by a sentence, before anything runs", async 
   const { x, y } = inputsOf(bundle.built, 0, 0);
   const refused = (inputs: unknown, message: RegExp) =>
     assert.rejects(loaded.run(inputs as never), { name: "BundleError", message });
-  await refused({ x }, /the input "y" wants a Int32Array/);
-  await refused({ x, y: new Float32Array(4) }, /the input "y" wants a Int32Array/);
+  await refused({ x }, /The input "y" wants a Int32Array/);
+  await refused({ x, y: new Float32Array(4) }, /The input "y" wants a Int32Array/);
   await refused({ x: new Float32Array(3), y }, /x,y have 3,4 elements; the bundle takes 80,4/);
-  await refused({ x, y, z: x }, /there is no input "z"/);
+  await refused({ x, y, z: x }, /There is no input "z"/);
   await assert.rejects(loaded.run({ x, y } as never, { outputs: ["nothing"] as never }), {
     message: /no output "nothing"/,
   });

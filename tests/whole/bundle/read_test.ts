@@ -5,6 +5,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { checkManifest } from "../../../examples/bundle_host/host.mjs";
 import schema from "../../../compiler/bundle/manifest.schema.json" with { type: "json" };
+import { checkSubgroups } from "../../../runtime/bundle/check_kernel.ts";
 import { parseManifest } from "../../../runtime/bundle/check_manifest.ts";
 import { parseSelfTest } from "../../../runtime/bundle/check_self_test.ts";
 import { inspectionText } from "../../../runtime/bundle/inspect.ts";
@@ -180,8 +181,46 @@ Deno.test("a kernel whose text asks for more than the manifest says is refused",
   refused(`${text}\n@group(1) @binding(7) var<uniform> more: vec4<f32>;`, /declares \d+ bindings/);
 });
 
+Deno.test("a variant says what its kernels ask of subgroups, and its probes are kernels that need nothing", async () => {
+  using bundle = await testBundle(mlpStep, { ...options, sizes: { batch: 64 }, features: ["subgroups"] });
+  const { manifest } = await readBundle(folderSource(bundle.folder));
+  // deno-lint-ignore no-explicit-any -- breaks what is read-only
+  const wrong: readonly (readonly [(manifest: any) => void, RegExp])[] = [
+    [(m) => delete m.variants[0].info, /variants\/0: .* are stated together/],
+    [(m) => delete m.variants[0].probes, /stated together/],
+    [(m) => m.variants[1].features = ["subgroups"], /variants\/1: .* are stated together/],
+    [(m) => m.variants[0].info.subgroupMinSize = 0, /subgroupMinSize must be >= 1/],
+    [(m) => m.variants[0].probes = [999], /probe 999 is none of \d+ kernels/],
+    [(m) => m.variants[0].probes = [0], /probe 0 has other buffers/],
+  ];
+  for (const [change, message] of wrong) {
+    const changed = structuredClone(manifest);
+    change(changed);
+    const text = JSON.stringify(changed);
+    assert.throws(() => parseManifest(text, "manifest.json"), { name: "RunError", message });
+  }
+  const asking = manifest.variants[0]!.probes![0]!;
+  const text = fileText(bundle.built, manifest.kernels[asking]!.file);
+  checkSubgroups(text, asking, manifest);
+  const [first, plain] = manifest.variants;
+  const small = { ...manifest, variants: [{ ...first!, info: { subgroupMinSize: 4 } }] };
+  assert.throws(() => checkSubgroups(text, asking, small), { message: /8 lanes ask .* for subgroups of 4/ });
+  // Without the line that says so, as some compilers take it.
+  const hidden = text.replace("enable subgroups;", "");
+  const step = { kernel: asking, grid: [1, 1], bindings: [], uniforms: [], label: "" } as const;
+  const sneaking = { ...plain!, programs: [{ ...plain!.programs[0]!, steps: [step] }] };
+  assert.throws(() => checkSubgroups(hidden, asking, { ...manifest, variants: [sneaking] }), {
+    message: /for subgroups of 0/,
+  });
+  checkSubgroups(text.replace(/.*[sS]ubgroup.*/g, "// subgroups"), asking, {
+    ...manifest,
+    variants: [sneaking],
+  });
+});
+
 Deno.test("a manifest that somebody changed is refused by a sentence, or every step stays within its ranges", async () => {
-  using bundle = await testBundle(mlp, { ...options, sizes: [{ batch: 2 }, { batch: 3 }], open: "batch" });
+  const sizes = [{ batch: 2 }, { batch: 3 }];
+  using bundle = await testBundle(mlp, { ...options, selfTest: true, sizes, open: "batch" });
   const text = fileText(bundle.built, "manifest.json");
   assert.equal(assertManifestIsSafe(text), false);
   let refused = 0;

@@ -21,7 +21,7 @@ import type { Target } from "../target.ts";
 import { describeProgram, requiredLimits } from "./describe_program.ts";
 import { asksSubgroup, bundleText, KernelPool, type ServedOp } from "./kernel_pool.ts";
 import { type BundleKernel, type BundleProgram, isCopy, type Variant } from "./manifest.ts";
-import { openGrids } from "./open_grid.ts";
+import { type OpenGrid, openGrids } from "./open_grid.ts";
 import { subgroupProbe } from "./subgroup_probe.ts";
 
 /** What a bundle may use of a device beyond WebGPU's core, by WebGPU's names. */
@@ -166,7 +166,7 @@ function describe(
   target: Target,
   pool: KernelPool,
   constants: Constants,
-  open: readonly (number | undefined)[],
+  open: readonly (OpenGrid | undefined)[],
 ): BundleProgram {
   const { program, graph, serves } = compiled;
   const kernels = program.kernels.map((kernel) => pool.add(kernel, target));

@@ -6,6 +6,7 @@
 import { encodeUniforms } from "../emit/uniforms.ts";
 import { InternalError } from "../errors.ts";
 import type { Binding, Program, Region } from "../program/program.ts";
+import type { OpenGrid } from "./open_grid.ts";
 import type { BundleArena, BundleKernel, BundleProgram, BundleStep, Range } from "./manifest.ts";
 
 /** Workgroups per dimension that every device has; more are folded into two dimensions. */
@@ -18,7 +19,7 @@ export interface Numbers {
   /** The stored tensor for each constant of the program. */
   readonly constants: readonly number[];
   /** For each dispatch of the program, in order. */
-  readonly open: readonly (number | undefined)[];
+  readonly open: readonly (OpenGrid | undefined)[];
 }
 
 export function describeProgram(program: Program, { kernels, constants, open }: Numbers): BundleProgram {
@@ -34,7 +35,7 @@ export function describeProgram(program: Program, { kernels, constants, open }: 
     return {
       kernel: kernels[kernel] ?? fail(`no number for kernel ${kernel}`),
       grid: groups <= perDimension ? [groups, 1] : [perDimension, Math.ceil(groups / perDimension)],
-      ...opened && { open: opened },
+      ...opened && { open: [opened.block, opened.blocks, opened.rows] as const },
       bindings: bindings.map(range),
       uniforms: [...encodeUniforms(program.kernels[kernel]!, params, groups)],
       label,

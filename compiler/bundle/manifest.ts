@@ -154,10 +154,10 @@ export interface DispatchStep {
   /** Workgroups along x and y. */
   readonly grid: readonly [number, number];
   /**
-   * Workgroups along x come in blocks of so many: n of the most rows of the open size need n / most of the blocks, rounded
-   * up. All run where this is not said.
+   * Workgroups along x come in blocks of `block`, and `blocks` of them in a row make `rows` rows of the open size: n rows
+   * need n · blocks / rows blocks, rounded up. All run where this is not said.
    */
-  readonly open?: number;
+  readonly open?: readonly [block: number, blocks: number, rows: number];
   readonly bindings: readonly Range[];
   /** The words of the uniform block. */
   readonly uniforms: readonly number[];

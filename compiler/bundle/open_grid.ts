@@ -3,13 +3,14 @@
  *
  * A program for the maximum computes rows that nobody asked for: rows have nothing to do with each other (open_size.ts), so
  * a workgroup that writes only rows from n on is not needed for n rows. Which those are is proven of the kernel, with the
- * ranges that prove its accesses. Take the G workgroups in blocks of B (the tiles along one row): where every store of
- * group g goes to
+ * ranges that prove its accesses. Take the workgroups in blocks of B (the tiles along one row): where every store of group g
+ * goes to
  *
- *     row ≥ ⌊⌊g / B⌋ · most · B / G⌋        B · ⌈n · (G / B) / most⌉ workgroups
+ *     row ≥ ⌊⌊g / B⌋ · rows / blocks⌋        B · ⌈n · blocks / rows⌉ workgroups
  *
- * are enough for n of `most` rows. Where nothing is proven (partial sums of a split reduction, a text of the user's own)
- * the whole grid runs.
+ * are enough for n rows. The fraction is guessed from where some groups store, as the simplest that fits: 8 rows to a block
+ * also where the last one has fewer, 4 images to 25 blocks of pixels. Where nothing is proven (partial sums of a split
+ * reduction, a text of the user's own) the whole grid runs.
  * @module
  */
 
@@ -38,17 +39,30 @@ import { keepsRows } from "./open_size.ts";
 
 /** Blocks that are tried: a grid of more tiles along a row runs whole. */
 const mostBlock = 64;
+/** Blocks of which it is asked where they store. */
+const mostSamples = 256;
+
+/** Workgroups in blocks of `block`, of which any `blocks` in a row write `rows` rows. */
+export interface OpenGrid {
+  readonly block: number;
+  readonly blocks: number;
+  readonly rows: number;
+}
+
+/** Workgroups that are enough for n rows, of `groups` for all. */
+export const groupsFor = ({ block, blocks, rows }: OpenGrid, n: number, groups: number): number =>
+  Math.min(groups, Math.ceil(n * blocks / rows) * block);
 
 /**
  * @param open Names of the inputs with rows of the open size.
  * @param most The size that the program was compiled for.
- * @returns The blocks B of each dispatch in order.
+ * @returns The blocks of each dispatch in order.
  */
 export function openGrids(
   { graph, placement, kernels, serves }: Compiled,
   open: ReadonlySet<string>,
   most: number,
-): readonly (number | undefined)[] {
+): readonly (OpenGrid | undefined)[] {
   const rows = nodesWithRows(graph, open, most);
   /** Elements per row of the buffers that a group's results fill, if all of them have rows. */
   const rowsOf = (groups: readonly Group[]): ReadonlyMap<string, number> | undefined => {
@@ -63,7 +77,7 @@ export function openGrids(
     }
     return found;
   };
-  const known = new Map<string, number | undefined>();
+  const known = new Map<string, OpenGrid | undefined>();
   return kernels.map(({ kernel, buffers, groups }, i) => {
     const elements = rowsOf(serves[i]!);
     if (!elements || isRaw(kernel) || groups !== kernel.groups || groups < 2 || groups > 65_535) {
@@ -101,9 +115,37 @@ function nodesWithRows(graph: Graph, open: ReadonlySet<string>, most: number): R
 }
 
 /** The smallest blocks of which it can be proven: they leave the fewest workgroups. */
-function blockOf(kernel: Kernel, written: ReadonlyMap<string, number>, most: number): number | undefined {
+function blockOf(kernel: Kernel, written: ReadonlyMap<string, number>, most: number): OpenGrid | undefined {
+  const places: (readonly [index: Instr, row: number])[] = [];
+  eachStore(kernel, (_, buffer, index) => places.push([index, written.get(buffer)!]));
   for (let block = 1; block <= Math.min(mostBlock, kernel.groups / 2); block++) {
-    if (kernel.groups % block === 0 && isProven(kernel, written, most, block)) return block;
+    if (kernel.groups % block !== 0) continue;
+    const count = kernel.groups / block;
+    const step = Math.max(1, Math.floor(count / mostSamples));
+    /** No fraction is above this that is right for the blocks that are asked. */
+    let below = Infinity;
+    for (let x = 1; x < count; x += step) {
+      for (const [index, row] of places) {
+        const first = numberOf(index, x * block);
+        if (first !== undefined) below = Math.min(below, (Math.floor(first / row) + 1) / x);
+      }
+    }
+    const common = gcd(most, count);
+    const even = { block, blocks: count / common, rows: most / common };
+    const grids = [simplest(most / count, below), even].flatMap((fraction) =>
+      fraction ? [{ block, blocks: fraction.blocks, rows: fraction.rows }] : []
+    );
+    const proven = grids.find((grid) => isProven(kernel, written, grid));
+    if (proven) return proven;
+  }
+  return undefined;
+}
+
+/** Of the fractions rows / blocks from `least` up and below `below` the largest one of the fewest blocks. */
+function simplest(least: number, below: number): Omit<OpenGrid, "block"> | undefined {
+  for (let blocks = 1; blocks <= mostSamples && below < Infinity; blocks++) {
+    const rows = Math.ceil(blocks * below) - 1;
+    if (rows > 0 && rows / blocks >= least) return { blocks, rows };
   }
   return undefined;
 }
@@ -111,8 +153,7 @@ function blockOf(kernel: Kernel, written: ReadonlyMap<string, number>, most: num
 function isProven(
   kernel: Kernel,
   written: ReadonlyMap<string, number>,
-  most: number,
-  block: number,
+  { block, blocks, rows }: OpenGrid,
 ): boolean {
   const integer = (op: BinaryOp, a: Instr, b: number): Instr => ({
     kind: "binary",
@@ -121,26 +162,49 @@ function isProven(
     a,
     b: literal("i32", b),
   });
-  const blocks = kernel.groups / block;
-  const common = gcd(most, blocks);
   const group: Instr = { kind: "builtin", type: i32, name: "group" };
   const number = block === 1 ? group : integer("div", group, block);
-  const row = integer("div", integer("mul", number, most / common), blocks / common);
+  const times = integer("mul", number, rows);
+  const row = blocks === 1 ? times : integer("div", times, blocks);
+  const count = kernel.groups / block;
+  if (rows * count > 2 ** 31 - 1) return false;
   let holds = true;
   eachStore(kernel, (ranges, buffer, index) => {
     if (!holds) return;
-    const distance = difference(index, integer("mul", row, written.get(buffer)!));
+    const first = integer("mul", row, written.get(buffer)!);
+    const distance = difference(index, first);
     // A look at some workgroups is quick, and refutes most that can't be proven.
-    const samples = [1, block, blocks >> 1, kernel.groups - 1];
+    const samples = [1, block, (count >> 1) * block, kernel.groups - 1];
     holds = samples.every((group) => (numberOf(distance, group) ?? 0) >= 0);
     if (!holds) return;
-    const isFar = () => ranges.within(distance, 0, 2 ** 31 - 1);
-    holds = isFar() || withRow(ranges, index, row, isFar) || ranges.isUnreachable();
+    const bare = withoutClamps(ranges, index);
+    const isFar = () => ranges.within(difference(bare, first), 0, 2 ** 31 - 1);
+    holds = isFar() || withRow(ranges, bare, row, isFar) || ranges.isUnreachable();
   });
   return holds;
 }
 
 const difference = (a: Instr, b: Instr): Instr => ({ kind: "binary", type: i32, op: "sub", a, b });
+
+/**
+ * An index without the clamps that change nothing where it is used: the rows of a tile that reaches beyond the last row are
+ * clamped for the loads, and stored only where they are rows.
+ */
+function withoutClamps(ranges: Ranges, index: Instr): Instr {
+  const known = new Map<Instr, Instr>();
+  const bare = (instr: Instr): Instr => {
+    if (instr.kind !== "binary") return instr;
+    let made = known.get(instr);
+    if (made === undefined) {
+      const [a, b] = [bare(instr.a), bare(instr.b)];
+      const isClamp = instr.op === "min" && b.kind === "literal" && ranges.within(a, -(2 ** 31), b.value);
+      made = isClamp ? a : a === instr.a && b === instr.b ? instr : { ...instr, a, b };
+      known.set(instr, made);
+    }
+    return made;
+  };
+  return bare(index);
+}
 
 /**
  * Asks again where a quotient that the index is made of is known to be the row or more: the image of a pixel, say. That

@@ -70,7 +70,7 @@ export function checkManifest(manifest, schema) {
           const grid = step.grid[0] * step.grid[1];
           const groups = step.grid[1] > 1 ? step.uniforms[0] : grid;
           need(kernel && groups <= kernel.groups && groups <= grid, `${step.label} has too many workgroups`);
-          need(step.grid[0] % (step.open ?? 1) === 0, `${step.label} has no whole blocks`);
+          need(step.grid[0] % (step.open?.[0] ?? 1) === 0, `${step.label} has no whole blocks`);
           const parts = step.bindings.length === kernel.bindings.length &&
             step.uniforms.length * 4 === kernel.uniforms;
           need(parts, `${step.label} binds other buffers`);

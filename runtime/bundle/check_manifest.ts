@@ -287,8 +287,10 @@ function checkDispatch(
   if (groups > kernel.groups || (isFolded && (kernel.groups <= 65_535 || groups > x * y))) {
     fail(`has ${groups} workgroups of ${kernel.groups}, in a grid of ${x} × ${y}`);
   }
-  if (open !== undefined && (openSize === undefined || isFolded || x % open !== 0)) {
-    fail(`has blocks of ${open} workgroups in a grid of ${x} × ${y}, and ${openSize ?? "no size"} is open`);
+  if (open !== undefined && (openSize === undefined || isFolded || x % open[0] !== 0)) {
+    fail(
+      `has blocks of ${open[0]} workgroups in a grid of ${x} × ${y}, and ${openSize ?? "no size"} is open`,
+    );
   }
   bindings.forEach((range, i) => {
     inside(range);

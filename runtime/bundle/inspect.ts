@@ -76,8 +76,7 @@ function programLines(
       return [`${i}`, "copy", "", count(2 * step.from[2]), `${place(step.from)} ${place(step.to)}`, ""];
     }
     const { kernel, grid: [x, y], bindings, label, open } = step;
-    const most = sizes[manifest.open!]!;
-    const least = open === undefined ? "" : `${Math.ceil(x / open / most) * open}–`;
+    const least = open === undefined ? "" : `${Math.min(x, open[0] * Math.ceil(open[1] / open[2]))}–`;
     const groups = y > 1 ? `${x}×${y}` : `${least}${x}`;
     const traffic = bindings.reduce((sum, [, , bytes]) => sum + bytes, 0);
     return [

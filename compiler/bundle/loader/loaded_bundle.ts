@@ -161,7 +161,7 @@ export async function loadOn(
       const arrays = await inTurn(program, async (encoder) => {
         const steps = await stepsOf(program);
         fed.forEach((data, i) => write(program, programs[program]!.inputs[i]!, data));
-        encodeSteps(encoder, steps, rows / most);
+        encodeSteps(encoder, steps, rows);
       }, wanted);
       // deno-lint-ignore no-explicit-any -- the names are those of the outputs
       return Object.fromEntries(names.map((name, i) => [name, arrays[i]])) as any;

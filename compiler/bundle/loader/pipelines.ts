@@ -14,8 +14,8 @@ export const UNIFORM = 64;
 export const STORAGE = 128;
 const COMPUTE = 4;
 
-/** Its pipeline and bind group, workgroups along x and y, and how many of them come in a block. */
-type Dispatch = readonly [GPUComputePipeline, GPUBindGroup, x: number, y: number, open: number | undefined];
+/** Its pipeline and bind group, workgroups along x and y, and which of them rows of the open size need. */
+type Dispatch = readonly [GPUComputePipeline, GPUBindGroup, x: number, y: number, open: DispatchStep["open"]];
 /** Its source and the offset there, its target and the offset there, its bytes. */
 type Copy = readonly [GPUBuffer, number, GPUBuffer, number, number];
 export type PreparedStep = Dispatch | Copy;
@@ -97,8 +97,8 @@ export async function prepare(
   return prepared;
 }
 
-/** @param part Of the open size. */
-export function encodeSteps(encoder: GPUCommandEncoder, steps: readonly PreparedStep[], part: number): void {
+/** @param rows Of the open size. */
+export function encodeSteps(encoder: GPUCommandEncoder, steps: readonly PreparedStep[], rows: number): void {
   let pass: GPUComputePassEncoder | undefined;
   for (const step of steps) {
     if (isCopy(step)) {
@@ -110,7 +110,7 @@ export function encodeSteps(encoder: GPUCommandEncoder, steps: readonly Prepared
       pass ??= encoder.beginComputePass();
       pass.setPipeline(pipeline);
       pass.setBindGroup(0, group);
-      pass.dispatchWorkgroups(open ? Math.min(x, Math.ceil(x / open * part) * open) : x, y);
+      pass.dispatchWorkgroups(open ? Math.min(x, open[0] * Math.ceil(rows * open[1] / open[2])) : x, y);
     }
   }
   pass?.end();

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { checkOpenSize } from "../../../compiler/bundle/open_size.ts";
 import { type Compiled, compileGraph } from "../../../compiler/compile.ts";
-import { openGrids } from "../../../compiler/bundle/open_grid.ts";
+import { groupsFor, openGrids } from "../../../compiler/bundle/open_grid.ts";
 import { bindSizes } from "../../../compiler/graph/bind.ts";
 import type { Program, Step } from "../../../compiler/program/program.ts";
 import { defaultLimits, gpuTarget, testTarget } from "../../../compiler/target.ts";
@@ -68,11 +68,11 @@ const allowed: Readonly<Record<string, Model>> = {
 function shrunk(compiled: Compiled, filled: number, most: number): Program {
   const { program } = compiled;
   const names = new Set(program.inputs.map(({ name }) => name));
-  const blocks = openGrids(compiled, names, most);
+  const grids = openGrids(compiled, names, most);
   const steps = program.steps.map((step, i): Step => {
-    const block = blocks[i];
-    if (step.kind === "copy" || block === undefined) return step;
-    const groups = block * Math.ceil(filled * (step.dispatch.groups / block) / most);
+    const grid = grids[i];
+    if (step.kind === "copy" || grid === undefined) return step;
+    const groups = groupsFor(grid, filled, step.dispatch.groups);
     return { ...step, dispatch: { ...step.dispatch, groups } };
   });
   return { ...program, steps };
@@ -120,9 +120,9 @@ Deno.test("tiles of products, rows and pixels of images come in blocks, and part
   const share = (net: Model) => {
     const compiled = compileGraph(net.graph, { target, sizes: { batch: 64 } });
     const inputs = new Set(compiled.program.inputs.map(({ name }) => name));
-    const blocks = openGrids(compiled, inputs, 64);
+    const grids = openGrids(compiled, inputs, 64);
     const shares = compiled.kernels.map(({ label, groups }, i) =>
-      [label, blocks[i] === undefined ? 1 : blocks[i] * Math.ceil(groups / blocks[i] / 64) / groups] as const
+      [label, grids[i] === undefined ? 1 : groupsFor(grids[i], 1, groups) / groups] as const
     );
     return Object.fromEntries(shares);
   };

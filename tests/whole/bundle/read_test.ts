@@ -41,11 +41,11 @@ Deno.test("the table of an open bundle has the workgroups of one row and of all"
   assert.match(inspectionText(await readBundle(folderSource(bundle.folder))), / {2}1–\d+ of \d+×1×1 {2}/);
   const manifest = JSON.parse(fileText(bundle.built, "manifest.json"));
   const step = manifest.variants[0].programs[0].steps.find((step: object) => "open" in step);
-  for (const open of [0, step.grid[0] + 1, 0.5]) {
-    step.open = open;
-    assert.equal(assertManifestIsSafe(JSON.stringify(manifest)), true, String(open));
+  for (const block of [0, step.grid[0] + 1, 0.5]) {
+    step.open = [block, 1, 1];
+    assert.equal(assertManifestIsSafe(JSON.stringify(manifest)), true, String(block));
   }
-  step.open = step.grid[0];
+  step.open = [step.grid[0], 1, 1];
   assert.equal(assertManifestIsSafe(JSON.stringify(manifest)), false);
   delete manifest.open;
   assert.equal(assertManifestIsSafe(JSON.stringify(manifest)), true);

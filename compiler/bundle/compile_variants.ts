@@ -169,11 +169,21 @@ function describe(
   open: readonly (OpenGrid | undefined)[],
 ): BundleProgram {
   const { program, graph, serves } = compiled;
-  const kernels = program.kernels.map((kernel) => pool.add(kernel, target));
-  program.steps.forEach((step, i) => {
-    if (step.kind !== "dispatch") return;
-    pool.serve(kernels[step.dispatch.kernel]!, step.dispatch.label, servedOps(graph, serves[i]!));
-  });
+  const known = new Map<string, number>();
+  const kernels: number[] = [];
+  for (const step of program.steps) {
+    if (step.kind !== "dispatch") continue;
+    const { kernel, label } = step.dispatch;
+    const dispatch = kernels.length;
+    const parts = open[dispatch]?.parts ?? 1;
+    const key = `${kernel} ${parts}`;
+    let number = known.get(key);
+    if (number === undefined) {
+      known.set(key, number = pool.add(program.kernels[kernel]!, target, parts));
+    }
+    kernels.push(number);
+    pool.serve(number, label, servedOps(graph, serves[dispatch]!));
+  }
   return describeProgram(program, {
     kernels,
     constants: program.constants.map(({ data }) => constants.add(data)),

@@ -14,7 +14,7 @@ const perDimension = 65_535;
 
 /** What a bundle knows of a program's parts by number. */
 export interface Numbers {
-  /** The kernel of the pool for each kernel of the program. */
+  /** The kernel of the pool for each dispatch of the program, in order. */
   readonly kernels: readonly number[];
   /** The stored tensor for each constant of the program. */
   readonly constants: readonly number[];
@@ -31,9 +31,10 @@ export function describeProgram(program: Program, { kernels, constants, open }: 
   const steps = program.steps.map((step): BundleStep => {
     if (step.kind === "copy") return { from: range(step.copy.from), to: range(step.copy.to) };
     const { kernel, groups, bindings, params, label } = step.dispatch;
-    const opened = open[dispatches++];
+    const [opened, own] = [open[dispatches], kernels[dispatches]];
+    dispatches++;
     return {
-      kernel: kernels[kernel] ?? fail(`no number for kernel ${kernel}`),
+      kernel: own ?? fail(`no number for kernel ${kernel}`),
       grid: groups <= perDimension ? [groups, 1] : [perDimension, Math.ceil(groups / perDimension)],
       ...opened && { open: [opened.block, opened.blocks, opened.rows] as const },
       bindings: bindings.map(range),

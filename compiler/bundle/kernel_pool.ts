@@ -42,9 +42,9 @@ export class KernelPool {
   readonly #byText = new Map<string, number>();
 
   /** The kernel's number. The same text with other bounds is the same kernel, and its bounds are the wider ones. */
-  add(kernel: AnyKernel, target: Target): number {
+  add(kernel: AnyKernel, target: Target, parts = 1): number {
     const description = describe(kernel, target);
-    return this.#addText(bundleText(kernel, target), description);
+    return this.#addText(bundleText(kernel, target, parts), description);
   }
 
   /** A kernel that is no program's, by its text. */
@@ -95,8 +95,9 @@ export class KernelPool {
 }
 
 /** A kernel's text for a device of which nothing is known but the target's features. */
-export const bundleText = (kernel: AnyKernel, target: Target): string =>
+export const bundleText = (kernel: AnyKernel, target: Target, parts = 1): string =>
   emitWgsl(kernel, {
+    parts,
     ...wgslOptionsOf(target),
     broadcast: target.features.subgroups ? target.broadcast : 0,
     subgroupLanes: true,

@@ -9,8 +9,11 @@
  *     row ≥ ⌊⌊g / B⌋ · rows / blocks⌋        B · ⌈n · blocks / rows⌉ workgroups
  *
  * are enough for n rows. The fraction is guessed from where some groups store, as the simplest that fits: 8 rows to a block
- * also where the last one has fewer, 4 images to 25 blocks of pixels. Where nothing is proven (partial sums of a split
- * reduction, a text of the user's own) the whole grid runs.
+ * also where the last one has fewer, 4 images to 25 blocks of pixels.
+ *
+ * A sum that is split over workgroups has its tiles once for every part, part after part, so that those of the last rows are
+ * not the last ones. A bundle's kernel numbers them with the parts of a tile together (`WgslOptions.parts`), and the blocks
+ * are those of one part, times the parts. Where nothing is proven (a text of the user's own, say) the whole grid runs.
  * @module
  */
 
@@ -47,11 +50,24 @@ export interface OpenGrid {
   readonly block: number;
   readonly blocks: number;
   readonly rows: number;
+  /** Parts of a sum that the workgroups must be numbered by, the parts of a tile together. */
+  readonly parts: number;
+}
+
+/** Where rows of the open size lie in a buffer. */
+interface Rows {
+  /** Elements of one. */
+  readonly elements: number;
+  /** Elements of all of them; a buffer of parts has them several times. */
+  readonly whole: number;
 }
 
 /** Workgroups that are enough for n rows, of `groups` for all. */
-export const groupsFor = ({ block, blocks, rows }: OpenGrid, n: number, groups: number): number =>
-  Math.min(groups, Math.ceil(n * blocks / rows) * block);
+export const groupsFor = (
+  { block, blocks, rows }: Omit<OpenGrid, "parts">,
+  n: number,
+  groups: number,
+): number => Math.min(groups, Math.ceil(n * blocks / rows) * block);
 
 /**
  * @param open Names of the inputs with rows of the open size.
@@ -83,16 +99,24 @@ export function openGrids(
     if (!elements || isRaw(kernel) || groups !== kernel.groups || groups < 2 || groups > 65_535) {
       return undefined;
     }
-    const written = new Map<string, number>();
+    const written = new Map<string, Rows>();
+    const counts = new Set<number>();
     for (const [b, { name, access }] of kernel.buffers.entries()) {
       if (access === "read") continue;
-      const row = elements.get(buffers[b]!.name);
-      if (row === undefined) return undefined;
-      written.set(name, row);
+      const { name: buffer, size, parts = 1 } = buffers[b]!;
+      const whole = size / parts;
+      // Parts lie as the results do, and all results of their group are alike.
+      const row = parts > 1 ? whole / most : elements.get(buffer);
+      const isAlike = parts === 1 || [...elements.values()].every((other) => other === row);
+      if (row === undefined || !isAlike) return undefined;
+      written.set(name, { elements: row, whole });
+      counts.add(parts);
     }
+    const [parts] = counts;
+    if (counts.size !== 1 || groups % parts! !== 0) return undefined;
     // Equal layers have equal kernels.
-    const key = `${JSON.stringify([...written])}\n${printKernel(kernel)}`;
-    if (!known.has(key)) known.set(key, blockOf(kernel, written, most));
+    const key = `${parts} ${JSON.stringify([...written])}\n${printKernel(kernel)}`;
+    if (!known.has(key)) known.set(key, blockOf(kernel, written, most, parts!));
     return known.get(key);
   });
 }
@@ -115,12 +139,18 @@ function nodesWithRows(graph: Graph, open: ReadonlySet<string>, most: number): R
 }
 
 /** The smallest blocks of which it can be proven: they leave the fewest workgroups. */
-function blockOf(kernel: Kernel, written: ReadonlyMap<string, number>, most: number): OpenGrid | undefined {
+function blockOf(
+  kernel: Kernel,
+  written: ReadonlyMap<string, Rows>,
+  most: number,
+  parts: number,
+): OpenGrid | undefined {
   const places: (readonly [index: Instr, row: number])[] = [];
-  eachStore(kernel, (_, buffer, index) => places.push([index, written.get(buffer)!]));
-  for (let block = 1; block <= Math.min(mostBlock, kernel.groups / 2); block++) {
-    if (kernel.groups % block !== 0) continue;
-    const count = kernel.groups / block;
+  eachStore(kernel, (_, buffer, index) => places.push([index, written.get(buffer)!.elements]));
+  const groups = kernel.groups / parts;
+  for (let block = 1; block <= Math.min(mostBlock, groups / 2); block++) {
+    if (groups % block !== 0) continue;
+    const count = groups / block;
     const step = Math.max(1, Math.floor(count / mostSamples));
     /** No fraction is above this that is right for the blocks that are asked. */
     let below = Infinity;
@@ -133,16 +163,16 @@ function blockOf(kernel: Kernel, written: ReadonlyMap<string, number>, most: num
     const common = gcd(most, count);
     const even = { block, blocks: count / common, rows: most / common };
     const grids = [simplest(most / count, below), even].flatMap((fraction) =>
-      fraction ? [{ block, blocks: fraction.blocks, rows: fraction.rows }] : []
+      fraction ? [{ block, blocks: fraction.blocks, rows: fraction.rows, parts }] : []
     );
     const proven = grids.find((grid) => isProven(kernel, written, grid));
-    if (proven) return proven;
+    if (proven) return { ...proven, block: block * parts };
   }
   return undefined;
 }
 
 /** Of the fractions rows / blocks from `least` up and below `below` the largest one of the fewest blocks. */
-function simplest(least: number, below: number): Omit<OpenGrid, "block"> | undefined {
+function simplest(least: number, below: number): Pick<OpenGrid, "blocks" | "rows"> | undefined {
   for (let blocks = 1; blocks <= mostSamples && below < Infinity; blocks++) {
     const rows = Math.ceil(blocks * below) - 1;
     if (rows > 0 && rows / blocks >= least) return { blocks, rows };
@@ -150,10 +180,11 @@ function simplest(least: number, below: number): Omit<OpenGrid, "block"> | undef
   return undefined;
 }
 
+/** @param grid With the blocks of one part. */
 function isProven(
   kernel: Kernel,
-  written: ReadonlyMap<string, number>,
-  { block, blocks, rows }: OpenGrid,
+  written: ReadonlyMap<string, Rows>,
+  { block, blocks, rows, parts }: OpenGrid,
 ): boolean {
   const integer = (op: BinaryOp, a: Instr, b: number): Instr => ({
     kind: "binary",
@@ -163,15 +194,19 @@ function isProven(
     b: literal("i32", b),
   });
   const group: Instr = { kind: "builtin", type: i32, name: "group" };
-  const number = block === 1 ? group : integer("div", group, block);
+  const count = kernel.groups / parts / block;
+  const blockNumber = block === 1 ? group : integer("div", group, block);
+  const number = parts === 1 ? blockNumber : integer("rem", blockNumber, count);
+  const part = parts === 1 ? literal("i32", 0) : integer("div", blockNumber, count);
   const times = integer("mul", number, rows);
   const row = blocks === 1 ? times : integer("div", times, blocks);
-  const count = kernel.groups / block;
   if (rows * count > 2 ** 31 - 1) return false;
   let holds = true;
   eachStore(kernel, (ranges, buffer, index) => {
     if (!holds) return;
-    const first = integer("mul", row, written.get(buffer)!);
+    const { elements, whole } = written.get(buffer)!;
+    const start = integer("mul", part, whole);
+    const first: Instr = { kind: "binary", type: i32, op: "add", a: start, b: integer("mul", row, elements) };
     const distance = difference(index, first);
     // A look at some workgroups is quick, and refutes most that can't be proven.
     const samples = [1, block, (count >> 1) * block, kernel.groups - 1];
@@ -179,7 +214,8 @@ function isProven(
     if (!holds) return;
     const bare = withoutClamps(ranges, index);
     const isFar = () => ranges.within(difference(bare, first), 0, 2 ** 31 - 1);
-    holds = isFar() || withRow(ranges, bare, row, isFar) || ranges.isUnreachable();
+    const staysInPart = () => parts === 1 || ranges.within(difference(bare, start), 0, whole - 1);
+    holds = (isFar() || withRow(ranges, bare, row, isFar)) && staysInPart() || ranges.isUnreachable();
   });
   return holds;
 }

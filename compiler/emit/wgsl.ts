@@ -52,6 +52,11 @@ export interface WgslOptions {
    * numbered as their subgroup numbers them, which need not be the workgroup's order (`bundle/subgroup_probe.ts`).
    */
   readonly subgroupLanes?: boolean;
+  /**
+   * Workgroups are numbered tile by tile, the so many parts of a tile's sum together, where the kernel has all tiles of a
+   * part together: another order of the same workgroups (`bundle/open_grid.ts`).
+   */
+  readonly parts?: number;
   /** Turns of all loops of one invocation after which the driver would end them silently; a kernel may not exceed it. */
   readonly loopBound?: number;
 }
@@ -93,6 +98,7 @@ class Emitter {
   readonly #shared: SharedText;
   readonly #lines: PrintedLine[] = [];
   readonly #used = { group: false, lane: false };
+  readonly #parts: number;
   /** Whether the text is for any device, and asks a subgroup for something. */
   readonly #inSubgroup: boolean;
   #indent = "  ";
@@ -101,9 +107,10 @@ class Emitter {
   #values = 0;
   #variables = 0;
 
-  constructor(original: Kernel, { features, broadcast = 0, subgroupLanes = false }: WgslOptions) {
+  constructor(original: Kernel, { features, broadcast = 0, subgroupLanes = false, parts = 1 }: WgslOptions) {
     const kernel = expandCombines(original);
     this.#shared = new SharedText(kernel, broadcast);
+    this.#parts = parts;
     this.#inSubgroup = subgroupLanes && this.#shared.has;
     this.#kernel = kernel;
     this.#hasF16 = features.f16;
@@ -174,7 +181,11 @@ class Emitter {
     if (isFolded(this.#kernel)) {
       lines.push("let linear = wid.x + wid.y * grid.x;", "if (linear >= uniforms[0].x) { return; }");
       if (this.#used.group) lines.push("let group = i32(linear);");
-    } else if (this.#used.group) lines.push("let group = i32(wid.x);");
+    } else if (this.#used.group) {
+      const [parts, tiles] = [this.#parts, this.#kernel.groups / this.#parts];
+      const number = parts === 1 ? "wid.x" : `wid.x % ${parts}u * ${tiles}u + wid.x / ${parts}u`;
+      lines.push(`let group = i32(${number});`);
+    }
     if (this.#used.lane) lines.push("let lane = i32(lid);");
 
     uniformWords(this.#kernel).forEach((word, i) => {

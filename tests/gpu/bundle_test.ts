@@ -8,7 +8,7 @@ import type { Bundle, HostArray, LoadOptions } from "../../compiler/bundle/loade
 import type { BuiltBundle } from "../../runtime/bundle/build.ts";
 import { runSelfTest } from "../../runtime/bundle/self_test.ts";
 import { openDevice } from "../../runtime/device.ts";
-import { load, type Model } from "../../mod.ts";
+import { input, linear, load, type Model, model } from "../../mod.ts";
 import type { StoredArray } from "../../compiler/graph/dtype.ts";
 import { cnn, decoder, gptStep, halves, mlp, mlpStep, writer } from "../support/bundle_models.ts";
 import { type TestBundle, testBundle } from "../support/bundles.ts";
@@ -351,6 +351,33 @@ Deno.test("weft run gives what the loader gives, from and to files of NumPy's", 
   // Whatever its own script says, nobody executes it.
   await Deno.writeTextFile(join(bundle.folder, "index.js"), "throw new Error('executed')");
   assert.equal((await weft(...fed)).code, 0);
+});
+
+Deno.test("a bundle with an open batch gives for each size the first rows of the whole, bit for bit, sums in parts too", async () => {
+  const wide = model({ x: input(["batch", 512], "f32") }, ({ x }) => ({ y: linear(512, 40)(x) }));
+  for (const [net, output, most] of [[wide, "y", 20], [mlp, "answer", 37], [cnn, "scores", 7]] as const) {
+    using open = await testBundle(net as AnyModel, {
+      sizes: { batch: most },
+      open: "batch",
+      tune: "gpu",
+      selfTest: false,
+    });
+    const steps = open.built.manifest.variants[0]!.programs[0]!.steps;
+    const whole = steps.filter((step) => "kernel" in step && step.grid[0] > 1 && !step.open);
+    assert.deepEqual(whole, []);
+    if (net === wide) assert(steps.some((step) => "label" in step && step.label.endsWith(": parts")));
+    using loaded = await (await scriptOf(open)).load();
+    for (let batch = most; batch > 0; batch--) {
+      const { x } = inputsOf(open.built, 0, batch) as { x: Float32Array }; // other rows than those before left behind
+      const part = x.slice(0, x.length / most * batch);
+      const run = async (x: Float32Array) =>
+        (await loaded.run({ x } as never) as never)[output] as Float32Array;
+      const got = await run(part);
+      const all = await run(x);
+      assert.equal(got.length, all.length / most * batch);
+      assert.deepEqual(bits(got), bits(all.slice(0, got.length)), `${output} of ${batch}`);
+    }
+  }
 });
 
 Deno.test("a bundle with an open batch gives for few rows what a bundle of that batch gives", async () => {

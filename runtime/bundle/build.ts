@@ -110,17 +110,18 @@ export async function buildBundle<I extends Inputs, O extends Outputs>(
     );
   }
   const { name, features = [], selfTest = true, format = "module", shardBytes, lock } = options;
-  if (typeof name !== "string" || !/^[\w .-]{1,100}$/.test(name)) {
-    throw new RunError(
-      `buildBundle(): the name is ${
-        JSON.stringify(name)
-      }; use up to 100 letters, digits, spaces, "_", "-" and ".".`,
-    );
+  if (!isBundleName(name)) {
+    throw new RunError(`buildBundle(): the name is ${JSON.stringify(name)}; use ${nameRule}.`);
   }
   const sizes = lock ? await sizesToBuild(lock, options) : options.sizes ?? {};
   const choices: readonly Sizes[] = Array.isArray(sizes) ? sizes : [sizes as Sizes];
   if (choices.length === 0) {
     throw new RunError("buildBundle(): there is no choice of sizes; give at least one.");
+  }
+  const texts = choices.map(sizesText);
+  const twice = texts.find((text, i) => texts.indexOf(text) !== i);
+  if (twice !== undefined) {
+    throw new RunError(`buildBundle(): the sizes ${twice || "{}"} are there twice; give each choice once.`);
   }
   const { graph } = model;
   const { open } = options;
@@ -206,6 +207,14 @@ export async function buildBundle<I extends Inputs, O extends Outputs>(
   }
   return { manifest, files, compiled: made.compiled };
 }
+
+/** What a bundle may be called. */
+export const nameRule = 'up to 100 of the letters A to Z, digits, spaces, "_", "-" and "."';
+export const isBundleName = (name: unknown): boolean =>
+  typeof name === "string" && /^[\w .-]{1,100}$/.test(name);
+
+const sizesText = (sizes: Sizes): string =>
+  Object.entries(sizes).map(([name, size]) => `${name} = ${size}`).sort().join(", ");
 
 /** The sizes of a lock, which must be those that are asked for, if any are. */
 async function sizesToBuild(lock: PlanLock, options: BundleOptions): Promise<Sizes> {

@@ -38,6 +38,9 @@ export interface CheckedBundle {
 /** The files of a folder. */
 export function folderSource(folder: string): BundleSource {
   const problem = (file: string, cause: unknown): never => {
+    if (cause instanceof Deno.errors.NotADirectory) {
+      throw new RunError(`${folder} is no folder, and a bundle is one.`, { cause });
+    }
     const because = cause instanceof Deno.errors.NotFound
       ? "there is no such file"
       : cause instanceof Error

@@ -8,13 +8,14 @@ import { join } from "node:path";
 import { Command, Option } from "commander";
 import type { BundleTensor, Manifest } from "../../compiler/bundle/manifest.ts";
 import type { HostArray, Inputs } from "../../compiler/bundle/loader/public.ts";
+import { RunError } from "../../compiler/errors.ts";
 import { bindDim, showShape, type Sizes } from "../../compiler/graph/dim.ts";
 import type { StoredArray } from "../../compiler/graph/dtype.ts";
 import { openBundle } from "../bundle/open.ts";
 import { runSelfTest } from "../bundle/self_test.ts";
 import { encodeNpy, npyAs, parseNpy } from "../npy.ts";
 import { writeWhole } from "../write_whole.ts";
-import { checkFolder, checkFolderOf, whole } from "./options.ts";
+import { checkBundleFolder, checkFolder, checkFolderOf, whole } from "./options.ts";
 import { UsageError } from "./usage_error.ts";
 
 interface RunFlags {
@@ -49,9 +50,10 @@ export function runCommand(): Command {
       )
         .conflicts(["input", "output", "state", "saveState", "times"]),
     )
-    .action(async (folder: string, flags: RunFlags) =>
-      console.log(flags.selfTest ? await test(folder) : await run(folder, flags))
-    );
+    .action(async (folder: string, flags: RunFlags) => {
+      checkBundleFolder(folder);
+      console.log(flags.selfTest ? await test(folder) : await run(folder, flags));
+    });
 }
 
 /** The mistakes, of which a few are shown. */
@@ -126,7 +128,9 @@ async function readInputs(
   for (const text of given) {
     const cut = text.indexOf("=");
     if (cut < 1) throw new UsageError(`--input ${text}: write a name and a file, such as x=x.npy.`);
-    paths.set(text.slice(0, cut), text.slice(cut + 1));
+    const name = text.slice(0, cut);
+    if (paths.has(name)) throw new UsageError(`--input ${text}: "${name}" is ${paths.get(name)} already.`);
+    paths.set(name, text.slice(cut + 1));
   }
   const known = inputs.map(({ name }) => name);
   const unknown = [...paths.keys()].find((name) => !known.includes(name));
@@ -145,8 +149,15 @@ async function readInputs(
       );
     }
     const bytes = await readFile(path);
-    const npy = parseNpy(bytes, path);
-    return { tensor, shape: npy.shape, array: npyAs(npy, tensor.dtype, path) };
+    try {
+      const npy = parseNpy(bytes, path);
+      return { tensor, shape: npy.shape, array: npyAs(npy, tensor.dtype, path) };
+    } catch (cause) {
+      if (cause instanceof RunError) {
+        throw new UsageError(`--input ${tensor.name}: ${cause.message}`, { cause });
+      }
+      throw cause;
+    }
   }));
   /** The sizes as the files have them, where they may be smaller than stated. */
   const opened = (size: Sizes): Sizes => {

@@ -232,6 +232,10 @@ Deno.test("what can't be a bundle is refused by a sentence", async () => {
   );
   await refused(buildBundle(mlp, options), /"batch" is still open/);
   await refused(buildBundle(mlp, { ...options, sizes: [] }), /there is no choice of sizes/);
+  await refused(
+    buildBundle(mlp, { ...options, sizes: [{ batch: 1 }, { batch: 2 }, { batch: 1 }] }),
+    /the sizes batch = 1 are there twice/,
+  );
   await refused(buildBundle({} as never, options), /takes a model.*not an object/);
   await refused(buildBundle(mlp, { ...options, name: "../x" }), /the name is "\.\.\/x"/);
   await refused(

@@ -18,7 +18,7 @@ export interface Target {
   readonly name: string;
   readonly limits: TargetLimits;
   readonly features: { readonly f16: boolean; readonly subgroups: boolean };
-  /** Functions that were seen to be exact enough to stand for Weft's expansions. */
+  /** Functions that were seen to be exact enough to stand for Weft's expansions, and to keep NaN. */
   readonly builtins: { readonly exp: boolean };
   readonly lanes: { readonly map: number; readonly row: number; readonly contraction: number };
   /** vec4 elements that one lane of a map kernel handles, in a loop. */
@@ -71,6 +71,11 @@ export interface Target {
    * that; 0: every lane loads for itself, as where a cache or the processor brings one element to all lanes at once.
    */
   readonly broadcast: number;
+  /**
+   * Lanes of a workgroup that lie in one subgroup, in their order, from each multiple of this number: what they hand one
+   * another needs no memory; 0: none do, or it isn't known.
+   */
+  readonly subgroup: number;
   /**
    * Elements: lines of memory that are a multiple of so many apart compete for the same places in a cache, which loses
    * them before they are met again; 0: none do.
@@ -137,6 +142,7 @@ export const testTarget: Target = {
     plain: 0,
   },
   broadcast: 0,
+  subgroup: 0,
   competing: 512,
   parallel: 4,
   bytesPerMs: 8e6,

@@ -243,8 +243,8 @@ const isSchedule = (value: Partial<KernelSchedule> | undefined): boolean =>
   typeof value?.name === "string" && typeof value.schedule === "function";
 
 function checkTarget(target: Partial<Target> | null, { name, target: own }: Device): void {
-  const { limits, features, builtins } = target ?? {};
-  if (!limits || !features || !builtins) {
+  const { limits, features, builtins, broadcast, subgroup } = target ?? {};
+  if (!limits || !features || !builtins || broadcast === undefined || subgroup === undefined) {
     throw new RunError(
       "compile(): the target is none; take the device's and change what should differ: { ...device.target, … }.",
     );
@@ -261,6 +261,17 @@ function checkTarget(target: Partial<Target> | null, { name, target: own }: Devi
   for (const key of ["f16", "subgroups"] as const) {
     if (!features[key] || own.features[key]) continue;
     throw new RunError(`compile(): the target has the feature ${key}, and ${name} has not.`);
+  }
+  for (
+    const [key, lanes] of Object.entries({ broadcast, subgroup }) as ["broadcast" | "subgroup", number][]
+  ) {
+    if (lanes <= own[key]) continue;
+    throw new RunError(
+      `compile(): the target lets ${lanes} lanes hand one another values (\`${key}\`), and on ${name} ` +
+        `${
+          own[key] === 0 ? "none" : `only ${own[key]}`
+        } are known to. Leave \`${key}\` as the device has it, or less.`,
+    );
   }
   if (builtins.exp && !own.builtins.exp) {
     throw new RunError(

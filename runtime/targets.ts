@@ -36,6 +36,7 @@ export function targetOf(adapter: AdapterDescription, quirks: QuirkProfile): Tar
     },
     builtins: { exp: quirks.exp.ok },
     broadcast: classOf(quirks) === "software" && quirks.broadcasts.ok ? quirks.broadcasts.measured ?? 0 : 0,
+    subgroup: quirks.handing.ok ? quirks.handing.measured ?? 0 : 0,
     quirks: { loopBound: quirks.longLoops.ok ? Infinity : EARLY_LOOP_END },
   };
 }

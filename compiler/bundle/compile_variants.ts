@@ -64,9 +64,9 @@ export function compileVariants(graph: Graph, options: VariantOptions): Compiled
   const variants = locked ? lockedVariants(graph, sizes, locked) : featureSets(features).flatMap((set) => {
     const f16 = set.includes("shader-f16");
     const subgroups = set.includes("subgroups");
-    const broadcast = subgroups ? target.broadcast : 0;
+    const handing = subgroups ? {} : { broadcast: 0, subgroup: 0 };
     const variant = variantOf(graph, sizes, {
-      target: { ...target, features: { f16, subgroups }, broadcast },
+      target: { ...target, features: { f16, subgroups }, ...handing },
     });
     // A feature that no kernel asks for makes no difference that a device would have to be asked for.
     return variant.set.length === set.length ? [variant] : [];
@@ -78,12 +78,14 @@ export function compileVariants(graph: Graph, options: VariantOptions): Compiled
     })
   );
   const subgroups = described.map((programs) => {
-    const lanes = new Set(stepsOf(programs).map((kernel) => pool.subgroupOf(kernel)).filter((n) => n > 0));
-    const ascending = [...lanes].sort((a, b) => a - b);
-    if (ascending.length === 0) return {};
+    const asked = stepsOf(programs).map((kernel) => pool.askedOf(kernel)).filter((asked) =>
+      asked !== undefined
+    );
+    if (asked.length === 0) return {};
+    const probes = new Map(asked.map((a) => [`subgroup probe ${a.lanes} of ${a.subgroup}`, a]));
     return {
-      info: { subgroupMinSize: ascending.at(-1)! },
-      probes: ascending.map((n) => pool.addText(subgroupProbe(n), `subgroup probe ${n}`)),
+      info: { subgroupMinSize: Math.max(...asked.map(({ subgroup }) => subgroup)) },
+      probes: [...probes].map(([label, asked]) => pool.addText(subgroupProbe(asked), label)),
     };
   });
   const { kernels, texts } = pool.files(name);
@@ -104,7 +106,7 @@ export function compileVariants(graph: Graph, options: VariantOptions): Compiled
 const stepsOf = (programs: readonly BundleProgram[]): number[] =>
   programs.flatMap(({ steps }) => steps.flatMap((step) => isCopy(step) ? [] : [step.kernel]));
 
-/** One plan; where it has lanes hand on what they load, the same kernels also with lanes that load for themselves. */
+/** One plan; where it has lanes hand on what they have, the same kernels also with lanes that do not. */
 function lockedVariants(graph: Graph, sizes: readonly Sizes[], locked: CompileOptions) {
   const variant = variantOf(graph, sizes, locked);
   if (!variant.set.includes("subgroups")) return [variant];

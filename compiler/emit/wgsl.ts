@@ -6,6 +6,7 @@
  *     parameter, bound  read from it once, at the top: p0, n0, …
  *     value             v0, v1, …: one `let` per operation; operations on literals are done here
  *     loop variable     i0, i1, …
+ *     combine           lanes hand on what they have, or phases over workgroup memory; see wgsl_combine.ts
  *     shared load       w0, w1, …: what each lane loads for all, where lanes may broadcast; see shared_loads.ts
  *     lane array        r0_0, r0_1, …: one `var` per element; a dynamic one is private memory
  *     shared array      s0 in workgroup memory; barriers as barriers.ts says
@@ -36,6 +37,7 @@ import { type Barrier, barriersOf } from "./barriers.ts";
 import { foldLiterals } from "./fold_literals.ts";
 import { isFolded, uniformWords } from "./uniforms.ts";
 import { BufferText, singlyStoredHalves, wideBuffers } from "./wgsl_buffers.ts";
+import { canHandOn, combineByHanding, type Handing } from "./wgsl_combine.ts";
 import { SharedText } from "./wgsl_shared.ts";
 import { rawModule } from "./wgsl_raw.ts";
 import { binaryText, castText, isSpecial, literalText, typeText, unaryText } from "./wgsl_ops.ts";
@@ -48,8 +50,13 @@ export interface WgslOptions {
    */
   readonly broadcast?: number;
   /**
-   * For devices that nobody has probed: the text says `enable subgroups;`, and where lanes hand on what they load they are
-   * numbered as their subgroup numbers them, which need not be the workgroup's order (`bundle/subgroup_probe.ts`).
+   * Lanes that follow one another from a multiple of so many, a power of two, hand one another values without memory
+   * (wgsl_combine.ts); 0 or left out: only through workgroup memory.
+   */
+  readonly subgroup?: number;
+  /**
+   * For devices that nobody has probed: the text says `enable subgroups;`, and where a workgroup is to be one subgroup its
+   * lanes are numbered as that numbers them, which need not be the workgroup's order (`bundle/subgroup_probe.ts`).
    */
   readonly subgroupLanes?: boolean;
   /**
@@ -60,6 +67,13 @@ export interface WgslOptions {
   /** Turns of all loops of one invocation after which the driver would end them silently; a kernel may not exceed it. */
   readonly loopBound?: number;
 }
+
+/** The kernel as it is printed: combines that lanes can't do among themselves are phases. */
+export const printedKernel = (kernel: Kernel, { subgroup = 0 }: WgslOptions): Kernel =>
+  expandCombines(kernel, undefined, { lanes: Math.max(1, subgroup), can: canHandOn });
+
+const combinesIn = (blocks: readonly Block[]): boolean =>
+  blocks.some((block) => block.kind === "combine" || (block.kind === "loop" && combinesIn(block.body)));
 
 /** The text of the shader module; its entry point is `main`. */
 export function emitWgsl(kernel: AnyKernel, options: WgslOptions): string {
@@ -99,19 +113,22 @@ class Emitter {
   readonly #lines: PrintedLine[] = [];
   readonly #used = { group: false, lane: false };
   readonly #parts: number;
-  /** Whether the text is for any device, and asks a subgroup for something. */
-  readonly #inSubgroup: boolean;
+  /** What a text for any device asks a subgroup for: to be the workgroup, or to have its lanes in their order. */
+  readonly #asks: "subgroup" | "order" | undefined;
   #indent = "  ";
   #at: PrintedLine["at"];
   #computesHalves = false;
   #values = 0;
   #variables = 0;
 
-  constructor(original: Kernel, { features, broadcast = 0, subgroupLanes = false, parts = 1 }: WgslOptions) {
-    const kernel = expandCombines(original);
+  constructor(original: Kernel, options: WgslOptions) {
+    const { features, broadcast = 0, subgroup = 0, subgroupLanes = false, parts = 1 } = options;
+    const kernel = printedKernel(original, options);
     this.#shared = new SharedText(kernel, broadcast);
     this.#parts = parts;
-    this.#inSubgroup = subgroupLanes && this.#shared.has;
+    if (subgroupLanes && (this.#shared.has || combinesIn(kernel.body))) {
+      this.#asks = kernel.lanes <= Math.max(broadcast, subgroup) ? "subgroup" : "order";
+    }
     this.#kernel = kernel;
     this.#hasF16 = features.f16;
     this.#barriers = barriersOf(kernel);
@@ -136,7 +153,7 @@ class Emitter {
     const frame = (text: string): PrintedLine => ({ text, at: undefined });
     return [
       ...usesF16 ? ["enable f16;", ""].map(frame) : [],
-      ...this.#inSubgroup ? ["enable subgroups;", ""].map(frame) : [],
+      ...this.#asks ? ["enable subgroups;", ""].map(frame) : [],
       ...this.#declarations().map(frame),
       frame(""),
       frame(`@compute @workgroup_size(${this.#kernel.lanes})`),
@@ -170,7 +187,7 @@ class Emitter {
     const builtins: string[] = [];
     if (this.#used.group || isFolded(this.#kernel)) builtins.push("@builtin(workgroup_id) wid: vec3<u32>");
     if (isFolded(this.#kernel)) builtins.push("@builtin(num_workgroups) grid: vec3<u32>");
-    const lane = this.#inSubgroup ? "subgroup_invocation_id" : "local_invocation_index";
+    const lane = this.#asks === "subgroup" ? "subgroup_invocation_id" : "local_invocation_index";
     if (this.#used.lane) builtins.push(`@builtin(${lane}) lid: u32`);
     return builtins;
   }
@@ -243,10 +260,23 @@ class Emitter {
           this.#loop(block, () => this.#blocks(block.body));
           break;
         case "combine":
-          throw new InternalError("wgsl", "a combine survived its expansion");
+          combineByHanding(block, this.#handing);
+          break;
       }
     }
   }
+
+  readonly #handing: Handing = {
+    make: (instr) => (this.#print({ kind: "let", instr }), instr),
+    hand: (value, bit) => {
+      const name = `v${this.#values++}`;
+      this.#line(`let ${name} = subgroupShuffleXor(${this.#operand(value)}, ${bit}u);`);
+      const handed: Instr = { ...value };
+      this.#names.set(handed, name);
+      return handed;
+    },
+    put: (statement) => this.#print(statement),
+  };
 
   #loop(loop: { variable: LoopVar; from: Instr; to: Instr; step: number }, body: () => void): void {
     const { variable, from, to, step } = loop;
@@ -265,6 +295,10 @@ class Emitter {
 
   #statement(statement: Statement): void {
     this.#at = statement;
+    this.#print(statement);
+  }
+
+  #print(statement: Statement): void {
     switch (statement.kind) {
       case "let": {
         const { instr } = statement;

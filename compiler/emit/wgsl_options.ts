@@ -6,11 +6,15 @@ import type { WgslOptions } from "./wgsl.ts";
 interface Emitting {
   readonly features: WgslOptions["features"];
   readonly broadcast: number;
+  readonly subgroup: number;
   readonly quirks: { readonly loopBound: number };
 }
 
-export const wgslOptionsOf = ({ features, broadcast, quirks: { loopBound } }: Emitting): WgslOptions => ({
+export const wgslOptionsOf = (
+  { features, broadcast, subgroup, quirks: { loopBound } }: Emitting,
+): WgslOptions => ({
   features,
   broadcast,
+  subgroup,
   loopBound,
 });

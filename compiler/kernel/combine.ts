@@ -2,9 +2,10 @@
  * What each `CombineOp` means, written as IR: how two states become one, and the state that changes nothing.
  *
  * A reduction over many lanes is a fold of `combineStates`, so it must be associative up to rounding, and the order in
- * which lanes fold must be one order everywhere, or the interpreter and a device would disagree. That order is
- * `combineLevels`: n partial states become n / 8 by folding 8 that lie n / 8 apart, until 8 or fewer are left, which are
- * folded from the first to the last. (A tree of 8 and not of 2: each level costs a barrier, and a fold of 8 is cheap.)
+ * which lanes fold must be one order everywhere, or the interpreter and a device would disagree. That order is halving:
+ * n partial states become n / 2, the first of each half, the second of each half, and so on, until one is left. A device
+ * takes several halvings at once through memory (`combineLevels`), or one at a time by handing states from lane to lane;
+ * the numbers are the same, bit for bit.
  *
  * NaN is found by its bits, since `x != x` is false for NaN on some drivers and `max` loses it on most.
  */
@@ -31,7 +32,10 @@ const stateSize: { readonly [O in CombineOp]: number } = {
   moments: 3,
 };
 
-/** How many of `across` (a power of two) states are left after each level: 128 → [16, 2]; the last are folded in one go. */
+/**
+ * How many of `across` (a power of two) states are left after each level through memory: 128 → [16, 2]; the last are
+ * folded in one go. (Three halvings at once: each level costs a barrier, and a fold of 8 is cheap.)
+ */
 export function combineLevels(across: number): readonly number[] {
   const levels: number[] = [];
   let left = across;
@@ -213,7 +217,7 @@ function combineWith(
   }
 }
 
-/** Folds n states into one, first to last. */
+/** Folds n states into one by halving: of an odd number the one in the middle waits. */
 export function foldStates(
   op: CombineOp,
   make: Make,
@@ -222,5 +226,14 @@ export function foldStates(
   const first = states[0]?.[0];
   if (!first) throw new InternalError("combine", "a fold of no states");
   const short = shorthand(make, first.type.width);
-  return states.reduce((a, b) => combineWith(op, short, a, b));
+  let left = states;
+  while (left.length > 1) {
+    const half = Math.ceil(left.length / 2);
+    const before = left;
+    left = before.slice(0, half).map((state, i) => {
+      const other = before[half + i];
+      return other ? combineWith(op, short, state, other) : state;
+    });
+  }
+  return left[0]!;
 }

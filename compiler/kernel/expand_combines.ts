@@ -10,6 +10,10 @@
  *
  * Scratch arrays are shared by all combines of a kernel. Where the elements don't fit into workgroup memory at once
  * they go through it in turns.
+ *
+ * An emitter whose lanes can hand on states among n of them (`handing`) is left combines across n lanes or fewer. More
+ * than n lanes need one exchange through memory before: every lane folds the states that lie n apart, the same in each
+ * subgroup, which are the first halvings of the order.
  */
 
 import { InternalError } from "../errors.ts";
@@ -38,21 +42,42 @@ export const sharedBytes = ({ space, type, length }: ArrayDecl): number =>
 
 const typeName = (type: IrType): string => type.scalar + (type.width === 4 ? "x4" : "");
 
-/** The kernel without `Combine` blocks; the kernel itself where it has none. `bytes`: workgroup memory to stay within. */
-export function expandCombines(kernel: Kernel, bytes: number = defaultLimits.sharedBytes): Kernel {
-  if (!kernel.body.some(hasCombine)) return kernel;
-  const scratch = new Scratch(kernel, bytes);
+/** Lanes that can hand on states without memory, and blocks whose states they can hand on. */
+export interface Handing {
+  readonly lanes: number;
+  readonly can: (block: Combine) => boolean;
+}
+
+const noHanding: Handing = { lanes: 1, can: () => false };
+
+/**
+ * The kernel without `Combine` blocks but those that need no memory; the kernel itself where it has none.
+ *
+ * @param bytes Workgroup memory to stay within.
+ */
+export function expandCombines(
+  kernel: Kernel,
+  bytes: number = defaultLimits.sharedBytes,
+  handing: Handing = noHanding,
+): Kernel {
+  const lanesOf = (combine: Combine): number =>
+    handing.can(combine) ? Math.min(handing.lanes, combine.across) : 1;
+  const stays = (combine: Combine): boolean => combine.across > 1 && lanesOf(combine) === combine.across;
+  if (!kernel.body.some((block) => contains(block, (combine) => !stays(combine)))) return kernel;
+  const scratch = new Scratch(kernel, bytes, (combine) => combine.across > lanesOf(combine));
   const expand = (blocks: readonly Block[]): readonly Block[] =>
     blocks.flatMap((block): readonly Block[] => {
       if (block.kind === "loop") return [{ ...block, body: expand(block.body) }];
-      return block.kind === "combine" ? expandCombine(block, kernel.lanes, scratch) : [block];
+      return block.kind === "combine" ? expandCombine(block, kernel.lanes, scratch, lanesOf(block)) : [block];
     });
   const body = expand(kernel.body);
   return { ...kernel, arrays: [...kernel.arrays, ...scratch.arrays], body };
 }
 
-const hasCombine = (block: Block): boolean =>
-  block.kind === "combine" || (block.kind === "loop" && block.body.some(hasCombine));
+const contains = (block: Block, some: (combine: Combine) => boolean): boolean =>
+  block.kind === "combine"
+    ? some(block)
+    : block.kind === "loop" && block.body.some((inner) => contains(inner, some));
 
 /** Hands out scratch arrays: one per type and use within a state, long enough for the longest combine. */
 class Scratch {
@@ -60,12 +85,12 @@ class Scratch {
   readonly #elements: number;
   readonly #known = new Map<string, ArrayDecl>();
 
-  constructor(kernel: Kernel, bytes: number) {
+  constructor(kernel: Kernel, bytes: number, needs: (combine: Combine) => boolean) {
     this.#lanes = kernel.lanes;
     const combines: Combine[] = [];
     const collect = (block: Block): void => {
       if (block.kind === "loop") block.body.forEach(collect);
-      if (block.kind === "combine" && block.across > 1) combines.push(block);
+      if (block.kind === "combine" && needs(block)) combines.push(block);
     };
     kernel.body.forEach(collect);
     const slots = new Map<string, number>();
@@ -110,14 +135,17 @@ function slotNames(state: readonly ArrayDecl[]): readonly (readonly [string, IrT
   });
 }
 
-function expandCombine({ op, arrays, across }: Combine, lanes: number, scratch: Scratch): readonly Block[] {
+/** @param handed Lanes of those that are combined, which hand on their states once there is one for each of them. */
+function expandCombine(combine: Combine, lanes: number, scratch: Scratch, handed: number): readonly Block[] {
+  const { op, arrays, across } = combine;
   if (across === 1) return [];
+  if (across === handed) return [combine];
   if (lanes % across !== 0 || (across & (across - 1)) !== 0) {
     throw new InternalError("combine", `${op} across ${across} of ${lanes} lanes`);
   }
   const places = scratch.forState(arrays);
   const phases: Block[] = [];
-  const levels = combineLevels(across);
+  const levels = handed > 1 ? [] : combineLevels(across);
   for (let first = 0; first < arrays[0]!.length; first += scratch.elements) {
     const elements = Math.min(scratch.elements, arrays[0]!.length - first);
     const each = (body: (element: number, make: Make, out: Statement[]) => void): Statement[] => {
@@ -169,14 +197,17 @@ function expandCombine({ op, arrays, across }: Combine, lanes: number, scratch: 
     phases.push({
       kind: "phase",
       body: each((element, make, out) => {
-        const base = across === lanes ? literal("i32", 0) : make(binary("and", lane, -across));
-        const states = fold(make, element, base, left, 1);
+        // The first of the lanes that are combined, or of those of them that this lane's subgroup folds for.
+        const within = (across === lanes ? 0 : -across) | (handed - 1);
+        const base = within === 0 ? literal("i32", 0) : make(binary("and", lane, within));
+        const states = fold(make, element, base, left / handed, handed);
         states.forEach((value, c) =>
           out.push({ kind: "set", array: arrays[c]!, index: literal("i32", first + element), value })
         );
       }),
     });
   }
+  if (handed > 1) phases.push({ ...combine, across: handed });
   return phases;
 }
 

@@ -11,7 +11,7 @@
  */
 
 import { InternalError } from "../errors.ts";
-import { combineLevels, foldStates } from "./combine.ts";
+import { foldStates } from "./combine.ts";
 import type {
   ArrayDecl,
   Block,
@@ -232,7 +232,7 @@ class Group {
     }
   }
 
-  /** Every lane's state becomes the combination over its lanes, in the order of `combineLevels`. */
+  /** Every lane's state becomes the combination over its lanes. */
   #combine({ op, arrays, across }: Combine): void {
     if (across === 1) return;
     const make = (instr: Computed): Instr => {
@@ -241,19 +241,12 @@ class Group {
     };
     for (let first = 0; first < this.#kernel.lanes; first += across) {
       for (let element = 0; element < arrays[0]!.length; element++) {
-        let states = Array.from({ length: across }, (_, i) => {
+        const states = Array.from({ length: across }, (_, i) => {
           this.#lane = first + i;
           return arrays.map((array) =>
             make({ kind: "read", type: array.type, array, index: literal("i32", element) })
           );
         });
-        for (const left of combineLevels(across)) {
-          const apart = states;
-          states = apart.slice(0, left).map((
-            _,
-            place,
-          ) => [...foldStates(op, make, apart.filter((_, i) => i % left === place))]);
-        }
         const result = foldStates(op, make, states).map((component) => this.#value(component));
         for (this.#lane = first; this.#lane < first + across; this.#lane++) {
           arrays.forEach((array, c) => this.#elements(array, element, true)[element] = result[c]);

@@ -16,6 +16,7 @@ import type { IrBuilder } from "./build.ts";
 import type { Instr } from "./ir.ts";
 import { wide } from "./ir.ts";
 import { Accumulator, identityOf, stepOf } from "./reducers.ts";
+import { strideOf } from "./stride.ts";
 import { childrenOf, type Load, type Prefix, type Reduce, type Value, type Var } from "./value.ts";
 import { type Values } from "./values.ts";
 
@@ -228,7 +229,8 @@ export class Evaluator {
         4,
       );
     }
-    const between = index === value.index ? this.#spread(value, along!) : undefined;
+    const between = (index === value.index ? this.#spread(value, along!) : undefined) ??
+      this.#shifted(value, along!);
     if (between) return between;
     const at = this.eval(index, 4, along);
     const parts = ([0, 1, 2, 3] as const).map((i) => b.load(buffer, b.component(at, i), 1));
@@ -255,6 +257,35 @@ export class Evaluator {
       const element = place.offset + c * place.stride;
       const vector = b.load(buffer, b.add(first, element - element % 4), 4);
       return b.component(vector, (element % 4) as 0 | 1 | 2 | 3);
+    };
+    return b.construct([part(0), part(1), part(2), part(3)]);
+  }
+
+  /**
+   * Neighbors that lie in a row: across two vec4s, or anywhere. Windows that overlap (a stencil) then share what they load:
+   * vec4s, of which a few elements are missing that are loaded one by one.
+   */
+  #shifted({ buffer, index }: Load, along: Var): Instr | undefined {
+    const { b, k } = this;
+    if (strideOf(index, along) !== 1 || buffer.size < 4) return undefined;
+    const element = (i: number) =>
+      b.load(buffer, this.eval(k.iclamp(k.iadd(index, i), 0, buffer.size - 1)), 1);
+    const offset = index.kind === "linear" ? ((index.constant % 4) + 4) % 4 : 0;
+    const begin = k.iadd(index, -offset);
+    if (buffer.size % 4 !== 0 || !isContiguous(begin, along)) {
+      return b.construct([element(0), element(1), element(2), element(3)]);
+    }
+    const vector = (at: number) => {
+      const first = k.iadd(begin, at);
+      // A multiple of 4 inside is the first of four inside.
+      const isInside = k.iclamp(first, 0, buffer.size - 1) === first;
+      return b.load(buffer, this.eval(isInside ? first : k.iclamp(first, 0, buffer.size - 4)), 4);
+    };
+    // Of a vec4 with one element that is wanted only that one is loaded.
+    const part = (i: number) => {
+      const place = offset + i;
+      const alone = place < 4 ? offset === 3 : offset === 1;
+      return alone ? element(i) : b.component(vector(place - place % 4), (place % 4) as 0 | 1 | 2 | 3);
     };
     return b.construct([part(0), part(1), part(2), part(3)]);
   }

@@ -16,17 +16,27 @@ import type { Target } from "../target.ts";
 import { statementsOfKernel } from "../kernel/walk.ts";
 import { isRefusal, type LoweredGroup, type Scheduled } from "./group.ts";
 import { mapLoops, type MapStore } from "./map_loops.ts";
+import { type Padded, storeExisting } from "./map_padded.ts";
 import { forTurnedRows, turnedLoads } from "./map_turned.ts";
 
 export function scheduleMap(group: LoweredGroup, target: Target): Scheduled {
-  const turned = mapKernel(group, target, true);
+  const turned = mapKernel(group, target, { mayTurn: true });
   if (isRefusal(turned)) return turned;
   const isLong = turned.some(({ kernel }) => [...statementsOfKernel(kernel)].length > target.statements);
-  return isLong ? mapKernel(group, target, false) : turned;
+  return isLong ? mapKernel(group, target, {}) : turned;
 }
 
-/** @param mayTurn Whether loads across the grain are done in blocks (map_turned.ts), which are four times the statements. */
-function mapKernel(group: LoweredGroup, target: Target, mayTurn: boolean): Scheduled {
+/** The same with whole vectors in each row, some of whose elements are not there (map_padded.ts). */
+export const schedulePaddedMap = (padded: Padded, target: Target): Scheduled =>
+  mapKernel(padded.group, target, { padded });
+
+interface MapOptions {
+  /** Whether loads across the grain are done in blocks (map_turned.ts), which are four times the statements. */
+  readonly mayTurn?: boolean;
+  readonly padded?: Padded;
+}
+
+function mapKernel(group: LoweredGroup, target: Target, { mayTurn = false, padded }: MapOptions): Scheduled {
   const { values: k, roots } = group;
   const first = roots[0]!;
   const vars = first.axes.filter((a): a is Var => a.kind === "var");
@@ -42,9 +52,9 @@ function mapKernel(group: LoweredGroup, target: Target, mayTurn: boolean): Sched
   const total = loops.reduce((n, v) => n * v.extent, 1);
   const inner = loops.at(-1);
   // A single long axis may end in a ragged vec4; with outer axes the rows must be whole.
-  const wide = inner !== undefined && inner.extent >= 4 &&
-    (inner.extent % 4 === 0 || loops.length === 1) &&
-    stores.every((s) => isContiguous(s.index, inner) && s.buffer.size >= 4);
+  const vectors = inner !== undefined && inner.extent >= 4 && (inner.extent % 4 === 0 || loops.length === 1);
+  const wide = vectors &&
+    (padded !== undefined || stores.every((s) => isContiguous(s.index, inner) && s.buffer.size >= 4));
   const width = wide ? 4 : 1;
   const turned = wide && mayTurn ? turnedLoads(stores, loops, target) : undefined;
   const size = turned ? 16 : width;
@@ -56,16 +66,19 @@ function mapKernel(group: LoweredGroup, target: Target, mayTurn: boolean): Sched
   const groups = Math.ceil(items / (lanes * perLane));
 
   const b = new IrBuilder(lanes);
-  const ev = new Evaluator(k, b, { inExtent: true });
+  const ev = new Evaluator(k, b, { inExtent: padded === undefined });
   for (const load of turned?.loads ?? []) ev.expect(load);
   const item = (at: Instr) => {
     const store = (index: readonly (readonly [Value, Instr])[], vector: 1 | 4) =>
       ev.with(index, () => {
         const [only] = stores;
-        if (only && stores.length === 1 && storeChanged(ev, b, only, vector, inner)) return;
+        if (only && stores.length === 1 && !padded && storeChanged(ev, b, only, vector, inner)) return;
         // All results before the first store: one of them may overwrite what another reads (a state in place).
         const values = stores.map((s) => ev.eval(s.value, vector, vector === 4 ? inner : undefined));
-        stores.forEach((s, i) => b.store(s.buffer, ev.eval(s.index), values[i]!));
+        stores.forEach((s, i) => {
+          if (padded) storeExisting(b, ev, s, values[i]!, ev.eval(padded.axis), padded.extent);
+          else b.store(s.buffer, ev.eval(s.index), values[i]!);
+        });
       });
     const bindings = (position: Instr): [Value, Instr][] => {
       // Decode the item's position, innermost axis first.

@@ -11,7 +11,7 @@ import { type BufferRef, type Load, type Value, type Var, walk } from "../kernel
 import { type Values } from "../kernel/values.ts";
 import { flattenAxes, mergeAxes, type MergedAxes } from "./axes.ts";
 import type { Root } from "./group.ts";
-import { strideOf } from "./stride.ts";
+import { strideOf } from "../kernel/stride.ts";
 
 export interface MapStore {
   readonly buffer: BufferRef;

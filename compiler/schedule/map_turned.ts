@@ -13,7 +13,7 @@ import { type Evaluator, isContiguous } from "../kernel/lower.ts";
 import { type Load, type Value, type Var, walk } from "../kernel/value.ts";
 import type { Target } from "../target.ts";
 import type { MapStore } from "./map_loops.ts";
-import { strideOf } from "./stride.ts";
+import { strideOf } from "../kernel/stride.ts";
 
 /** Loads to be turned, and the axis that they are contiguous in. */
 export interface Turned {

@@ -11,10 +11,12 @@ import type { Values } from "../kernel/values.ts";
 import { statementsOfKernel } from "../kernel/walk.ts";
 import type { Target } from "../target.ts";
 import { isRefusal, type LoweredGroup, type Scheduled } from "./group.ts";
-import { scheduleMap } from "./map.ts";
+import { estimatedSteps } from "./cost.ts";
+import { scheduleMap, schedulePaddedMap } from "./map.ts";
+import { padded } from "./map_padded.ts";
 
-/** Terms that a reduction may have. */
-const longest = 25;
+/** Statements that a term takes, about: more terms are not even tried. */
+const perTerm = 12;
 
 /** One kernel with all reductions written out, or why there is none. */
 export function scheduleWindow(group: LoweredGroup, target: Target): Scheduled {
@@ -32,6 +34,7 @@ export function scheduleWindow(group: LoweredGroup, target: Target): Scheduled {
   let over = false;
   walk(reductions, (value) => over ||= value.kind === "load" && stored.has(value.buffer.name));
   if (over) return { refused: "a result is stored over what other windows read" };
+  const longest = Math.floor(target.statements / perTerm);
   const long = reductions.find((r) => termsOf(r) > longest);
   if (long) return { refused: `a reduction has ${termsOf(long)} terms where ${longest} may be written out` };
   const written = new Map<Value, Value>();
@@ -41,7 +44,7 @@ export function scheduleWindow(group: LoweredGroup, target: Target): Scheduled {
     if (!out) return { refused: `${reduce.op} remembers a place` };
     written.set(reduce, out);
   }
-  const kernels = scheduleMap(
+  const kernels = cheapestMap(
     { ...group, roots: roots.map((root) => ({ ...root, value: k.substitute(root.value, written) })) },
     target,
   );
@@ -49,6 +52,15 @@ export function scheduleWindow(group: LoweredGroup, target: Target): Scheduled {
   const most = Math.max(...kernels.map(({ kernel }) => [...statementsOfKernel(kernel)].length));
   if (most > target.statements) return { refused: `${most} statements where ${target.statements} may be` };
   return kernels;
+}
+
+/** With rows padded where that is less work. */
+function cheapestMap(group: LoweredGroup, target: Target): Scheduled {
+  const plain = scheduleMap(group, target);
+  const wider = padded(group);
+  const inRows = wider && schedulePaddedMap(wider, target);
+  if (isRefusal(plain) || !inRows || isRefusal(inRows)) return plain;
+  return estimatedSteps(inRows, target) < estimatedSteps(plain, target) ? inRows : plain;
 }
 
 const termsOf = ({ vars }: Reduce): number => vars.reduce((n, v) => n * v.extent, 1);

@@ -255,6 +255,15 @@ function bundleTensor(name: string, { shape, dtype }: Tensor, open: string | und
   return { name, dtype, shape, ...isOpen && { open: true } };
 }
 
+/**
+ * Lanes that hand one another values, in the variant for subgroups: a processor's workgroups are as large as its vectors of
+ * floats; on graphics processors loads come to all lanes at once, and 32 is the least subgroup of most of them.
+ */
+const subgroupsOf = {
+  software: { broadcast: softwareTarget.lanes.contraction, subgroup: softwareTarget.lanes.row },
+  gpu: { broadcast: 0, subgroup: 32 },
+} as const;
+
 /** What bundles are compiled for. */
 function targetOf({ limits = "default", tune = "gpu" }: BundleOptions): Target {
   const base = tune === "software" ? softwareTarget : gpuTarget;
@@ -262,8 +271,7 @@ function targetOf({ limits = "default", tune = "gpu" }: BundleOptions): Target {
     ...base,
     name: "bundle",
     limits: limits === "default" ? defaultLimits : bundleLimits(limits),
-    // Where there are subgroups at all they have room for the lanes of a workgroup that is made for a processor's.
-    broadcast: tune === "software" ? base.lanes.contraction : 0,
+    ...subgroupsOf[tune],
   };
 }
 

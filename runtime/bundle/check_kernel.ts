@@ -15,19 +15,17 @@ const storage =
 /** The text without its comments. */
 const codeOf = (text: string): string => text.replace(/\/\/[^\n]*|\/\*[\s\S]*?\*\//g, " ");
 
-/** @throws RunError where the text asks its subgroup for something, and a variant that runs it doesn't say so. */
+/** @throws RunError where the text asks its subgroup for something, and a variant that runs it has no probe for that. */
 export function checkSubgroups(text: string, index: number, { kernels, variants }: Manifest): void {
   if (!/\bsubgroup/.test(codeOf(text))) return;
-  const { file, workgroup: [x, y, z] } = kernels[index]!;
-  for (const { info, probes = [], programs } of variants) {
-    const runs = probes.includes(index) ||
-      programs.some(({ steps }) => steps.some((step) => !isCopy(step) && step.kernel === index));
-    const least = info?.subgroupMinSize ?? 0;
-    if (!runs || x * y * z <= least) continue;
+  const { file, workgroup } = kernels[index]!;
+  for (const { probes = [], programs } of variants) {
+    const runs = programs.some(({ steps }) => steps.some((step) => !isCopy(step) && step.kernel === index));
+    if (!runs || probes.some((probe) => String(kernels[probe]!.workgroup) === String(workgroup))) continue;
     throw new RunError(
-      `${file}: ${
-        x * y * z
-      } lanes ask their subgroup, and a variant that runs it is for subgroups of ${least}.`,
+      `${file}: lanes ask their subgroup, and a variant that runs it has no probe with workgroups of ${
+        workgroup.join(" × ")
+      }.`,
     );
   }
 }

@@ -50,8 +50,10 @@ export function checkDevice({ program, kernels, target }: Compiled, device: Devi
     `"${label}" would be another text, since f16 is ${
       shown(target.features.f16, own.features.f16)
     }, subgroups are ` +
-      `${shown(target.features.subgroups, own.features.subgroups)}, and loads are handed on among ` +
-      `${target.broadcast} lanes there and ${own.broadcast} here`,
+      `${
+        shown(target.features.subgroups, own.features.subgroups)
+      }, loads are handed on among ${target.broadcast} lanes ` +
+      `there and ${own.broadcast} here, and reduced numbers among ${target.subgroup} there and ${own.subgroup} here`,
   );
 }
 

@@ -10,6 +10,8 @@ import { type Probe, runProbe } from "./probe.ts";
 const LANES = 64;
 /** Lanes of the largest workgroup that is tried: vectors of processors are no longer. */
 const MOST_BROADCAST = 16;
+/** WGSL's subgroups have 4 to 128 lanes; longer exchanges than these would save little. */
+const LARGEST_SUBGROUP = 64;
 
 export const FEATURE_CHECKS = {
   f16: {
@@ -39,6 +41,11 @@ export const FEATURE_CHECKS = {
     means:
       "The lanes of a small workgroup are lanes of a subgroup, number by number, and can hand one another what they loaded; the number measured is how many lanes such a workgroup can have.",
     ask: (subject) => ifGranted(subject, "subgroups", askBroadcasts),
+  },
+  handing: {
+    means:
+      "Lanes of a workgroup that follow one another lie in one subgroup in their order; the number measured is how many always do, from each multiple of it.",
+    ask: (subject) => ifGranted(subject, "subgroups", askHanding),
   },
   timestamps: {
     means: "A pass can be timed on the device; the number measured is one short pass in nanoseconds.",
@@ -99,6 +106,35 @@ async function askBroadcasts(device: GPUDevice): Promise<Finding> {
     most = lanes;
   }
   return { ok: most > 0, saw: `right in workgroups of up to ${most}`, measured: most };
+}
+
+/**
+ * Whether a lane's number with one bit turned names the lane that it hears from, in workgroups of every size that
+ * kernels have. A driver may choose another size of subgroups for another kernel, but none below what it states.
+ */
+async function askHanding(device: GPUDevice): Promise<Finding> {
+  const { subgroupMinSize } = device.adapterInfo as { readonly subgroupMinSize?: number };
+  let adjacent = Math.min(LARGEST_SUBGROUP, subgroupMinSize ?? LARGEST_SUBGROUP);
+  const masks = Array.from({ length: Math.log2(LARGEST_SUBGROUP) }, (_, bit) => 1 << bit);
+  for (const lanes of [8, 32, 64, 128, 256]) {
+    const words = await runProbe(device, {
+      parameters: "@builtin(local_invocation_index) lane: u32",
+      body: `var right = 0u;
+        ${
+        masks.map((mask) =>
+          `if subgroupShuffleXor(lane, ${mask}u) == (lane ^ ${mask}u) { right |= ${mask}u; }`
+        )
+          .join(" ")
+      }
+        out[i] = right;`,
+      outputWords: lanes * 4,
+      workgroupSize: lanes,
+      workgroups: 4,
+    });
+    const wrong = masks.find((mask) => mask < lanes && words.some((word) => (word & mask) === 0));
+    adjacent = Math.min(adjacent, wrong ?? LARGEST_SUBGROUP);
+  }
+  return { ok: adjacent > 1, saw: `${adjacent} adjacent lanes`, measured: adjacent };
 }
 
 async function askTimestamps(device: GPUDevice): Promise<Finding> {

@@ -64,14 +64,15 @@ export const NUMBER_CHECKS = {
       expectRelative(device, "log(x)", Math.log, [1 + 2 ** -23, 1 + 2 ** -20, 1.001], 1e-5),
   },
   exp: {
-    means: "exp is within 3 + |x| ULP, infinite above its range and 0 below it; WGSL allows 3 + 2·|x|.",
+    means:
+      "exp is within 3 + |x| ULP, infinite above its range, 0 below it and NaN of NaN; WGSL allows 3 + 2·|x|, and leaves NaN open.",
     async ask({ device }): Promise<Finding> {
       const beyond = [[89, Infinity], [1e10, Infinity], [Infinity, Infinity], [-104, 0], [-1e10, 0], [
         -Infinity,
         0,
-      ]];
+      ], [NaN, NaN]];
       const found = await evaluate(device, "exp(x)", beyond.map(([x]) => [x!, 0]));
-      const wrong = beyond.findIndex(([, y], k) => found[k] !== y);
+      const wrong = beyond.findIndex(([, y], k) => !Object.is(found[k], y));
       if (wrong >= 0) return { ok: false, saw: `exp(${beyond[wrong]![0]}) is ${found[wrong]}` };
       // Where the result is normal; 1,001 points.
       const points = Array.from({ length: 1001 }, (_, i) => Math.fround(-87.3 + 0.176 * i));

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { emitWgsl } from "../../compiler/emit/wgsl.ts";
+import { emitWgsl, type WgslOptions } from "../../compiler/emit/wgsl.ts";
 import { type HostView, interpret } from "../../compiler/kernel/interpret.ts";
 import { type CombineOp, type Instr, type Kernel, literal, wide } from "../../compiler/kernel/ir.ts";
 import { printKernel } from "../../compiler/kernel/print.ts";
@@ -20,12 +20,16 @@ const tint = await openTint();
 const plain = { features: { f16: false, subgroups: false } };
 const native = { features: { f16: adapter.features.includes("shader-f16"), subgroups: false } };
 
+/** Numbers of adjacent lanes that hand one another values here: all of a subgroup, and some. */
+const { subgroupMinSize = 0 } = device.adapterInfo as { readonly subgroupMinSize?: number };
+const adjacent = adapter.features.includes("subgroups") ? [4, 8].filter((n) => n <= subgroupMinSize) : [];
+
 /** The kernel's buffers as the device and the interpreter leave them, after Tint has seen the shader. */
 async function both(
   kernel: Kernel,
   views: readonly HostView[],
   params: Readonly<Record<string, number>> = {},
-  options = native,
+  options: WgslOptions = native,
 ): Promise<{ readonly actual: HostView[]; readonly expected: HostView[] }> {
   const complaint = await tint.complaint(emitWgsl(kernel, options));
   assert.equal(complaint, undefined, `${complaint}\n${emitWgsl(kernel, options)}`);
@@ -63,14 +67,25 @@ const differenceOfNumbers = (actual: readonly HostView[], expected: readonly Hos
 /** Lanes, lanes that combine, and the width of the arrays: a tree or a fold, in whole or in parts of a workgroup. */
 const shapes = [[8, 4, 4], [32, 32, 1], [8, 8, 1]] as const;
 
-Deno.test("every combine gives the interpreter's result, NaN and infinities included", async () => {
+Deno.test("every combine gives the interpreter's result, by memory and from lane to lane the same one, NaN and infinities included", async () => {
   for (const [i, which] of combineCases.entries()) {
     const [lanes, across, width] = shapes[i % shapes.length]!;
     const kernel = combineKernel(which, lanes, across, width);
     const inputs = which.scalars.map((scalar, component) =>
       Array.from({ length: lanes * elements * width }, (_, k) => stateNumber(which.op, scalar, component, k))
     );
-    const { actual, expected } = await both(kernel, combineBuffers(which.scalars, inputs));
+    const buffers = combineBuffers(which.scalars, inputs);
+    const { actual, expected } = await both(kernel, buffers);
+    const subgroup = adjacent[i % adjacent.length];
+    if (subgroup !== undefined) {
+      const handed = await both(kernel, buffers, {}, { ...native, subgroup });
+      const apart = difference(handed.actual, actual);
+      assert.equal(
+        apart,
+        undefined,
+        `${which.op} among ${subgroup} of ${across} lanes, and by memory: ${apart}`,
+      );
+    }
     expected.forEach((view, buffer) =>
       view.forEach((x, k) => {
         const y = actual[buffer]![k]!;

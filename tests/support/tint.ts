@@ -23,7 +23,7 @@ export async function openTint(): Promise<Tint> {
   return {
     complaint: async (text) => {
       // The language asks for this line, and Deno's compiler rejects it.
-      const wgsl = text.includes("subgroupBroadcast") ? `enable subgroups;\n${text}` : text;
+      const wgsl = /subgroup(Broadcast|Shuffle)/.test(text) ? `enable subgroups;\n${text}` : text;
       device.pushErrorScope("validation");
       const info = await device.createShaderModule({ code: wgsl }).getCompilationInfo();
       await device.popErrorScope();

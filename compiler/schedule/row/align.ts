@@ -9,7 +9,7 @@
  */
 
 import { type Load, type Value, type Var, walk } from "../../kernel/value.ts";
-import { strideOf } from "../stride.ts";
+import { strideOf } from "../../kernel/stride.ts";
 import { reductionsIn, replaceEverywhere } from "./canonical.ts";
 import { rowLength, type RowSpace } from "./space.ts";
 

@@ -8,10 +8,16 @@ import { reductionsIn, replaceEverywhere } from "./canonical.ts";
 import { loadsPerElement } from "./passes.ts";
 import type { RowSpace } from "./space.ts";
 
+/** What is read for an element of a row: elements that each row has for itself, and such as all rows read. */
+export function loadsOf(space: RowSpace): { readonly own: number; readonly common: number } {
+  const values = space.reductions.map((r) => r.body).concat(space.roots.map((r) => r.value));
+  const loads = loadsPerElement(values, space.row);
+  const own = loads.filter((load) => space.outer.some((v) => load.free.has(v))).length;
+  return { own, common: loads.length - own };
+}
+
 /** Are there elements that all rows read? */
-export const rowsShareLoads = (space: RowSpace): boolean =>
-  loadsPerElement(space.reductions.map((r) => r.body).concat(space.roots.map((r) => r.value)), space.row)
-    .some((load) => !space.outer.some((v) => load.free.has(v)));
+export const rowsShareLoads = (space: RowSpace): boolean => loadsOf(space).common > 0;
 
 /** The space with `count` neighboring rows as one; undefined where the rows don't come in such groups. */
 export function interleaveRows(space: RowSpace, count: number): RowSpace | undefined {

@@ -6,7 +6,7 @@
  */
 
 import { type Value, type Var, walk } from "../../kernel/value.ts";
-import { strideOf } from "../stride.ts";
+import { strideOf } from "../../kernel/stride.ts";
 import { reductionsIn, replaceEverywhere } from "./canonical.ts";
 import type { RowSpace } from "./space.ts";
 

@@ -9,7 +9,7 @@ import type { Evaluator } from "../../kernel/lower.ts";
 import type { Value } from "../../kernel/value.ts";
 import type { Target } from "../../target.ts";
 import { combineOf, elementOf, type FoldSpec, isIndexed } from "./fold_spec.ts";
-import { strideOf } from "../stride.ts";
+import { strideOf } from "../../kernel/stride.ts";
 import { elementsOf, loadsPerElement, type Pass } from "./passes.ts";
 import { type Place, rowBindings, sweep, sweepAligned, sweepUnrolled } from "./place.ts";
 import { type Running, running } from "./running.ts";
@@ -84,9 +84,9 @@ export class PassWriter {
   #accumulators(fold: FoldSpec): Running[] {
     const { length, item, width } = this.shape;
     const isWhole = length % item === 0 && !this.space.alignment;
-    const apart = this.shape.along === "columns";
-    const main = running(this.b, fold, width, apart);
-    return isWhole ? [main] : [main, running(this.b, fold, 1, apart)];
+    const how = { apart: this.shape.along === "columns", builtins: this.target.builtins };
+    const main = running(this.b, fold, width, how);
+    return isWhole ? [main] : [main, running(this.b, fold, 1, how)];
   }
 
   #finish(fold: FoldSpec, accumulators: readonly Running[]): State {

@@ -8,7 +8,8 @@
  *   extreme itself.
  * - `maxSumExp` rescales its sum once per turn of the loop and not per element, relative to the largest element held to
  *   finite numbers, so that no difference of infinities arises. It uses the target's own `exp`: an error of a few ULP per
- *   term, and of 2·|x| more where a term is e^−|x|, is less than what a sum of that many terms may be off by anyway.
+ *   term, and of 2·|x| more where a term is e^−|x|, is less than what a sum of that many terms may be off by anyway. Where
+ *   that is known to keep NaN, the sum is NaN if and only if an element is, and nothing else looks for one.
  * - `moments` takes the elements of a turn as a group of their own (their mean, their squared deviations from it) and
  *   joins it to what it has.
  */
@@ -19,6 +20,7 @@ import type { ArrayDecl, Instr } from "../../kernel/ir.ts";
 import { wide } from "../../kernel/ir.ts";
 import { identityOf, stepOf, withinRange } from "../../kernel/reducers.ts";
 import type { ReduceKind, Value } from "../../kernel/value.ts";
+import type { Target } from "../../target.ts";
 import {
   combineOf,
   type FoldSpec,
@@ -48,13 +50,18 @@ export interface Running {
 /**
  * A fresh accumulator for elements of a width.
  *
- * @param apart The components of a vector are different rows; else they are elements of one, and a fold may put them
- * together at once where that saves arithmetic.
+ * @param options `apart`: the components of a vector are different rows; else they are elements of one, and a fold may
+ * put them together at once where that saves arithmetic. `builtins`: the target's functions that can be relied on.
  */
-export function running(b: IrBuilder, fold: FoldSpec, width: 1 | 4, apart: boolean): Running {
+export function running(
+  b: IrBuilder,
+  fold: FoldSpec,
+  width: 1 | 4,
+  { apart, builtins }: { readonly apart: boolean; readonly builtins: Target["builtins"] },
+): Running {
   switch (fold.kind) {
     case "maxSumExp":
-      return new RunningMaxSumExp(b, width, apart ? width : 1);
+      return new RunningMaxSumExp(b, width, apart ? width : 1, builtins.exp);
     case "moments":
       return new RunningMoments(b, fold, apart ? width : 1);
     case "plain": {
@@ -124,6 +131,12 @@ class RunningPlain implements Running {
   state(): State {
     return [this.b.read(this.#array, 0)];
   }
+}
+
+/** By its bits. */
+function isNaN(b: IrBuilder, x: Instr): Instr {
+  const bits = (value: number) => b.widen(b.literal("u32", value), x.type.width);
+  return b.binary("lt", bits(0x7f800000), b.binary("and", b.bitcast("u32", x), bits(0x7fffffff)));
 }
 
 /** The largest bit pattern of what it sees, sign removed: beyond infinity's if there was a NaN. */
@@ -205,11 +218,17 @@ class RunningStates implements Running {
 class RunningMaxSumExp implements Running {
   readonly #max: ArrayDecl;
   readonly #sum: ArrayDecl;
-  readonly #watch: NaNWatch;
-  constructor(readonly b: IrBuilder, readonly elementWidth: 1 | 4, readonly width: 1 | 4) {
+  /** Where the sum tells of NaN there is none. */
+  readonly #watch: NaNWatch | undefined;
+  constructor(
+    readonly b: IrBuilder,
+    readonly elementWidth: 1 | 4,
+    readonly width: 1 | 4,
+    expKeepsNaN: boolean,
+  ) {
     this.#max = b.array("lane", wide("f32", width), 1);
     this.#sum = b.array("lane", wide("f32", width), 1);
-    this.#watch = new NaNWatch(b, elementWidth);
+    this.#watch = expKeepsNaN ? undefined : new NaNWatch(b, elementWidth);
   }
   #float(value: number): Instr {
     return this.b.widen(this.b.literal("f32", value), this.width);
@@ -222,7 +241,7 @@ class RunningMaxSumExp implements Running {
   reset(): void {
     this.b.set(this.#max, 0, this.#float(-Infinity));
     this.b.set(this.#sum, 0, this.#float(0));
-    this.#watch.reset();
+    this.#watch?.reset();
   }
   take({ elements }: Turn): void {
     const { b, width } = this;
@@ -235,12 +254,13 @@ class RunningMaxSumExp implements Running {
     const rescaled = b.binary("mul", b.read(this.#sum, 0), relative(this.#reference(before)));
     b.set(this.#sum, 0, b.binary("add", rescaled, added));
     b.set(this.#max, 0, max);
-    this.#watch.take(xs);
+    this.#watch?.take(xs);
   }
   state(): State {
     const { b, width } = this;
-    const state = [b.read(this.#max, 0), b.read(this.#sum, 0)];
-    return state.map((x) => this.#watch.over(x, width));
+    const [max, sum] = [b.read(this.#max, 0), b.read(this.#sum, 0)];
+    if (this.#watch) return [max, sum].map((x) => this.#watch!.over(x, width));
+    return [b.select(isNaN(b, sum), sum, max), sum];
   }
 }
 

@@ -19,7 +19,8 @@ import type { Var } from "../../kernel/value.ts";
 import { walk } from "../../kernel/value.ts";
 import { isContiguous } from "../../kernel/lower.ts";
 import type { Target } from "../../target.ts";
-import { strideOf } from "../stride.ts";
+import { strideOf } from "../../kernel/stride.ts";
+import { loadsOf } from "./interleave.ts";
 import { rowCount, rowLength, type RowSpace } from "./space.ts";
 
 export interface RowShape {
@@ -58,7 +59,7 @@ export function wholeShape(space: RowSpace, target: Target): RowShape {
   const length = rowLength(space);
   const places = along === "columns" ? rows / width : rows;
   const item = along === "columns" ? 1 : width;
-  const lanesPerRow = along === "columns" ? 1 : across(places, Math.ceil(length / item), target);
+  const lanesPerRow = along === "columns" ? 1 : across(space, Math.ceil(length / item), target);
   const lanes = Math.min(target.lanes.row, powerOfTwo(places * lanesPerRow));
   const turns = lanesPerRow === 1 ? turnsOf(places, Math.ceil(length / item), target) : 1;
   return {
@@ -86,10 +87,24 @@ export function turnsOf(places: number, items: number, { lanes, mapPerLane, para
 }
 
 /** Lanes that share a row. */
-function across(rows: number, items: number, target: Target): number {
+function across(space: RowSpace, items: number, target: Target): number {
   const { row, lanes, parallel } = target;
-  if (row.rowsPerLane > 0 && rows >= lanes.row * parallel) return 1;
+  const arePlenty = rowCount(space) >= lanes.row * parallel;
+  if (row.rowsPerLane > 0 && arePlenty && !isBetterShared(space, target)) return 1;
   return Math.min(lanes.row, powerOfTwo(items / row.perLane));
+}
+
+/**
+ * Whether lanes do better to share a row although there is one for each of them: where the rows that they would read and
+ * store at a time compete for the same places in a cache, and lanes combine what they have by handing it on. Where all
+ * rows read the same besides, rows of one's own save more.
+ */
+function isBetterShared(space: RowSpace, { lanes, subgroup, competing }: Target): boolean {
+  // Lines of the rows and of as many results: they have two places to be in at half of that distance.
+  const compete = competing > 0 && rowLength(space) % (2 * competing) === 0;
+  if (!compete || subgroup < lanes.row) return false;
+  const { own, common } = loadsOf(space);
+  return common < own && space.roots.some(({ full }) => full);
 }
 
 /** Along which axes the elements that each row has for itself lie next to each other in memory. */

@@ -5,11 +5,10 @@
  */
 
 import type { Compiled } from "../../../compiler/compile.ts";
-import { emitWgsl, wgslLines } from "../../../compiler/emit/wgsl.ts";
+import { emitWgsl, printedKernel, wgslLines } from "../../../compiler/emit/wgsl.ts";
 import { wgslOptionsOf } from "../../../compiler/emit/wgsl_options.ts";
 import { isProgramNode } from "../../../compiler/fuse/group.ts";
 import type { Node } from "../../../compiler/graph/node.ts";
-import { expandCombines } from "../../../compiler/kernel/expand_combines.ts";
 import type { Kernel } from "../../../compiler/kernel/ir.ts";
 import { kernelLines, type PrintedLine, printKernel } from "../../../compiler/kernel/print.ts";
 import { provenanceOf } from "../../../compiler/kernel/provenance.ts";
@@ -43,7 +42,7 @@ export function kernelTexts(
     }
     // The statements are this dispatch's, the buffers' access that of the text.
     const own: Kernel = { ...kernel, buffers: shared.buffers };
-    const expanded = expandCombines(own);
+    const expanded = printedKernel(own, options);
     const opsOf = (lines: readonly PrintedLine[], { body }: Kernel) => {
       const ops = provenanceOf(body, made);
       return lines.map(({ at }) => {

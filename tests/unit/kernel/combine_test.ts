@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { combineLevels, identityState } from "../../../compiler/kernel/combine.ts";
+import { emitWgsl } from "../../../compiler/emit/wgsl.ts";
 import { expandCombines, sharedBytes } from "../../../compiler/kernel/expand_combines.ts";
 import { type CombineOp, wide } from "../../../compiler/kernel/ir.ts";
 import { printKernel } from "../../../compiler/kernel/print.ts";
@@ -212,4 +213,21 @@ Deno.test("moments combine to the mean and squared deviations of all, with empty
   assert.equal(count, 13);
   assert(Math.abs(mean - exact) < 1e-3);
   assert(Math.abs(squares - deviations) < 1e-2);
+});
+
+Deno.test("emitWgsl() combines without memory where lanes can hand on what they have, and in one exchange where they are more", () => {
+  const options = { features: { f16: false, subgroups: true }, subgroup: 8 };
+  const text = (lanes: number, scalars: readonly ValueType[] = ["f32"], op: CombineOp = "sum") =>
+    emitWgsl(combineKernel({ op, scalars }, lanes, lanes, 1), options);
+  const masks = (wgsl: string) =>
+    [...wgsl.matchAll(/subgroupShuffleXor\(v\d+, (\d)u\)/g)].map(([, mask]) => mask);
+  const few = text(8);
+  assert.deepEqual(masks(few), Array(elements).fill(["4", "2", "1"]).flat());
+  assert.doesNotMatch(few, /workgroup>|Barrier/);
+  const many = text(32);
+  assert.deepEqual(masks(many), Array(elements).fill(["4", "2", "1"]).flat());
+  assert.equal(many.match(/workgroupBarrier/g)!.length, 1);
+  const any = text(8, ["bool"], "max");
+  assert.deepEqual(masks(any), []);
+  assert.match(any, /workgroupBarrier/);
 });

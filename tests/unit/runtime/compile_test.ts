@@ -307,4 +307,9 @@ test("compile() takes a target with smaller limits than the device's, and refuse
   );
   const more = { ...target, features: { f16: true, subgroups: true } };
   await assert.rejects(compile(net, { device, target: more }), /has the feature subgroups, and cpu has not/);
+  const handing = { ...target, subgroup: 8 };
+  await assert.rejects(
+    compile(net, { device, target: handing }),
+    /lets 8 lanes hand one another values \(`subgroup`\), and on cpu none are known to/,
+  );
 });

@@ -52,11 +52,17 @@ Deno.test("targetOf() uses a feature only where it was granted and works", () =>
   });
 });
 
-Deno.test("targetOf() lets lanes of a processor hand on loads where that was seen to work", () => {
+Deno.test("targetOf() lets lanes hand on what they reduce, and those of a processor what they load, where that was seen to work", () => {
   const measured = (failing: readonly string[]) => {
     const found = quirks(failing);
-    return { ...found, broadcasts: { ...found.broadcasts, measured: 8 } };
+    return {
+      ...found,
+      broadcasts: { ...found.broadcasts, measured: 8 },
+      handing: { ...found.handing, measured: 16 },
+    };
   };
+  assert.equal(targetOf(adapter, measured([])).subgroup, 16);
+  assert.equal(targetOf(adapter, measured(["handing"])).subgroup, 0);
   assert.equal(targetOf(adapter, measured(["lanesTogether"])).broadcast, 8);
   assert.equal(targetOf(adapter, measured(["lanesTogether", "broadcasts"])).broadcast, 0);
   assert.equal(targetOf(adapter, measured([])).broadcast, 0);

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import type { Value } from "../../../compiler/kernel/value.ts";
-import { softwareTarget } from "../../../compiler/target.ts";
+import { softwareTarget, type Target } from "../../../compiler/target.ts";
 import { layerNorm, softmax } from "./row_cases.ts";
-import { assertClose, RowGroup, targets } from "./row_support.ts";
+import { assertClose, handing, RowGroup, targets } from "./row_support.ts";
 
 Deno.test("scheduleRow() takes results of the same rows in different factorings", () => {
   const [batch, time, length] = [3, 5, 8];
@@ -82,4 +82,12 @@ Deno.test("scheduleRow() gives a lane two rows where they share what they read",
   // The rows of a softmax share nothing.
   const [kernel] = softmax(128, 20).schedule({ ...softwareTarget, mapPerLane: 1 });
   assert.equal(kernel!.groups, 128 / 8);
+});
+
+Deno.test("scheduleRow() lets lanes share rows that compete for a cache's places, if they hand on what they have", () => {
+  const groups = (columns: number, target: Target) => softmax(64, columns).schedule(target)[0]!.groups;
+  const one = { ...handing, mapPerLane: 1 };
+  assert.equal(groups(1024, one), 64);
+  assert.equal(groups(1000, one), 64 / 8);
+  assert.equal(groups(1024, { ...one, subgroup: 0 }), 64 / 8);
 });

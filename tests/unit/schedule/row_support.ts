@@ -34,7 +34,17 @@ export const splitting: Target = {
   parallel: 16,
   row: { ...merging.row, perChunk: 1 },
 };
-export const targets: readonly Target[] = [testTarget, merging, softwareTarget, gpuTarget, oneLane];
+/** What lavapipe shows of itself: its own exp can be relied on, and lanes hand on what they have. */
+export const handing: Target = { ...softwareTarget, name: "handing", builtins: { exp: true }, subgroup: 8 };
+
+export const targets: readonly Target[] = [
+  testTarget,
+  merging,
+  softwareTarget,
+  handing,
+  gpuTarget,
+  oneLane,
+];
 
 export const count = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { interpret } from "../../../compiler/kernel/interpret.ts";
 import type { Value } from "../../../compiler/kernel/value.ts";
+import { statementsOfKernel } from "../../../compiler/kernel/walk.ts";
 import { verifyKernel } from "../../../compiler/kernel/verify.ts";
 import { isRefusal, type ScheduledKernel } from "../../../compiler/schedule/group.ts";
 import { scheduleGroup } from "../../../compiler/schedule/schedule.ts";
@@ -58,6 +59,9 @@ Deno.test("scheduleWindow() writes out windows of any stride, dilation and width
       { size: 7 },
       { size: 9, stride: 2 },
       { size: 12, dilation: 2 },
+      { size: 13, dilation: 2 },
+      { size: 14 },
+      { size: 11, kernel: 5 },
       { size: 8, kernel: 5 },
       { size: 8, kernel: 1, stride: 2 },
     ]
@@ -106,8 +110,8 @@ Deno.test("scheduleWindow() refuses rows, long windows and what it would compute
   rows.output("y", [64], ([n]) => rows.k.reduce("sum", [12], [n!], ([i]) => x.at([n!, i!])));
   assert.equal(refusalOf(rows), "no reduction slides over what it reads");
   assert.equal(
-    refusalOf(depthwise({ size: 8, kernel: 7 })),
-    "a reduction has 49 terms where 25 may be written out",
+    refusalOf(depthwise({ size: 8, kernel: 9 })),
+    "a reduction has 81 terms where 50 may be written out",
   );
   const shared = new Group();
   const { k } = shared;
@@ -133,4 +137,18 @@ Deno.test("scheduleWindow() refuses to store over what other windows read", () =
   const x = g.input("x", [16]);
   g.output("x", [12], ([i]) => k.reduce("sum", [3], [i!], ([u]) => x.at([k.affine([[i!, 1], [u!, 1]])])));
   assert.equal(refusalOf(g), "a result is stored over what other windows read");
+});
+
+Deno.test("scheduleWindow() gives rows places for whole vectors where their elements then share what they load", () => {
+  const loads = (g: Group) => {
+    const [{ kernel, buffers }] = windowed(g) as [ScheduledKernel];
+    const x = kernel.buffers[buffers.findIndex(({ name }) => name === "x")]!.name;
+    return [...statementsOfKernel(kernel)]
+      .flatMap((s) => s.kind === "let" && s.instr.kind === "load" && s.instr.buffer === x ? [s.instr] : []);
+  };
+  // Per row of the window: six neighbors, and nothing of another row.
+  assert.equal(loads(depthwise({ size: 27 })).length, 3 * 6);
+  // Where rows are whole vectors: one, and the elements beside it.
+  assert.equal(loads(depthwise({ size: 28 })).length, 3 * 3);
+  assert.equal(loads(depthwise({ size: 28 })).filter(({ type }) => type.width === 4).length, 3);
 });

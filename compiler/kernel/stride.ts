@@ -1,4 +1,4 @@
-import type { Value, Var } from "../kernel/value.ts";
+import type { Value, Var } from "./value.ts";
 
 /** The distance in memory of neighbors along a variable; undefined where it is not one number. */
 export function strideOf(index: Value, along: Var): number | undefined {

@@ -15,14 +15,14 @@ import { bindDim, showShape, type Sizes } from "../graph/dim.ts";
 import type { DType } from "../graph/dtype.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Node } from "../graph/node.ts";
-import { emitWgsl } from "../emit/wgsl.ts";
 import type { Program } from "../program/program.ts";
 import { layoutOf } from "../program/state_layout.ts";
 import type { Target } from "../target.ts";
 import { describeProgram, requiredLimits } from "./describe_program.ts";
-import { KernelPool, type ServedOp } from "./kernel_pool.ts";
-import type { BundleKernel, BundleProgram, Variant } from "./manifest.ts";
-import { openGrids } from "./open_grid.ts";
+import { asksSubgroup, bundleText, KernelPool, type ServedOp } from "./kernel_pool.ts";
+import { type BundleKernel, type BundleProgram, isCopy, type Variant } from "./manifest.ts";
+import { type OpenGrid, openGrids } from "./open_grid.ts";
+import { subgroupProbe } from "./subgroup_probe.ts";
 
 /** What a bundle may use of a device beyond WebGPU's core, by WebGPU's names. */
 export type BundleFeature = "shader-f16" | "subgroups";
@@ -50,7 +50,7 @@ export interface VariantOptions {
   readonly target: Target;
   readonly features: readonly BundleFeature[];
   readonly sizes: readonly Sizes[];
-  /** What a lock has decided, features too: there is one variant then. */
+  /** What a lock has decided, features too: there is one plan then. */
   readonly locked?: CompileOptions;
   /** A size that may be smaller, and the inputs with rows of it. */
   readonly open?: { readonly name: string; readonly inputs: ReadonlySet<string> } | undefined;
@@ -61,10 +61,13 @@ export function compileVariants(graph: Graph, options: VariantOptions): Compiled
   checkStates(graph, sizes);
   const pool = new KernelPool();
   const constants = new Constants();
-  const variants = locked ? [variantOf(graph, sizes, locked)] : featureSets(features).flatMap((set) => {
+  const variants = locked ? lockedVariants(graph, sizes, locked) : featureSets(features).flatMap((set) => {
     const f16 = set.includes("shader-f16");
     const subgroups = set.includes("subgroups");
-    const variant = variantOf(graph, sizes, { target: { ...target, features: { f16, subgroups } } });
+    const handing = subgroups ? {} : { broadcast: 0, subgroup: 0 };
+    const variant = variantOf(graph, sizes, {
+      target: { ...target, features: { f16, subgroups }, ...handing },
+    });
     // A feature that no kernel asks for makes no difference that a device would have to be asked for.
     return variant.set.length === set.length ? [variant] : [];
   });
@@ -74,11 +77,23 @@ export function compileVariants(graph: Graph, options: VariantOptions): Compiled
       return describe(one, featured, pool, constants, grids);
     })
   );
+  const subgroups = described.map((programs) => {
+    const asked = stepsOf(programs).map((kernel) => pool.askedOf(kernel)).filter((asked) =>
+      asked !== undefined
+    );
+    if (asked.length === 0) return {};
+    const probes = new Map(asked.map((a) => [`subgroup probe ${a.lanes} of ${a.subgroup}`, a]));
+    return {
+      info: { subgroupMinSize: Math.max(...asked.map(({ subgroup }) => subgroup)) },
+      probes: [...probes].map(([label, asked]) => pool.addText(subgroupProbe(asked), label)),
+    };
+  });
   const { kernels, texts } = pool.files(name);
   return {
     variants: variants.map(({ set }, i) => ({
       features: set,
       limits: requiredLimits(described[i]!, kernels),
+      ...subgroups[i]!,
       programs: described[i]!,
     })),
     kernels,
@@ -86,6 +101,18 @@ export function compileVariants(graph: Graph, options: VariantOptions): Compiled
     constants: constants.all,
     compiled: variants.at(-1)!.compiled,
   };
+}
+
+const stepsOf = (programs: readonly BundleProgram[]): number[] =>
+  programs.flatMap(({ steps }) => steps.flatMap((step) => isCopy(step) ? [] : [step.kernel]));
+
+/** One plan; where it has lanes hand on what they have, the same kernels also with lanes that do not. */
+function lockedVariants(graph: Graph, sizes: readonly Sizes[], locked: CompileOptions) {
+  const variant = variantOf(graph, sizes, locked);
+  if (!variant.set.includes("subgroups")) return [variant];
+  const { featured } = variant;
+  const plain = { ...featured, features: { ...featured.features, subgroups: false } };
+  return [variant, { ...variant, set: variant.set.filter((name) => name !== "subgroups"), featured: plain }];
 }
 
 /** The programs for a target, with those of its features that some kernel asks for. */
@@ -103,8 +130,8 @@ function variantOf(graph: Graph, sizes: readonly Sizes[], options: CompileOption
 }
 
 function enables({ kernels }: Program, feature: BundleFeature, target: Target): boolean {
-  const line = new RegExp(`^enable ${feature.replace("shader-", "")};`, "m");
-  return kernels.some((kernel) => line.test(emitWgsl(kernel, { features: target.features })));
+  const asks = feature === "subgroups" ? asksSubgroup : (text: string) => /^enable f16;/m.test(text);
+  return kernels.some((kernel) => asks(bundleText(kernel, target)));
 }
 
 /** All sets of the wanted features, the largest first; the last is empty. */
@@ -141,14 +168,24 @@ function describe(
   target: Target,
   pool: KernelPool,
   constants: Constants,
-  open: readonly (number | undefined)[],
+  open: readonly (OpenGrid | undefined)[],
 ): BundleProgram {
   const { program, graph, serves } = compiled;
-  const kernels = program.kernels.map((kernel) => pool.add(kernel, target));
-  program.steps.forEach((step, i) => {
-    if (step.kind !== "dispatch") return;
-    pool.serve(kernels[step.dispatch.kernel]!, step.dispatch.label, servedOps(graph, serves[i]!));
-  });
+  const known = new Map<string, number>();
+  const kernels: number[] = [];
+  for (const step of program.steps) {
+    if (step.kind !== "dispatch") continue;
+    const { kernel, label } = step.dispatch;
+    const dispatch = kernels.length;
+    const parts = open[dispatch]?.parts ?? 1;
+    const key = `${kernel} ${parts}`;
+    let number = known.get(key);
+    if (number === undefined) {
+      known.set(key, number = pool.add(program.kernels[kernel]!, target, parts));
+    }
+    kernels.push(number);
+    pool.serve(number, label, servedOps(graph, serves[dispatch]!));
+  }
   return describeProgram(program, {
     kernels,
     constants: program.constants.map(({ data }) => constants.add(data)),

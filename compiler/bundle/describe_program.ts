@@ -6,6 +6,7 @@
 import { encodeUniforms } from "../emit/uniforms.ts";
 import { InternalError } from "../errors.ts";
 import type { Binding, Program, Region } from "../program/program.ts";
+import type { OpenGrid } from "./open_grid.ts";
 import type { BundleArena, BundleKernel, BundleProgram, BundleStep, Range } from "./manifest.ts";
 
 /** Workgroups per dimension that every device has; more are folded into two dimensions. */
@@ -13,12 +14,12 @@ const perDimension = 65_535;
 
 /** What a bundle knows of a program's parts by number. */
 export interface Numbers {
-  /** The kernel of the pool for each kernel of the program. */
+  /** The kernel of the pool for each dispatch of the program, in order. */
   readonly kernels: readonly number[];
   /** The stored tensor for each constant of the program. */
   readonly constants: readonly number[];
   /** For each dispatch of the program, in order. */
-  readonly open: readonly (number | undefined)[];
+  readonly open: readonly (OpenGrid | undefined)[];
 }
 
 export function describeProgram(program: Program, { kernels, constants, open }: Numbers): BundleProgram {
@@ -30,11 +31,12 @@ export function describeProgram(program: Program, { kernels, constants, open }: 
   const steps = program.steps.map((step): BundleStep => {
     if (step.kind === "copy") return { from: range(step.copy.from), to: range(step.copy.to) };
     const { kernel, groups, bindings, params, label } = step.dispatch;
-    const opened = open[dispatches++];
+    const [opened, own] = [open[dispatches], kernels[dispatches]];
+    dispatches++;
     return {
-      kernel: kernels[kernel] ?? fail(`no number for kernel ${kernel}`),
+      kernel: own ?? fail(`no number for kernel ${kernel}`),
       grid: groups <= perDimension ? [groups, 1] : [perDimension, Math.ceil(groups / perDimension)],
-      ...opened && { open: opened },
+      ...opened && { open: [opened.block, opened.blocks, opened.rows] as const },
       bindings: bindings.map(range),
       uniforms: [...encodeUniforms(program.kernels[kernel]!, params, groups)],
       label,

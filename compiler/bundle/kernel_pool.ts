@@ -8,14 +8,16 @@
  */
 
 import { createHash } from "node:crypto";
-import { emitWgsl, type WgslOptions } from "../emit/wgsl.ts";
+import { emitWgsl, printedKernel, type WgslOptions } from "../emit/wgsl.ts";
+import { wgslOptionsOf } from "../emit/wgsl_options.ts";
 import { uniformWords } from "../emit/uniforms.ts";
 import type { Origin } from "../errors.ts";
 import { deviceBytes } from "../graph/dtype.ts";
-import { expandCombines, sharedBytes } from "../kernel/expand_combines.ts";
+import { sharedBytes } from "../kernel/expand_combines.ts";
 import { type AnyKernel, isRaw } from "../kernel/raw.ts";
 import type { Target } from "../target.ts";
 import type { BundleKernel } from "./manifest.ts";
+import type { AskedOfSubgroups } from "./subgroup_probe.ts";
 import { SourceNames } from "./source_names.ts";
 
 /** An op that a kernel computes, and where the user asked for it. */
@@ -24,9 +26,12 @@ export interface ServedOp {
   readonly origins: readonly Origin[];
 }
 
+type Description = Omit<BundleKernel, "file" | "sha256">;
+
 interface Entry {
   readonly code: string;
-  readonly description: Omit<BundleKernel, "file" | "sha256">;
+  readonly description: Description;
+  readonly asked: AskedOfSubgroups | undefined;
   readonly labels: Set<string>;
   readonly ops: ServedOp[];
 }
@@ -39,15 +44,32 @@ export class KernelPool {
   readonly #byText = new Map<string, number>();
 
   /** The kernel's number. The same text with other bounds is the same kernel, and its bounds are the wider ones. */
-  add(kernel: AnyKernel, target: Target): number {
-    const options: WgslOptions = { features: target.features, loopBound: target.quirks.loopBound };
-    const code = emitWgsl(kernel, options);
+  add(kernel: AnyKernel, target: Target, parts = 1): number {
     const description = describe(kernel, target);
+    const code = bundleText(kernel, target, parts);
+    const { workgroup: [lanes] } = description;
+    const subgroup = Math.min(lanes, Math.max(target.broadcast, target.subgroup));
+    return this.#addText(code, description, asksSubgroup(code) ? { lanes, subgroup } : undefined);
+  }
+
+  /** A kernel that is no program's, by its text. */
+  addText(text: { readonly code: string; readonly description: Description }, label: string): number {
+    const index = this.#addText(text.code, text.description);
+    this.#entries[index]!.labels.add(label);
+    return index;
+  }
+
+  /** What a kernel asks of subgroups, if anything. */
+  askedOf(index: number): AskedOfSubgroups | undefined {
+    return this.#entries[index]!.asked;
+  }
+
+  #addText(code: string, description: Description, asked?: AskedOfSubgroups): number {
     // Texts say everything but how many groups their accesses were proven for.
     const key = `${description.groups}\n${code}`;
     let index = this.#byText.get(key);
     if (index === undefined) {
-      index = this.#entries.push({ code, description, labels: new Set(), ops: [] }) - 1;
+      index = this.#entries.push({ code, description, asked, labels: new Set(), ops: [] }) - 1;
       this.#byText.set(key, index);
     }
     return index;
@@ -76,7 +98,20 @@ export class KernelPool {
   }
 }
 
-function describe(kernel: AnyKernel, target: Target): Omit<BundleKernel, "file" | "sha256"> {
+/** A kernel's text for a device of which nothing is known but the target's features. */
+export const bundleText = (kernel: AnyKernel, target: Target, parts = 1): string =>
+  emitWgsl(kernel, { ...optionsOf(target), parts });
+
+const optionsOf = (target: Target): WgslOptions => ({
+  ...wgslOptionsOf(target),
+  ...!target.features.subgroups && { broadcast: 0, subgroup: 0 },
+  subgroupLanes: true,
+});
+
+/** Whether a kernel's text asks its subgroup for something. */
+export const asksSubgroup = (code: string): boolean => /^enable subgroups;$/m.test(code);
+
+function describe(kernel: AnyKernel, target: Target): Description {
   const bindings = kernel.buffers.map(({ access, dtype, size }) => ({
     access: access === "read" ? "read" as const : "read_write" as const,
     bytes: Math.ceil(size * deviceBytes(dtype) / 16) * 16,
@@ -88,7 +123,8 @@ function describe(kernel: AnyKernel, target: Target): Omit<BundleKernel, "file" 
     const shared = /\bvar\s*<\s*workgroup/.test(kernel.declarations) ? target.limits.sharedBytes : 0;
     return { workgroup: kernel.workgroupSize, shared, bindings, uniforms, groups };
   }
-  const shared = expandCombines(kernel).arrays.reduce((sum, array) => sum + sharedBytes(array), 0);
+  const { arrays } = printedKernel(kernel, optionsOf(target));
+  const shared = arrays.reduce((sum, array) => sum + sharedBytes(array), 0);
   return { workgroup: [kernel.lanes, 1, 1], shared, bindings, uniforms, groups };
 }
 
@@ -112,7 +148,6 @@ function header({ labels, ops }: Entry, what: string, names: SourceNames): strin
   if (sources.length > mostLines) {
     sources.splice(mostLines, Infinity, `//   … and ${sources.length - mostLines} more lines`);
   }
-  return [`// ${what}, which computes`, ...lines, "// for these lines of the model:", ...sources, ""].join(
-    "\n",
-  );
+  const serves = sources.length === 0 ? [] : ["// for these lines of the model:", ...sources];
+  return [`// ${what}, which computes`, ...lines, ...serves, ""].join("\n");
 }

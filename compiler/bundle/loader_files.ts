@@ -64,7 +64,7 @@ async function minified(text: string, { generator }: Manifest): Promise<string> 
   const { code } = await minify(text, {
     module: true,
     ecma: 2020,
-    compress: { passes: 3, unsafe_arrows: true, unsafe_methods: true },
+    compress: { passes: 9, hoist_funs: true, unsafe_arrows: true, unsafe_methods: true },
     format: { preamble: `// Made by ${generator}.` },
   });
   if (!code) throw new InternalError("bundle", "the loader was not emitted");

@@ -17,6 +17,7 @@ import pipelines from "./loader/pipelines.ts" with { type: "text" };
 import publicTypes from "./loader/public.ts" with { type: "text" };
 import selfTest from "./loader/self_test.ts" with { type: "text" };
 import stateFile from "./loader/state_file.ts" with { type: "text" };
+import subgroups from "./loader/subgroups.ts" with { type: "text" };
 
 /** A file of a bundle. */
 export interface Script {
@@ -33,6 +34,7 @@ export const scriptOf: Readonly<Record<string, string>> = {
   "./load.ts": "./index.js",
   "./public.ts": "./index.js",
   "./state_file.ts": "./state.js",
+  "./subgroups.ts": "./subgroups.js",
 };
 
 export const scripts: readonly Script[] = [
@@ -43,5 +45,6 @@ export const scripts: readonly Script[] = [
   },
   { name: "halves", modules: [halves], exports: [halves] },
   { name: "state", modules: [elements, stateFile], exports: [stateFile] },
+  { name: "subgroups", modules: [subgroups], exports: [subgroups] },
   { name: "selftest", modules: [elements, files, selfTest], exports: [selfTest] },
 ];

@@ -16,7 +16,7 @@
 import type { DType } from "../graph/dtype.ts";
 
 /** Goes up when a host for the version before would misread a manifest. */
-export const manifestVersion = 1;
+export const manifestVersion = 2;
 
 /** Tensors longer than this have one hash per piece of this many bytes, so that a stream can be checked as it comes. */
 export const pieceBytes = 4 * 2 ** 20;
@@ -53,6 +53,17 @@ export interface BundleTensor {
   readonly shape: readonly (number | string)[];
   /** Its leading axis is a multiple of the open size. */
   readonly open?: true;
+  /** Of an output, where there is a self-test; null where rounding alone decides, so that nothing can be said. */
+  readonly tolerance?: Tolerance | null;
+}
+
+/**
+ * How far an element x of the self-test's run may be from its right value y: |x − y| ≤ absolute + relative · |y|. It is
+ * derived from the graph and the self-test's inputs (`self_test.ts`), and so holds for that run.
+ */
+export interface Tolerance {
+  readonly absolute: number;
+  readonly relative: number;
 }
 
 export interface BundleState {
@@ -62,6 +73,8 @@ export interface BundleState {
   readonly role: "parameter" | "state";
   /** The tensor that it starts as; zeros where there is none. */
   readonly tensor?: number;
+  /** As an output's, where the self-test's run changes it. */
+  readonly tolerance?: Tolerance | null;
 }
 
 export interface WeightFile {
@@ -110,6 +123,10 @@ export interface Variant {
   readonly features: readonly string[];
   /** The least that the device's limits must be, by WebGPU's names. */
   readonly limits: Readonly<Record<string, number>>;
+  /** The least that the adapter's info must say, by WebGPU's names; nothing where no kernel asks a subgroup. */
+  readonly info?: { readonly subgroupMinSize: number };
+  /** Kernels that must each fill their one buffer with ones, or the device can't run this variant (`subgroup_probe.ts`). */
+  readonly probes?: readonly number[];
   readonly programs: readonly BundleProgram[];
 }
 
@@ -137,10 +154,10 @@ export interface DispatchStep {
   /** Workgroups along x and y. */
   readonly grid: readonly [number, number];
   /**
-   * Workgroups along x come in blocks of so many: n of the most rows of the open size need n / most of the blocks, rounded
-   * up. All run where this is not said.
+   * Workgroups along x come in blocks of `block`, and `blocks` of them in a row make `rows` rows of the open size: n rows
+   * need n · blocks / rows blocks, rounded up. All run where this is not said.
    */
-  readonly open?: number;
+  readonly open?: readonly [block: number, blocks: number, rows: number];
   readonly bindings: readonly Range[];
   /** The words of the uniform block. */
   readonly uniforms: readonly number[];
@@ -169,13 +186,11 @@ export interface SelfTest {
   readonly unchecked: Readonly<Record<string, string>>;
 }
 
-/** Some elements of a tensor after the run. `null` is NaN, "inf" and "-inf" are the infinities. */
+/** Some elements of a tensor after the run; how far they may be off, the manifest says. `null` is NaN. */
 export interface ExpectedTensor {
   readonly name: string;
   readonly indices: readonly number[];
   readonly values: readonly JsonNumber[];
-  /** How far each may be off. */
-  readonly tolerances: readonly number[];
 }
 
 export type JsonNumber = number | null | "inf" | "-inf";

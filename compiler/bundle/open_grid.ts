@@ -3,13 +3,17 @@
  *
  * A program for the maximum computes rows that nobody asked for: rows have nothing to do with each other (open_size.ts), so
  * a workgroup that writes only rows from n on is not needed for n rows. Which those are is proven of the kernel, with the
- * ranges that prove its accesses. Take the G workgroups in blocks of B (the tiles along one row): where every store of
- * group g goes to
+ * ranges that prove its accesses. Take the workgroups in blocks of B (the tiles along one row): where every store of group g
+ * goes to
  *
- *     row ≥ ⌊⌊g / B⌋ · most · B / G⌋        B · ⌈n · (G / B) / most⌉ workgroups
+ *     row ≥ ⌊⌊g / B⌋ · rows / blocks⌋        B · ⌈n · blocks / rows⌉ workgroups
  *
- * are enough for n of `most` rows. Where nothing is proven (partial sums of a split reduction, a text of the user's own)
- * the whole grid runs.
+ * are enough for n rows. The fraction is guessed from where some groups store, as the simplest that fits: 8 rows to a block
+ * also where the last one has fewer, 4 images to 25 blocks of pixels.
+ *
+ * A sum that is split over workgroups has its tiles once for every part, part after part, so that those of the last rows are
+ * not the last ones. A bundle's kernel numbers them with the parts of a tile together (`WgslOptions.parts`), and the blocks
+ * are those of one part, times the parts. Where nothing is proven (a text of the user's own, say) the whole grid runs.
  * @module
  */
 
@@ -38,17 +42,43 @@ import { keepsRows } from "./open_size.ts";
 
 /** Blocks that are tried: a grid of more tiles along a row runs whole. */
 const mostBlock = 64;
+/** Blocks of which it is asked where they store. */
+const mostSamples = 256;
+
+/** Workgroups in blocks of `block`, of which any `blocks` in a row write `rows` rows. */
+export interface OpenGrid {
+  readonly block: number;
+  readonly blocks: number;
+  readonly rows: number;
+  /** Parts of a sum that the workgroups must be numbered by, the parts of a tile together. */
+  readonly parts: number;
+}
+
+/** Where rows of the open size lie in a buffer. */
+interface Rows {
+  /** Elements of one. */
+  readonly elements: number;
+  /** Elements of all of them; a buffer of parts has them several times. */
+  readonly whole: number;
+}
+
+/** Workgroups that are enough for n rows, of `groups` for all. */
+export const groupsFor = (
+  { block, blocks, rows }: Omit<OpenGrid, "parts">,
+  n: number,
+  groups: number,
+): number => Math.min(groups, Math.ceil(n * blocks / rows) * block);
 
 /**
  * @param open Names of the inputs with rows of the open size.
  * @param most The size that the program was compiled for.
- * @returns The blocks B of each dispatch in order.
+ * @returns The blocks of each dispatch in order.
  */
 export function openGrids(
   { graph, placement, kernels, serves }: Compiled,
   open: ReadonlySet<string>,
   most: number,
-): readonly (number | undefined)[] {
+): readonly (OpenGrid | undefined)[] {
   const rows = nodesWithRows(graph, open, most);
   /** Elements per row of the buffers that a group's results fill, if all of them have rows. */
   const rowsOf = (groups: readonly Group[]): ReadonlyMap<string, number> | undefined => {
@@ -63,22 +93,30 @@ export function openGrids(
     }
     return found;
   };
-  const known = new Map<string, number | undefined>();
+  const known = new Map<string, OpenGrid | undefined>();
   return kernels.map(({ kernel, buffers, groups }, i) => {
     const elements = rowsOf(serves[i]!);
     if (!elements || isRaw(kernel) || groups !== kernel.groups || groups < 2 || groups > 65_535) {
       return undefined;
     }
-    const written = new Map<string, number>();
+    const written = new Map<string, Rows>();
+    const counts = new Set<number>();
     for (const [b, { name, access }] of kernel.buffers.entries()) {
       if (access === "read") continue;
-      const row = elements.get(buffers[b]!.name);
-      if (row === undefined) return undefined;
-      written.set(name, row);
+      const { name: buffer, size, parts = 1 } = buffers[b]!;
+      const whole = size / parts;
+      // Parts lie as the results do, and all results of their group are alike.
+      const row = parts > 1 ? whole / most : elements.get(buffer);
+      const isAlike = parts === 1 || [...elements.values()].every((other) => other === row);
+      if (row === undefined || !isAlike) return undefined;
+      written.set(name, { elements: row, whole });
+      counts.add(parts);
     }
+    const [parts] = counts;
+    if (counts.size !== 1 || groups % parts! !== 0) return undefined;
     // Equal layers have equal kernels.
-    const key = `${JSON.stringify([...written])}\n${printKernel(kernel)}`;
-    if (!known.has(key)) known.set(key, blockOf(kernel, written, most));
+    const key = `${parts} ${JSON.stringify([...written])}\n${printKernel(kernel)}`;
+    if (!known.has(key)) known.set(key, blockOf(kernel, written, most, parts!));
     return known.get(key);
   });
 }
@@ -101,18 +139,52 @@ function nodesWithRows(graph: Graph, open: ReadonlySet<string>, most: number): R
 }
 
 /** The smallest blocks of which it can be proven: they leave the fewest workgroups. */
-function blockOf(kernel: Kernel, written: ReadonlyMap<string, number>, most: number): number | undefined {
-  for (let block = 1; block <= Math.min(mostBlock, kernel.groups / 2); block++) {
-    if (kernel.groups % block === 0 && isProven(kernel, written, most, block)) return block;
+function blockOf(
+  kernel: Kernel,
+  written: ReadonlyMap<string, Rows>,
+  most: number,
+  parts: number,
+): OpenGrid | undefined {
+  const places: (readonly [index: Instr, row: number])[] = [];
+  eachStore(kernel, (_, buffer, index) => places.push([index, written.get(buffer)!.elements]));
+  const groups = kernel.groups / parts;
+  for (let block = 1; block <= Math.min(mostBlock, groups / 2); block++) {
+    if (groups % block !== 0) continue;
+    const count = groups / block;
+    const step = Math.max(1, Math.floor(count / mostSamples));
+    /** No fraction is above this that is right for the blocks that are asked. */
+    let below = Infinity;
+    for (let x = 1; x < count; x += step) {
+      for (const [index, row] of places) {
+        const first = numberOf(index, x * block);
+        if (first !== undefined) below = Math.min(below, (Math.floor(first / row) + 1) / x);
+      }
+    }
+    const common = gcd(most, count);
+    const even = { block, blocks: count / common, rows: most / common };
+    const grids = [simplest(most / count, below), even].flatMap((fraction) =>
+      fraction ? [{ block, blocks: fraction.blocks, rows: fraction.rows, parts }] : []
+    );
+    const proven = grids.find((grid) => isProven(kernel, written, grid));
+    if (proven) return { ...proven, block: block * parts };
   }
   return undefined;
 }
 
+/** Of the fractions rows / blocks from `least` up and below `below` the largest one of the fewest blocks. */
+function simplest(least: number, below: number): Pick<OpenGrid, "blocks" | "rows"> | undefined {
+  for (let blocks = 1; blocks <= mostSamples && below < Infinity; blocks++) {
+    const rows = Math.ceil(blocks * below) - 1;
+    if (rows > 0 && rows / blocks >= least) return { blocks, rows };
+  }
+  return undefined;
+}
+
+/** @param grid With the blocks of one part. */
 function isProven(
   kernel: Kernel,
-  written: ReadonlyMap<string, number>,
-  most: number,
-  block: number,
+  written: ReadonlyMap<string, Rows>,
+  { block, blocks, rows, parts }: OpenGrid,
 ): boolean {
   const integer = (op: BinaryOp, a: Instr, b: number): Instr => ({
     kind: "binary",
@@ -121,26 +193,54 @@ function isProven(
     a,
     b: literal("i32", b),
   });
-  const blocks = kernel.groups / block;
-  const common = gcd(most, blocks);
   const group: Instr = { kind: "builtin", type: i32, name: "group" };
-  const number = block === 1 ? group : integer("div", group, block);
-  const row = integer("div", integer("mul", number, most / common), blocks / common);
+  const count = kernel.groups / parts / block;
+  const blockNumber = block === 1 ? group : integer("div", group, block);
+  const number = parts === 1 ? blockNumber : integer("rem", blockNumber, count);
+  const part = parts === 1 ? literal("i32", 0) : integer("div", blockNumber, count);
+  const times = integer("mul", number, rows);
+  const row = blocks === 1 ? times : integer("div", times, blocks);
+  if (rows * count > 2 ** 31 - 1) return false;
   let holds = true;
   eachStore(kernel, (ranges, buffer, index) => {
     if (!holds) return;
-    const distance = difference(index, integer("mul", row, written.get(buffer)!));
+    const { elements, whole } = written.get(buffer)!;
+    const start = integer("mul", part, whole);
+    const first: Instr = { kind: "binary", type: i32, op: "add", a: start, b: integer("mul", row, elements) };
+    const distance = difference(index, first);
     // A look at some workgroups is quick, and refutes most that can't be proven.
-    const samples = [1, block, blocks >> 1, kernel.groups - 1];
+    const samples = [1, block, (count >> 1) * block, kernel.groups - 1];
     holds = samples.every((group) => (numberOf(distance, group) ?? 0) >= 0);
     if (!holds) return;
-    const isFar = () => ranges.within(distance, 0, 2 ** 31 - 1);
-    holds = isFar() || withRow(ranges, index, row, isFar) || ranges.isUnreachable();
+    const bare = withoutClamps(ranges, index);
+    const isFar = () => ranges.within(difference(bare, first), 0, 2 ** 31 - 1);
+    const staysInPart = () => parts === 1 || ranges.within(difference(bare, start), 0, whole - 1);
+    holds = (isFar() || withRow(ranges, bare, row, isFar)) && staysInPart() || ranges.isUnreachable();
   });
   return holds;
 }
 
 const difference = (a: Instr, b: Instr): Instr => ({ kind: "binary", type: i32, op: "sub", a, b });
+
+/**
+ * An index without the clamps that change nothing where it is used: the rows of a tile that reaches beyond the last row are
+ * clamped for the loads, and stored only where they are rows.
+ */
+function withoutClamps(ranges: Ranges, index: Instr): Instr {
+  const known = new Map<Instr, Instr>();
+  const bare = (instr: Instr): Instr => {
+    if (instr.kind !== "binary") return instr;
+    let made = known.get(instr);
+    if (made === undefined) {
+      const [a, b] = [bare(instr.a), bare(instr.b)];
+      const isClamp = instr.op === "min" && b.kind === "literal" && ranges.within(a, -(2 ** 31), b.value);
+      made = isClamp ? a : a === instr.a && b === instr.b ? instr : { ...instr, a, b };
+      known.set(instr, made);
+    }
+    return made;
+  };
+  return bare(index);
+}
 
 /**
  * Asks again where a quotient that the index is made of is known to be the row or more: the image of a pixel, say. That

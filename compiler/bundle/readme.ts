@@ -33,6 +33,7 @@ export function readmeText(manifest: Manifest, format: "module" | "json"): strin
     "",
     ...table(outputs),
     "",
+    ...tolerances(manifest),
     `Sizes: ${choices.join("; ")}${
       manifest.open ? `, ${manifest.open} also smaller` : ""
     }. For devices with ${features.join(", or ")}. ${kernels.length} kernels, ` +
@@ -44,8 +45,12 @@ export function readmeText(manifest: Manifest, format: "module" | "json"): strin
     "## Other hosts",
     "",
     "`manifest.json` follows `manifest.schema.json`. Allocate the arenas with zeros and write the tensors of the weight",
-    "files to their ranges; per run write the inputs, do the steps in order, read the outputs. `selftest.json` holds a run",
-    "and what it must give.",
+    "files to their ranges; per run write the inputs, do the steps in order, read the outputs.",
+    ...manifest.selfTest
+      ? [
+        "`selftest.json` holds a run and some elements of what it must give, within the manifest's tolerance.",
+      ]
+      : [],
     "",
   );
   return lines.join("\n");
@@ -59,7 +64,22 @@ const arrays = {
   bool: "Uint8Array",
 };
 
-function usage({ inputs, outputs, state, kind }: Manifest): string[] {
+/** How far the outputs may be off in the run of the self-test. */
+function tolerances({ outputs }: Manifest): string[] {
+  const stated = outputs.flatMap(({ name, tolerance }) => tolerance ? [{ name, ...tolerance }] : []);
+  if (stated.length === 0) return [];
+  return [
+    "In the self-test's run an element x may be off its right value y by absolute + relative · |y|, which follows from the",
+    "rounding of every operation and not from any one device:",
+    "",
+    "| name | absolute | relative |",
+    "| ---- | -------- | -------- |",
+    ...stated.map(({ name, absolute, relative }) => `| ${name} | ${absolute} | ${relative} |`),
+    "",
+  ];
+}
+
+function usage({ inputs, outputs, state, kind, selfTest }: Manifest): string[] {
   const given = inputs.map(({ name, dtype }) => `${JSON.stringify(name)}: new ${arrays[dtype]}(…)`).join(
     ", ",
   );
@@ -91,8 +111,12 @@ function usage({ inputs, outputs, state, kind }: Manifest): string[] {
         "",
       ]
       : [],
-    'To see whether a device computes what it should: `import { selfTest } from "./selftest.js"`; it resolves to the',
-    "mistakes.",
-    "",
+    ...selfTest
+      ? [
+        'To see whether a device computes what it should: `import { selfTest } from "./selftest.js"`; it resolves to the',
+        "mistakes.",
+        "",
+      ]
+      : [],
   ];
 }

@@ -2,8 +2,9 @@
  * The self-test of a bundle: one run from the bundle's own state, and what it must give.
  *
  * What it must give is computed by the ops' references in f64, which know nothing of kernels, schedules or memory; how
- * far a device may be off follows from the graph's conditioning (SEMANTICS §10). So it is a test of the compiler, the
- * manifest, the weights and the device at once. Inputs follow a rule: floats in (0, 1], integers and bools 0 or 1, which
+ * far a device may be off follows from the graph's conditioning (SEMANTICS §10), element by element; the manifest states it
+ * for a whole output (`tolerance_line.ts`). So it is a test of the compiler, the manifest, the weights and the device at
+ * once. Inputs follow a rule: floats in (0, 1], integers and bools 0 or 1, which
  * are labels and tokens that every model has.
  * @module
  */
@@ -14,10 +15,13 @@ import { type HostArray, hostArray, isFloat, roundTo, type StoredArray } from ".
 import { type Graph, inputName } from "../graph/graph.ts";
 import type { Node, Tensor } from "../graph/node.ts";
 import { type Expected, expectedOf } from "../reference/tolerance.ts";
-import type { ExpectedTensor, JsonNumber, SelfTest } from "./manifest.ts";
+import type { ExpectedTensor, JsonNumber, SelfTest, Tolerance } from "./manifest.ts";
+import { type Bound, lineAbove } from "./tolerance_line.ts";
 
 /** Elements that are compared of an output, and of a state. */
 const sampled = { output: 64, state: 16 };
+/** Its multiples, less their whole parts, fall everywhere between 0 and 1. */
+const goldenRatio = 0.6180339887498949;
 
 export interface SelfTestOptions {
   readonly sizes: Sizes;
@@ -27,7 +31,18 @@ export interface SelfTestOptions {
   readonly states: ReadonlyMap<string, StoredArray>;
 }
 
-export function makeSelfTest(traced: Graph, { sizes, program, states }: SelfTestOptions): SelfTest {
+/** By name; null where nothing can be said. */
+export type Tolerances = Readonly<Record<string, Tolerance | null>>;
+
+/** A self-test, and the tolerances that the manifest is to state. */
+export interface MadeSelfTest {
+  readonly test: SelfTest;
+  readonly outputs: Tolerances;
+  /** Of the states that the run changes. */
+  readonly state: Tolerances;
+}
+
+export function makeSelfTest(traced: Graph, { sizes, program, states }: SelfTestOptions): MadeSelfTest {
   const graph = bindSizes(traced, sizes);
   const known = new Map<Node, HostArray>();
   const inputs: Record<string, readonly number[]> = {};
@@ -49,19 +64,29 @@ export function makeSelfTest(traced: Graph, { sizes, program, states }: SelfTest
   });
   const expected = expectedOf([...outputs, ...written].map(([, tensor]) => tensor), known);
   const unchecked: Record<string, string> = {};
-  const check = (names: readonly string[], results: readonly Expected[], most: number) =>
-    names.flatMap((name, i): ExpectedTensor[] => {
-      const result = sample(name, results[i]!, most);
-      if (result.indices.length > 0 || results[i]!.values.length === 0) return [result];
-      unchecked[name] = results[i]!.dropped ?? "rounding decides every element";
+  const check = (
+    list: readonly (readonly [string, Tensor])[],
+    results: readonly Expected[],
+    most: number,
+  ) => {
+    const tolerances: Record<string, Tolerance | null> = {};
+    const samples = list.flatMap(([name], i): ExpectedTensor[] => {
+      const result = results[i]!;
+      const indices = certain(result);
+      const isUnknown = indices.length === 0 && result.values.length > 0;
+      tolerances[name] = isUnknown ? null : toleranceOf(result, indices);
+      if (!isUnknown) return [sample(name, result, indices, most)];
+      unchecked[name] = result.dropped ?? "rounding decides every element";
       return [];
     });
+    return { samples, tolerances };
+  };
+  const ofOutputs = check(outputs, expected.slice(0, outputs.length), sampled.output);
+  const ofState = check(written, expected.slice(outputs.length), sampled.state);
   return {
-    program,
-    inputs,
-    outputs: check(outputs.map(([name]) => name), expected.slice(0, outputs.length), sampled.output),
-    state: check(written.map(([path]) => path), expected.slice(outputs.length), sampled.state),
-    unchecked,
+    test: { program, inputs, outputs: ofOutputs.samples, state: ofState.samples, unchecked },
+    outputs: ofOutputs.tolerances,
+    state: ofState.tolerances,
   };
 }
 
@@ -79,23 +104,39 @@ function inputValues({ shape, dtype }: Tensor, name: string): HostArray {
   return values;
 }
 
-/** Elements spread over the tensor, without those that rounding may send elsewhere or leaves uncertain. */
-function sample(name: string, { dtype, values, tolerance, others }: Expected, most: number): ExpectedTensor {
-  const count = Math.min(most, values.length);
-  const spread = Array.from({ length: count }, (_, k) => Math.floor(k * values.length / count));
+/** The elements that rounding neither may send elsewhere nor leaves uncertain, in their order. */
+function certain({ values, tolerance, others }: Expected): number[] {
   let largest = 0;
   for (const x of values) if (Number.isFinite(x)) largest = Math.max(largest, Math.abs(x));
+  const most = Math.max(0.1 * largest, 1e-30);
   const agrees = (a: number, b: number, i: number) => Object.is(a, b) || Math.abs(a - b) <= tolerance[i]!;
-  const indices = spread.filter((i) =>
-    tolerance[i]! <= Math.max(0.1 * largest, 1e-30) &&
-    others.every((other) => agrees(other[i]!, values[i]!, i))
-  );
-  return {
-    name,
-    indices,
-    values: indices.map((i) => jsonNumber(roundTo(dtype, values[i]!))),
-    tolerances: indices.map((i) => Math.fround(tolerance[i]!)),
-  };
+  const found: number[] = [];
+  for (let i = 0; i < values.length; i++) {
+    if (tolerance[i]! <= most && others.every((other) => agrees(other[i]!, values[i]!, i))) found.push(i);
+  }
+  return found;
+}
+
+/** What covers the bounds of these elements. */
+const toleranceOf = ({ dtype, values, tolerance }: Expected, indices: readonly number[]): Tolerance =>
+  lineAbove(indices.flatMap((i): Bound[] => {
+    const magnitude = Math.abs(roundTo(dtype, values[i]!));
+    return Number.isFinite(magnitude) ? [[magnitude, tolerance[i]!]] : [];
+  }));
+
+/** Some of these elements, one from anywhere in each of as many parts: equal steps would stay in one column. */
+function sample(
+  name: string,
+  { dtype, values }: Expected,
+  all: readonly number[],
+  most: number,
+): ExpectedTensor {
+  const count = Math.min(most, all.length);
+  const indices = Array.from({ length: count }, (_, k) => {
+    const within = k * goldenRatio % 1;
+    return all[Math.floor((k + within) * all.length / count)]!;
+  });
+  return { name, indices, values: indices.map((i) => jsonNumber(roundTo(dtype, values[i]!))) };
 }
 
 function jsonNumber(x: number): JsonNumber {

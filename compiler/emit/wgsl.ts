@@ -54,6 +54,16 @@ export interface WgslOptions {
    * (wgsl_combine.ts); 0 or left out: only through workgroup memory.
    */
   readonly subgroup?: number;
+  /**
+   * For devices that nobody has probed: the text says `enable subgroups;`, and where a workgroup is to be one subgroup its
+   * lanes are numbered as that numbers them, which need not be the workgroup's order (`bundle/subgroup_probe.ts`).
+   */
+  readonly subgroupLanes?: boolean;
+  /**
+   * Workgroups are numbered tile by tile, the so many parts of a tile's sum together, where the kernel has all tiles of a
+   * part together: another order of the same workgroups (`bundle/open_grid.ts`).
+   */
+  readonly parts?: number;
   /** Turns of all loops of one invocation after which the driver would end them silently; a kernel may not exceed it. */
   readonly loopBound?: number;
 }
@@ -61,6 +71,9 @@ export interface WgslOptions {
 /** The kernel as it is printed: combines that lanes can't do among themselves are phases. */
 export const printedKernel = (kernel: Kernel, { subgroup = 0 }: WgslOptions): Kernel =>
   expandCombines(kernel, undefined, { lanes: Math.max(1, subgroup), can: canHandOn });
+
+const combinesIn = (blocks: readonly Block[]): boolean =>
+  blocks.some((block) => block.kind === "combine" || (block.kind === "loop" && combinesIn(block.body)));
 
 /** The text of the shader module; its entry point is `main`. */
 export function emitWgsl(kernel: AnyKernel, options: WgslOptions): string {
@@ -99,6 +112,9 @@ class Emitter {
   readonly #shared: SharedText;
   readonly #lines: PrintedLine[] = [];
   readonly #used = { group: false, lane: false };
+  readonly #parts: number;
+  /** What a text for any device asks a subgroup for: to be the workgroup, or to have its lanes in their order. */
+  readonly #asks: "subgroup" | "order" | undefined;
   #indent = "  ";
   #at: PrintedLine["at"];
   #computesHalves = false;
@@ -106,9 +122,13 @@ class Emitter {
   #variables = 0;
 
   constructor(original: Kernel, options: WgslOptions) {
-    const { features, broadcast = 0 } = options;
+    const { features, broadcast = 0, subgroup = 0, subgroupLanes = false, parts = 1 } = options;
     const kernel = printedKernel(original, options);
     this.#shared = new SharedText(kernel, broadcast);
+    this.#parts = parts;
+    if (subgroupLanes && (this.#shared.has || combinesIn(kernel.body))) {
+      this.#asks = kernel.lanes <= Math.max(broadcast, subgroup) ? "subgroup" : "order";
+    }
     this.#kernel = kernel;
     this.#hasF16 = features.f16;
     this.#barriers = barriersOf(kernel);
@@ -133,6 +153,7 @@ class Emitter {
     const frame = (text: string): PrintedLine => ({ text, at: undefined });
     return [
       ...usesF16 ? ["enable f16;", ""].map(frame) : [],
+      ...this.#asks ? ["enable subgroups;", ""].map(frame) : [],
       ...this.#declarations().map(frame),
       frame(""),
       frame(`@compute @workgroup_size(${this.#kernel.lanes})`),
@@ -166,7 +187,8 @@ class Emitter {
     const builtins: string[] = [];
     if (this.#used.group || isFolded(this.#kernel)) builtins.push("@builtin(workgroup_id) wid: vec3<u32>");
     if (isFolded(this.#kernel)) builtins.push("@builtin(num_workgroups) grid: vec3<u32>");
-    if (this.#used.lane) builtins.push("@builtin(local_invocation_index) lid: u32");
+    const lane = this.#asks === "subgroup" ? "subgroup_invocation_id" : "local_invocation_index";
+    if (this.#used.lane) builtins.push(`@builtin(${lane}) lid: u32`);
     return builtins;
   }
 
@@ -176,7 +198,11 @@ class Emitter {
     if (isFolded(this.#kernel)) {
       lines.push("let linear = wid.x + wid.y * grid.x;", "if (linear >= uniforms[0].x) { return; }");
       if (this.#used.group) lines.push("let group = i32(linear);");
-    } else if (this.#used.group) lines.push("let group = i32(wid.x);");
+    } else if (this.#used.group) {
+      const [parts, tiles] = [this.#parts, this.#kernel.groups / this.#parts];
+      const number = parts === 1 ? "wid.x" : `wid.x % ${parts}u * ${tiles}u + wid.x / ${parts}u`;
+      lines.push(`let group = i32(${number});`);
+    }
     if (this.#used.lane) lines.push("let lane = i32(lid);");
 
     uniformWords(this.#kernel).forEach((word, i) => {

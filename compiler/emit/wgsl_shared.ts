@@ -18,6 +18,11 @@ export class SharedText {
     this.#loads = kernel.lanes <= broadcast ? sharedLoads(kernel) : new Map();
   }
 
+  /** Whether any load is shared. */
+  get has(): boolean {
+    return this.#loads.size > 0;
+  }
+
   contains(instr: Instr): instr is LoadInstr {
     return this.#loads.has(instr);
   }

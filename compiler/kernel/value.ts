@@ -35,6 +35,8 @@ export interface BufferRef {
   readonly dtype: DType;
   /** Elements. */
   readonly size: number;
+  /** So many parts of a result's sum, one after the other, each of which lies as the result does (contraction/split_k.ts). */
+  readonly parts?: number;
 }
 
 export type UnaryOp =

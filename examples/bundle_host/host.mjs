@@ -4,7 +4,9 @@
  * says on Node's Dawn. How a host in any other language would go about it.
  *
  *     npm install webgpu
- *     node examples/bundle_host/host.mjs FOLDER [MANIFEST_SCHEMA]     prints one run of selftest.json, as JSON
+ *     node examples/bundle_host/host.mjs FOLDER [MANIFEST_SCHEMA]     prints what selftest.json's run gave, as JSON
+ *
+ * It fails where one is further from what selftest.json has than the manifest's tolerance.
  *
  * A bundle is untrusted: all is checked before the device is touched. The schema should be the host's own copy.
  */
@@ -14,16 +16,17 @@ import { lstatSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { need, parse, validate } from "./json_schema.mjs";
+import { half, runOnce, whole } from "./run.mjs";
 
-const arrays = { f32: Float32Array, i32: Int32Array, u32: Uint32Array, bool: Uint32Array };
 const bytesOn = { f32: 4, f16: 2, i32: 4, u32: 4, bool: 4 };
 const bytesIn = { F32: 4, F16: 2, I32: 4, U32: 4, BOOL: 1 };
-const whole = (bytes) => Math.ceil(bytes / 4) * 4;
 
 /** Throws a HostError where a manifest is not as the schema says, or where its numbers don't go together. */
 export function checkManifest(manifest, schema) {
   validate(schema, schema, manifest);
-  const { kernels, tensors, weights, state, variants } = manifest;
+  const { kernels, tensors, weights, state, variants, outputs, selfTest } = manifest;
+  const stated = outputs.every(({ tolerance }) => (tolerance === undefined) === !selfTest);
+  need(stated, "outputs have a tolerance where there is a self-test, and only there");
   const ends = weights.map(({ header }) => header.bytes);
   for (const { name, file, offset, bytes, elements, fileType, sha256 } of tensors) {
     need(offset === ends[file] && bytes === elements * bytesIn[fileType], `${name} lies elsewhere`);
@@ -31,7 +34,13 @@ export function checkManifest(manifest, schema) {
     ends[file] += bytes;
   }
   weights.forEach(({ file, bytes }, i) => need(ends[i] === bytes, `${file} has other tensors`));
-  for (const { programs } of variants) {
+  for (const { programs, features, info, probes = [] } of variants) {
+    const asks = features.includes("subgroups");
+    need(asks === !!info && asks === probes.length > 0, "a variant does not say what it asks of subgroups");
+    for (const { bindings = [], uniforms, groups } of probes.map((probe) => kernels[probe] ?? {})) {
+      const alone = bindings.length === 1 && bindings[0].access === "read_write" && uniforms === 0;
+      need(alone && bindings[0].bytes % 4 === 0 && groups <= 65535, "a probe is no kernel of one buffer");
+    }
     need(programs.length === manifest.sizes.length, "a variant lacks programs");
     for (const { arenas, steps, inputs, outputs, state: places, constants } of programs) {
       const within = ([arena, offset, bytes], least = bytes) =>
@@ -61,7 +70,7 @@ export function checkManifest(manifest, schema) {
           const grid = step.grid[0] * step.grid[1];
           const groups = step.grid[1] > 1 ? step.uniforms[0] : grid;
           need(kernel && groups <= kernel.groups && groups <= grid, `${step.label} has too many workgroups`);
-          need(step.grid[0] % (step.open ?? 1) === 0, `${step.label} has no whole blocks`);
+          need(step.grid[0] % (step.open?.[0] ?? 1) === 0, `${step.label} has no whole blocks`);
           const parts = step.bindings.length === kernel.bindings.length &&
             step.uniforms.length * 4 === kernel.uniforms;
           need(parts, `${step.label} binds other buffers`);
@@ -107,88 +116,23 @@ export function readBundle(folder, schema) {
   });
   const test = manifest.selfTest && read(manifest.selfTest.file);
   need(!test || sha256(test) === manifest.selfTest.sha256, "the self-test was changed");
-  return { manifest, codes, tensors, test: test && parse(test, "the self-test") };
-}
-
-function half(h) {
-  const [sign, e, m] = [h & 0x8000 ? -1 : 1, (h >> 10) & 31, h & 1023];
-  return e === 31 ? (m ? NaN : sign * Infinity) : sign * (e ? (1 + m / 1024) * 2 ** (e - 15) : m * 2 ** -24);
-}
-
-/** One run from the bundle's own state; the bytes of each output as the device has them. */
-export async function runOnce(gpu, { manifest, codes, tensors, test }) {
-  const adapter = await gpu.requestAdapter() ?? need(false, "there is no adapter");
-  const fits = ({ features, limits }) =>
-    features.every((name) => adapter.features.has(name)) &&
-    Object.entries(limits).every(([name, least]) => adapter.limits[name] >= least);
-  const variant = manifest.variants.find(fits);
-  need(variant, "the adapter can run no variant");
-  const device = await adapter.requestDevice({
-    requiredFeatures: variant.features,
-    requiredLimits: variant.limits,
-  });
-  const mistakes = [];
-  device.onuncapturederror = ({ error }) => mistakes.push(error.message);
-  const program = variant.programs[test.program];
-  const arenas = program.arenas.map(({ bytes }) => device.createBuffer({ size: bytes, usage: 140 }));
-  const write = ([arena, offset], data) => {
-    const padded = new Uint8Array(whole(data.length));
-    padded.set(data);
-    if (data.length) device.queue.writeBuffer(arenas[arena], offset, padded);
+  return {
+    manifest,
+    codes,
+    tensors,
+    test: test && checkTest(manifest, schema, parse(test, "the self-test")),
   };
-  manifest.state.forEach(({ tensor }, i) => tensor !== undefined && write(program.state[i], tensors[tensor]));
-  program.constants.forEach(({ tensor, at }) => write(at, tensors[tensor]));
-  manifest.inputs.forEach(({ name, dtype }, i) => {
-    need(arrays[dtype], `this host feeds no ${dtype}`);
-    write(program.inputs[i], new Uint8Array(arrays[dtype].from(test.inputs[name]).buffer));
-  });
-  const pipelines = manifest.kernels.map(({ bindings, uniforms }, i) => {
-    const types = bindings.map(({ access }) => access === "read" ? "read-only-storage" : "storage");
-    if (uniforms) types.push("uniform");
-    const entries = types.map((type, binding) => ({ binding, visibility: 4, buffer: { type } }));
-    const layout = device.createPipelineLayout({
-      bindGroupLayouts: [device.createBindGroupLayout({ entries })],
-    });
-    const module = device.createShaderModule({ code: codes[i] });
-    return device.createComputePipeline({ layout, compute: { module, entryPoint: "main" } });
-  });
-  const encoder = device.createCommandEncoder();
-  for (const { kernel, grid, bindings, uniforms, from, to } of program.steps) {
-    if (from) {
-      const between = device.createBuffer({ size: whole(from[2]), usage: 12 });
-      encoder.copyBufferToBuffer(arenas[from[0]], from[1], between, 0, whole(from[2]));
-      encoder.copyBufferToBuffer(between, 0, arenas[to[0]], to[1], whole(from[2]));
-      continue;
-    }
-    const resources = bindings.map(([arena, offset, size]) => ({ buffer: arenas[arena], offset, size }));
-    if (uniforms.length) {
-      resources.push({ buffer: device.createBuffer({ size: uniforms.length * 4, usage: 72 }) });
-      device.queue.writeBuffer(resources.at(-1).buffer, 0, Uint32Array.from(uniforms));
-    }
-    const entries = resources.map((resource, binding) => ({ binding, resource }));
-    const pass = encoder.beginComputePass();
-    pass.setPipeline(pipelines[kernel]);
-    pass.setBindGroup(
-      0,
-      device.createBindGroup({ layout: pipelines[kernel].getBindGroupLayout(0), entries }),
-    );
-    pass.dispatchWorkgroups(...grid);
-    pass.end();
+}
+
+/** The self-test, where it compares what there is a tolerance for. */
+export function checkTest(manifest, schema, test) {
+  validate(schema, schema.$defs.selfTest, test, "self-test");
+  need(test.program < manifest.sizes.length, "the self-test is for no size");
+  for (const { name, indices, values } of test.outputs) {
+    const { tolerance } = manifest.outputs.find((output) => output.name === name) ?? {};
+    need(tolerance && indices.length === values.length, `${name} can't be compared`);
   }
-  const read = program.outputs.map(([arena, offset, bytes]) => {
-    const buffer = device.createBuffer({ size: Math.max(4, whole(bytes)), usage: 9 });
-    if (bytes) encoder.copyBufferToBuffer(arenas[arena], offset, buffer, 0, whole(bytes));
-    return buffer;
-  });
-  device.queue.submit([encoder.finish()]);
-  const outputs = {};
-  for (const [i, { name }] of manifest.outputs.entries()) {
-    await read[i].mapAsync(1);
-    outputs[name] = Buffer.from(read[i].getMappedRange().slice(0, program.outputs[i][2])).toString("hex");
-  }
-  device.destroy();
-  need(mistakes.length === 0, mistakes[0]);
-  return outputs;
+  return test;
 }
 
 if (process.argv[1]?.endsWith("host.mjs")) {

@@ -110,17 +110,18 @@ export async function buildBundle<I extends Inputs, O extends Outputs>(
     );
   }
   const { name, features = [], selfTest = true, format = "module", shardBytes, lock } = options;
-  if (typeof name !== "string" || !/^[\w .-]{1,100}$/.test(name)) {
-    throw new RunError(
-      `buildBundle(): the name is ${
-        JSON.stringify(name)
-      }; use up to 100 letters, digits, spaces, "_", "-" and ".".`,
-    );
+  if (!isBundleName(name)) {
+    throw new RunError(`buildBundle(): the name is ${JSON.stringify(name)}; use ${nameRule}.`);
   }
   const sizes = lock ? await sizesToBuild(lock, options) : options.sizes ?? {};
   const choices: readonly Sizes[] = Array.isArray(sizes) ? sizes : [sizes as Sizes];
   if (choices.length === 0) {
     throw new RunError("buildBundle(): there is no choice of sizes; give at least one.");
+  }
+  const texts = choices.map(sizesText);
+  const twice = texts.find((text, i) => texts.indexOf(text) !== i);
+  if (twice !== undefined) {
+    throw new RunError(`buildBundle(): the sizes ${twice || "{}"} are there twice; give each choice once.`);
   }
   const { graph } = model;
   const { open } = options;
@@ -152,14 +153,13 @@ export async function buildBundle<I extends Inputs, O extends Outputs>(
   const put = (path: string, text: string) => files.set(path, [new TextEncoder().encode(text)]);
 
   const test = selfTest
-    ? `${
-      JSON.stringify(makeSelfTest(graph, {
-        sizes: choices[0]!,
-        program: 0,
-        states: new Map(states.map(({ name, data }) => [name, data])),
-      }))
-    }\n`
+    ? makeSelfTest(graph, {
+      sizes: choices[0]!,
+      program: 0,
+      states: new Map(states.map(({ name, data }) => [name, data])),
+    })
     : undefined;
+  const testText = test && `${JSON.stringify(test.test)}\n`;
   const firstStored = made.constants.length;
   const manifest: Manifest = {
     $schema: "./manifest.schema.json",
@@ -171,22 +171,33 @@ export async function buildBundle<I extends Inputs, O extends Outputs>(
     sizes: choices.map((size) => Object.fromEntries(Object.entries(size).sort(([a], [b]) => a < b ? -1 : 1))),
     ...open !== undefined && { open },
     inputs,
-    outputs: Object.entries(graph.outputs).map(([name, tensor]) => bundleTensor(name, tensor, open)),
+    outputs: Object.entries(graph.outputs).map(([name, tensor]) => ({
+      ...bundleTensor(name, tensor, open),
+      ...test && { tolerance: test.outputs[name]! },
+    })),
     state: made.compiled[0]!.program.state.map(({ name, dtype, shape, role }): BundleState => {
       const tensor = stored.findIndex((weight) => weight.name === name);
-      return { name, dtype, shape, role, ...tensor >= 0 && { tensor: firstStored + tensor } };
+      const tolerance = test?.state[name];
+      return {
+        name,
+        dtype,
+        shape,
+        role,
+        ...tensor >= 0 && { tensor: firstStored + tensor },
+        ...tolerance !== undefined && { tolerance },
+      };
     }),
     weights,
     tensors,
     kernels: made.kernels,
     variants: made.variants,
-    ...test !== undefined && { selfTest: { file: "selftest.json", sha256: hashOf(test) } },
+    ...testText !== undefined && { selfTest: { file: "selftest.json", sha256: hashOf(testText) } },
   };
   const text = `${JSON.stringify(manifest)}\n`;
   put("manifest.json", text);
   put("manifest.schema.json", `${JSON.stringify(schema, null, 2)}\n`);
   put("README.md", readmeText(manifest, format));
-  if (test !== undefined) put("selftest.json", test);
+  if (testText !== undefined) put("selftest.json", testText);
   made.kernels.forEach(({ file }, i) => put(file, made.texts[i]!));
   weights.forEach(({ file }, i) => files.set(file, contents[i]!));
   if (format === "module") {
@@ -196,6 +207,14 @@ export async function buildBundle<I extends Inputs, O extends Outputs>(
   }
   return { manifest, files, compiled: made.compiled };
 }
+
+/** What a bundle may be called. */
+export const nameRule = 'up to 100 of the letters A to Z, digits, spaces, "_", "-" and "."';
+export const isBundleName = (name: unknown): boolean =>
+  typeof name === "string" && /^[\w .-]{1,100}$/.test(name);
+
+const sizesText = (sizes: Sizes): string =>
+  Object.entries(sizes).map(([name, size]) => `${name} = ${size}`).sort().join(", ");
 
 /** The sizes of a lock, which must be those that are asked for, if any are. */
 async function sizesToBuild(lock: PlanLock, options: BundleOptions): Promise<Sizes> {
@@ -236,10 +255,24 @@ function bundleTensor(name: string, { shape, dtype }: Tensor, open: string | und
   return { name, dtype, shape, ...isOpen && { open: true } };
 }
 
+/**
+ * Lanes that hand one another values, in the variant for subgroups: a processor's workgroups are as large as its vectors of
+ * floats; on graphics processors loads come to all lanes at once, and 32 is the least subgroup of most of them.
+ */
+const subgroupsOf = {
+  software: { broadcast: softwareTarget.lanes.contraction, subgroup: softwareTarget.lanes.row },
+  gpu: { broadcast: 0, subgroup: 32 },
+} as const;
+
 /** What bundles are compiled for. */
 function targetOf({ limits = "default", tune = "gpu" }: BundleOptions): Target {
   const base = tune === "software" ? softwareTarget : gpuTarget;
-  return { ...base, name: "bundle", limits: limits === "default" ? defaultLimits : bundleLimits(limits) };
+  return {
+    ...base,
+    name: "bundle",
+    limits: limits === "default" ? defaultLimits : bundleLimits(limits),
+    ...subgroupsOf[tune],
+  };
 }
 
 /** The states as they begin, in the form that is stored. */

@@ -7,8 +7,6 @@
  * @module
  */
 
-import { Ajv2020 } from "ajv/dist/2020.js";
-import schema from "../../compiler/bundle/manifest.schema.json" with { type: "json" };
 import {
   type BundleProgram,
   type BundleTensor,
@@ -18,16 +16,16 @@ import {
   pieceBytes,
   type Range,
   type StoredTensor,
+  type Variant,
 } from "../../compiler/bundle/manifest.ts";
 import { RunError } from "../../compiler/errors.ts";
 import { bindDim, divideDims, namesOf } from "../../compiler/graph/dim.ts";
 import { deviceBytes, type DType } from "../../compiler/graph/dtype.ts";
 import { wholeWords } from "../engine.ts";
 import { elementBytes } from "../safetensors/header.ts";
+import { complaintOf } from "./schema.ts";
 
 type Fail = (message: string) => never;
-
-const matches = new Ajv2020({ allErrors: false, strict: true, strictTuples: false }).compile(schema);
 
 /** More bytes than any manifest of a program that a device could run. */
 export const mostManifestBytes = 256 * 2 ** 20;
@@ -43,14 +41,14 @@ export function parseManifest(text: string, where: string): Manifest {
   } catch {
     return fail("it is not JSON");
   }
-  if (!matches(parsed)) {
-    const { instancePath = "", message = "" } = matches.errors?.[0] ?? {};
-    return fail(`${instancePath || "it"} ${message}`);
-  }
+  const complaint = complaintOf("manifest", parsed);
+  if (complaint !== undefined) fail(complaint);
   const manifest = parsed as unknown as Manifest;
   checkLists(manifest, fail);
   checkTensors(manifest, fail);
-  for (const [v, { programs }] of manifest.variants.entries()) {
+  for (const [v, variant] of manifest.variants.entries()) {
+    const { programs } = variant;
+    checkProbes(manifest, variant, (message) => fail(`variants/${v}: ${message}`));
     for (const [p, program] of programs.entries()) {
       checkProgram(manifest, program, p, `variants/${v}/programs/${p}`, fail);
     }
@@ -71,9 +69,40 @@ function checkLists(manifest: Manifest, fail: Fail): void {
   const twice = files.find((file, i) => files.indexOf(file) !== i);
   if (twice !== undefined) fail(`two parts are the file ${twice}`);
   checkOpen(manifest, fail);
+  checkTolerances(manifest, fail);
   for (const { programs } of variants) {
     if (programs.length !== sizes.length) {
       fail(`a variant has ${programs.length} programs for ${sizes.length} sizes`);
+    }
+  }
+}
+
+/** Where there is a self-test every output has a tolerance, or null; where there is none, nobody has derived one. */
+function checkTolerances({ inputs, outputs, state, selfTest }: Manifest, fail: Fail): void {
+  const shown = (list: readonly { readonly name: string }[]) => JSON.stringify(list[0]!.name);
+  const missing = outputs.filter(({ tolerance }) => tolerance === undefined);
+  if (selfTest && missing.length > 0) {
+    fail(`the output ${shown(missing)} has no tolerance, and there is a self-test`);
+  }
+  const stated = [...outputs, ...state].filter(({ tolerance }) => tolerance !== undefined);
+  if (!selfTest && stated.length > 0) fail(`${shown(stated)} has a tolerance, and there is no self-test`);
+  const given = inputs.filter(({ tolerance }) => tolerance !== undefined);
+  if (given.length > 0) fail(`the input ${shown(given)} has a tolerance, which is for what is computed`);
+}
+
+/** A variant that asks subgroups says what it needs of them; a probe is a kernel that needs nothing but its buffer. */
+function checkProbes({ kernels }: Manifest, { features, info, probes }: Variant, fail: Fail): void {
+  const asks = features.includes("subgroups");
+  if (asks !== (info !== undefined) || asks !== (probes !== undefined)) {
+    fail("the feature subgroups, the least size of subgroups and probes of them are stated together");
+  }
+  for (const probe of probes ?? []) {
+    const { bindings, uniforms, groups } = kernels[probe] ??
+      fail(`probe ${probe} is none of ${kernels.length} kernels`);
+    const [binding] = bindings;
+    const isAlone = bindings.length === 1 && binding!.access === "read_write" && uniforms === 0;
+    if (!isAlone || binding!.bytes % 4 !== 0 || groups > 65_535) {
+      fail(`probe ${probe} has other buffers than one that it writes words to, or too many workgroups`);
     }
   }
 }
@@ -258,8 +287,10 @@ function checkDispatch(
   if (groups > kernel.groups || (isFolded && (kernel.groups <= 65_535 || groups > x * y))) {
     fail(`has ${groups} workgroups of ${kernel.groups}, in a grid of ${x} × ${y}`);
   }
-  if (open !== undefined && (openSize === undefined || isFolded || x % open !== 0)) {
-    fail(`has blocks of ${open} workgroups in a grid of ${x} × ${y}, and ${openSize ?? "no size"} is open`);
+  if (open !== undefined && (openSize === undefined || isFolded || x % open[0] !== 0)) {
+    fail(
+      `has blocks of ${open[0]} workgroups in a grid of ${x} × ${y}, and ${openSize ?? "no size"} is open`,
+    );
   }
   bindings.forEach((range, i) => {
     inside(range);

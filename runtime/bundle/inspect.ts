@@ -8,13 +8,14 @@ import {
   isCopy,
   type Manifest,
   type Range,
+  type Tolerance,
   type Variant,
 } from "../../compiler/bundle/manifest.ts";
 import { showShape } from "../../compiler/graph/dim.ts";
 import type { CheckedBundle } from "./read.ts";
 
 /** What `weft inspect` prints of a bundle that was checked. */
-export function inspectionText({ manifest }: CheckedBundle): string {
+export function inspectionText({ manifest, test }: CheckedBundle): string {
   const { name, kind, generator, weights, state, kernels, variants, sizes } = manifest;
   const bytes = weights.reduce((sum, { bytes }) => sum + bytes, 0);
   const lines = [
@@ -24,8 +25,23 @@ export function inspectionText({ manifest }: CheckedBundle): string {
     } bytes of weights in ${weights.length} ` +
     `${weights.length === 1 ? "file" : "files"}`,
     ...manifest.inputs.map((t) => `input   ${t.name}: ${t.dtype} ${showShape(t.shape)}`),
-    ...manifest.outputs.map((t) => `output  ${t.name}: ${t.dtype} ${showShape(t.shape)}`),
+    ...manifest.outputs.map((t) =>
+      `output  ${t.name}: ${t.dtype} ${showShape(t.shape)}${
+        t.tolerance === undefined ? "" : `, ${within(t.tolerance)}`
+      }`
+    ),
   ];
+  if (test) {
+    const compared = [test.outputs, test.state].map((list) =>
+      list.reduce((sum, { indices }) => sum + indices.length, 0)
+    );
+    lines.push(
+      `The self-test compares ${compared[0]} elements of ${test.outputs.length} outputs and ${
+        compared[1]
+      } of ` +
+        `${test.state.length} states.`,
+    );
+  } else lines.push("There is no self-test.");
   for (const variant of variants) {
     lines.push("", `For devices with ${needs(variant)}:`);
     variant.programs.forEach((program, p) => lines.push("", ...programLines(manifest, program, sizes[p]!)));
@@ -34,8 +50,17 @@ export function inspectionText({ manifest }: CheckedBundle): string {
   return lines.join("\n");
 }
 
-function needs({ features, limits }: Variant): string {
-  const numbers = Object.entries(limits).map(([name, n]) => `${name} ${count(n)}`);
+/** How far an output y of the self-test may be off. */
+function within(tolerance: Tolerance | null): string {
+  if (tolerance === null) return "which rounding decides";
+  const { absolute, relative } = tolerance;
+  if (absolute === 0 && relative === 0) return "exact";
+  const parts = [...absolute > 0 ? [`${absolute}`] : [], ...relative > 0 ? [`${relative}·|y|`] : []];
+  return `y within ${parts.join(" + ")}`;
+}
+
+function needs({ features, limits, info }: Variant): string {
+  const numbers = Object.entries({ ...info, ...limits }).map(([name, n]) => `${name} ${count(n)}`);
   return [...features, ...numbers].join(", ");
 }
 
@@ -51,8 +76,7 @@ function programLines(
       return [`${i}`, "copy", "", count(2 * step.from[2]), `${place(step.from)} ${place(step.to)}`, ""];
     }
     const { kernel, grid: [x, y], bindings, label, open } = step;
-    const most = sizes[manifest.open!]!;
-    const least = open === undefined ? "" : `${Math.ceil(x / open / most) * open}–`;
+    const least = open === undefined ? "" : `${Math.min(x, open[0] * Math.ceil(open[1] / open[2]))}–`;
     const groups = y > 1 ? `${x}×${y}` : `${least}${x}`;
     const traffic = bindings.reduce((sum, [, , bytes]) => sum + bytes, 0);
     return [

@@ -6,11 +6,17 @@
 
 import { createHash, type Hash } from "node:crypto";
 import { join } from "node:path";
-import { type Manifest, pieceBytes, type StoredTensor } from "../../compiler/bundle/manifest.ts";
+import {
+  type Manifest,
+  pieceBytes,
+  type SelfTest,
+  type StoredTensor,
+} from "../../compiler/bundle/manifest.ts";
 import { RunError } from "../../compiler/errors.ts";
 import { headerLength, parseHeader } from "../safetensors/header.ts";
-import { checkKernelText } from "./check_kernel.ts";
+import { checkKernelText, checkSubgroups } from "./check_kernel.ts";
 import { mostManifestBytes, parseManifest } from "./check_manifest.ts";
+import { parseSelfTest } from "./check_self_test.ts";
 
 /** A kernel's text is short; what is longer is none. */
 const mostKernelBytes = 16 * 2 ** 20;
@@ -26,11 +32,15 @@ export interface CheckedBundle {
   readonly manifest: Manifest;
   /** The text of each kernel, with its header. */
   readonly texts: readonly string[];
+  readonly test?: SelfTest;
 }
 
 /** The files of a folder. */
 export function folderSource(folder: string): BundleSource {
   const problem = (file: string, cause: unknown): never => {
+    if (cause instanceof Deno.errors.NotADirectory) {
+      throw new RunError(`${folder} is no folder, and a bundle is one.`, { cause });
+    }
     const because = cause instanceof Deno.errors.NotFound
       ? "there is no such file"
       : cause instanceof Error
@@ -70,21 +80,28 @@ export async function readBundle(source: BundleSource): Promise<CheckedBundle> {
     "manifest.json",
   );
   const texts: string[] = [];
-  for (const kernel of manifest.kernels) {
+  for (const [index, kernel] of manifest.kernels.entries()) {
     const { file, sha256 } = kernel;
     const text = await textFile(source, file, mostKernelBytes);
     const code = text.replace(/^(\/\/[^\n]*\n)*/, "");
     if (hashOf(new TextEncoder().encode(code)) !== sha256) throw changed(file);
     checkKernelText(code, kernel);
+    checkSubgroups(code, index, manifest);
     texts.push(text);
   }
-  if (manifest.selfTest) {
-    const { file, sha256 } = manifest.selfTest;
-    const size = await limited(source, file, mostManifestBytes);
-    if (hashOf(await source.read(file, 0, size)) !== sha256) throw changed(file);
-  }
+  const test = manifest.selfTest && await readSelfTest(source, manifest, manifest.selfTest);
   for (const index of manifest.weights.keys()) await checkWeights(source, manifest, index);
-  return { manifest, texts };
+  return { manifest, texts, ...test && { test } };
+}
+
+async function readSelfTest(
+  source: BundleSource,
+  manifest: Manifest,
+  { file, sha256 }: NonNullable<Manifest["selfTest"]>,
+): Promise<SelfTest> {
+  const text = await textFile(source, file, mostManifestBytes);
+  if (hashOf(new TextEncoder().encode(text)) !== sha256) throw changed(file);
+  return parseSelfTest(text, manifest, file);
 }
 
 async function checkWeights(

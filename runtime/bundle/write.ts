@@ -23,11 +23,8 @@ import type { BuiltBundle } from "./build.ts";
 export async function writeBundle(folder: string, { files }: Pick<BuiltBundle, "files">): Promise<void> {
   const target = resolve(folder);
   const before = await kindOf(target);
-  if (before === "other") {
-    throw new RunError(
-      `${folder} is there already and is no bundle (it has no manifest.json). Choose another folder, or remove it.`,
-    );
-  }
+  const problem = await folderProblem(folder);
+  if (problem !== undefined) throw new RunError(`${folder}: ${problem}`);
   const temporary = join(dirname(target), `.${basename(target)}.${crypto.randomUUID()}.tmp`);
   try {
     for (const [path, parts] of files) {
@@ -51,6 +48,12 @@ export async function writeBundle(folder: string, { files }: Pick<BuiltBundle, "
       cause: error,
     });
   }
+}
+
+/** Why a bundle can't be written there, as a sentence; undefined where it can. */
+export async function folderProblem(folder: string): Promise<string | undefined> {
+  if (await kindOf(resolve(folder)) !== "other") return undefined;
+  return "it is there already and is no bundle (it has no manifest.json). Choose another folder, or remove it.";
 }
 
 async function kindOf(folder: string): Promise<"none" | "empty" | "bundle" | "other"> {

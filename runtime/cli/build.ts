@@ -5,16 +5,16 @@
 
 import { basename, resolve } from "node:path";
 import { Command, Option } from "commander";
-import { RunError } from "../../compiler/errors.ts";
 import type { DType } from "../../compiler/graph/dtype.ts";
-import { buildBundle, type BundleOptions } from "../bundle/build.ts";
-import type { LimitNumbers } from "../bundle/limits.ts";
-import { writeBundle } from "../bundle/write.ts";
+import { buildBundle, type BundleOptions, isBundleName, nameRule } from "../bundle/build.ts";
+import { bundleLimits, type LimitNumbers } from "../bundle/limits.ts";
+import { folderProblem, writeBundle } from "../bundle/write.ts";
 import { readLock } from "../lock/read.ts";
 import { SafetensorsReader } from "../safetensors.ts";
 import type { InitialState } from "../state.ts";
 import { loadModel, sizesFrom } from "./load_model.ts";
 import { choiceOfSizes } from "./sizes.ts";
+import { UsageError } from "./usage_error.ts";
 
 interface BuildFlags {
   readonly export?: string;
@@ -79,20 +79,32 @@ async function build(path: string, flags: BuildFlags): Promise<string> {
   const lock = flags.lock === undefined ? undefined : await readLock(flags.lock);
   const loaded = await loadModel(path, flags.export ?? lock?.model.export);
   const { model } = loaded;
-  if (flags.size.length === 0 && !lock) sizesFrom([], loaded);
-  const sizes = flags.size.map((text) => choiceOfSizes(text.replace("=..", "=")));
+  const sizes = flags.size.map((text) => choiceOfSizes(text.replaceAll("=..", "=")));
+  if (!lock) {
+    for (const size of sizes.length > 0 ? sizes : [{}]) {
+      sizesFrom(Object.entries(size).map(([name, n]) => `${name}=${n}`), loaded);
+    }
+  }
   const opened = [
     ...new Set(flags.size.flatMap((text) => [...text.matchAll(/(\w+)\s*=\.\./g)].map(([, name]) => name!))),
   ];
   if (opened.length > 1) {
-    throw new RunError(`--size: ${opened.join(" and ")} are to be open, and one size of a bundle can be.`);
+    throw new UsageError(`--size: ${opened.join(" and ")} are to be open, and one size of a bundle can be.`);
   }
   const seed = Number(flags.seed);
   if (!/^\d+$/.test(flags.seed) || !Number.isSafeInteger(seed)) {
-    throw new RunError(`--seed ${flags.seed}: a seed is a whole number below 2⁵³.`);
+    throw new UsageError(`--seed ${flags.seed}: a seed is a whole number below 2⁵³.`);
+  }
+  const problem = await folderProblem(flags.out);
+  if (problem !== undefined) throw new UsageError(`--out ${flags.out}: ${problem}`);
+  const name = flags.name ?? basename(resolve(flags.out));
+  if (!isBundleName(name)) {
+    throw new UsageError(
+      `--name: a bundle can't be called ${JSON.stringify(name)}; say --name with ${nameRule}.`,
+    );
   }
   const options: BundleOptions = {
-    name: flags.name ?? basename(resolve(flags.out)),
+    name,
     ...sizes.length > 0 && { sizes },
     ...opened.length > 0 && { open: opened[0]! },
     ...flags.limits !== undefined &&
@@ -128,34 +140,49 @@ async function build(path: string, flags: BuildFlags): Promise<string> {
 }
 
 function parseFeatures(text: string): (typeof featureNames)[keyof typeof featureNames][] {
-  return text.split(",").map((name) => {
+  return [...new Set(text.split(","))].map((name) => {
     const key = name.trim();
     if (Object.hasOwn(featureNames, key)) return featureNames[key as keyof typeof featureNames];
-    throw new RunError(
+    throw new UsageError(
       `--features ${text}: there is no feature "${key}"; there are ${Object.keys(featureNames).join(", ")}.`,
     );
   });
 }
 
 async function readLimits(path: string): Promise<LimitNumbers> {
-  let parsed: unknown;
   try {
-    parsed = JSON.parse(await Deno.readTextFile(path));
-  } catch (error) {
-    throw new RunError(`--limits ${path}: ${error instanceof Error ? error.message : error}`, {
-      cause: error,
-    });
+    const parsed: unknown = JSON.parse(await Deno.readTextFile(path));
+    if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
+      throw new UsageError("it is no JSON object of limits by WebGPU's names.");
+    }
+    bundleLimits(parsed as LimitNumbers);
+    return parsed as LimitNumbers;
+  } catch (cause) {
+    const because = cause instanceof Deno.errors.NotFound
+      ? "there is no such file."
+      : cause instanceof SyntaxError
+      ? "it is not JSON."
+      : cause instanceof Error
+      ? cause.message
+      : cause;
+    throw new UsageError(`--limits ${path}: ${because}`, { cause });
   }
-  if (typeof parsed === "object" && parsed !== null && !Array.isArray(parsed)) return parsed as LimitNumbers;
-  throw new RunError(`--limits ${path}: it is no JSON object of limits by WebGPU's names.`);
+}
+
+async function openCheckpoint(path: string): Promise<SafetensorsReader> {
+  try {
+    return await SafetensorsReader.open(path);
+  } catch (cause) {
+    throw new UsageError(`--state ${path}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+  }
 }
 
 /** States from a checkpoint: all parameters must be in it. What else it lacks begins as the model says. */
 async function checkpointState(path: string, known: ReadonlyMap<string, DType>): Promise<InitialState> {
-  using file = await SafetensorsReader.open(path);
+  using file = await openCheckpoint(path);
   const extra = [...file.tensors.keys()].filter((name) => !known.has(name));
   if (extra.length === file.tensors.size) {
-    throw new RunError(
+    throw new UsageError(
       `--state ${path}: none of its tensors is a state of the model, whose states are ${
         [...known.keys()].slice(0, 5).join(", ")
       }.`,
@@ -169,10 +196,10 @@ async function checkpointState(path: string, known: ReadonlyMap<string, DType>):
     const tensor = values.get(name);
     if (tensor === undefined) {
       if (role !== "parameter") return undefined;
-      throw new RunError(`--state ${path}: it lacks the parameter "${name}".`);
+      throw new UsageError(`--state ${path}: it lacks the parameter "${name}".`);
     }
     if (tensor.dtype === dtype && String(tensor.shape) === String(shape)) return tensor.data;
-    throw new RunError(
+    throw new UsageError(
       `--state ${path}: "${name}" is ${tensor.dtype} [${tensor.shape}], and the model has it as ${dtype} [${shape}].`,
     );
   };

@@ -81,4 +81,12 @@ export function checkFolder(path: string): void {
   }
 }
 
+/** Throws a UsageError where there can be no bundle, because there is no such folder. */
+export function checkBundleFolder(path: string): void {
+  if (!existsSync(path)) throw new UsageError(`there is no folder "${path}"; \`weft build\` writes one.`);
+  if (!isFolder(path)) {
+    throw new UsageError(`"${path}" is no folder; name the one that \`weft build\` wrote.`);
+  }
+}
+
 const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;

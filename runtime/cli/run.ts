@@ -1,24 +1,30 @@
 /**
- * `weft run`: one run, or several, of a bundle on this machine's device. The bundle's own script is never executed.
+ * `weft run`: one run, or several, of a bundle on this machine's device, or its self-test. The bundle's own script is never
+ * executed.
  * @module
  */
 
 import { join } from "node:path";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import type { BundleTensor, Manifest } from "../../compiler/bundle/manifest.ts";
 import type { HostArray, Inputs } from "../../compiler/bundle/loader/public.ts";
 import { RunError } from "../../compiler/errors.ts";
 import { bindDim, showShape, type Sizes } from "../../compiler/graph/dim.ts";
 import type { StoredArray } from "../../compiler/graph/dtype.ts";
 import { openBundle } from "../bundle/open.ts";
+import { runSelfTest } from "../bundle/self_test.ts";
 import { encodeNpy, npyAs, parseNpy } from "../npy.ts";
+import { writeWhole } from "../write_whole.ts";
+import { checkBundleFolder, checkFolder, checkFolderOf, whole } from "./options.ts";
+import { UsageError } from "./usage_error.ts";
 
 interface RunFlags {
   readonly input: readonly string[];
   readonly output?: string;
   readonly state?: string;
   readonly saveState?: string;
-  readonly times: string;
+  readonly times: number;
+  readonly selfTest?: true;
 }
 
 export function runCommand(): Command {
@@ -34,25 +40,54 @@ export function runCommand(): Command {
     .option("--output <folder>", "where outputs go, as NAME.npy; without it their first elements are printed")
     .option("--state <file>", "a state (safetensors) to begin with")
     .option("--save-state <file>", "where the state goes in the end")
-    .option("--times <count>", "how often to run, with the same inputs", "1")
-    .action(async (folder: string, flags: RunFlags) => console.log(await run(folder, flags)));
+    .addOption(
+      new Option("--times <count>", "how often to run, with the same inputs").argParser(whole).default(1),
+    )
+    .addOption(
+      new Option(
+        "--self-test",
+        "run what selftest.json has instead, and compare within the manifest's tolerance",
+      )
+        .conflicts(["input", "output", "state", "saveState", "times"]),
+    )
+    .action(async (folder: string, flags: RunFlags) => {
+      checkBundleFolder(folder);
+      console.log(flags.selfTest ? await test(folder) : await run(folder, flags));
+    });
 }
 
-async function run(folder: string, flags: RunFlags): Promise<string> {
-  const times = Number(flags.times);
-  if (!/^[1-9]\d*$/.test(flags.times)) {
-    throw new RunError(`--times ${flags.times}: give a whole number from 1 up.`);
+/** The mistakes, of which a few are shown. */
+async function test(folder: string): Promise<string> {
+  const { manifest, compared, mistakes } = await runSelfTest(folder);
+  if (mistakes.length === 0) {
+    return `${manifest.name}: ${compared} elements are within the manifest's tolerance.`;
   }
+  Deno.exitCode = 1;
+  const more = mistakes.length > mostShown ? [`… and ${mistakes.length - mostShown} more`] : [];
+  return [
+    `${manifest.name}: ${mistakes.length} of ${compared} elements are beyond the manifest's tolerance.`,
+    ...mistakes.slice(0, mostShown),
+    ...more,
+  ].join("\n");
+}
+
+const mostShown = 20;
+
+async function run(folder: string, flags: RunFlags): Promise<string> {
+  const { times } = flags;
+  if (flags.output !== undefined) checkFolder(flags.output);
+  checkFolderOf(flags.saveState);
+  const begin = flags.state === undefined ? undefined : await readFile(flags.state);
   using opened = await openBundle(folder);
   const { manifest, bundle } = opened;
   const { arrays, sizes } = await readInputs(manifest, flags.input);
-  if (flags.state !== undefined) await bundle.state.load(await Deno.readFile(flags.state));
+  if (begin) await bundle.state.load(begin);
   let outputs: Readonly<Record<string, HostArray>> = {};
   for (let i = 1; i <= times; i++) {
     outputs = await bundle.run(arrays as Inputs, i < times ? { outputs: [] } : {});
   }
   if (flags.saveState !== undefined) {
-    await Deno.writeFile(flags.saveState, (await bundle.state.save()).stream());
+    await writeWhole(flags.saveState, (await bundle.state.save()).stream());
   }
   const lines: string[] = [];
   for (const tensor of manifest.outputs) {
@@ -67,10 +102,21 @@ async function run(folder: string, flags: RunFlags): Promise<string> {
     }
     await Deno.mkdir(flags.output, { recursive: true });
     const path = join(flags.output, `${tensor.name.replace(/[^\w.-]/g, "_")}.npy`);
-    await Deno.writeFile(path, encodeNpy(tensor.dtype, shape, array as StoredArray));
+    await writeWhole(path, encodeNpy(tensor.dtype, shape, array as StoredArray));
     lines.push(path);
   }
   return lines.join("\n");
+}
+
+function readFile(path: string): Promise<Uint8Array<ArrayBuffer>> {
+  return Deno.readFile(path).catch((cause) => {
+    const because = cause instanceof Deno.errors.NotFound
+      ? "there is no such file"
+      : cause instanceof Error
+      ? cause.message
+      : cause;
+    throw new UsageError(`${path} can't be read: ${because}.`, { cause });
+  });
 }
 
 /** The inputs from their files; their shapes must be those of one choice of sizes. */
@@ -81,32 +127,37 @@ async function readInputs(
   const paths = new Map<string, string>();
   for (const text of given) {
     const cut = text.indexOf("=");
-    if (cut < 1) throw new RunError(`--input ${text}: write a name and a file, such as x=x.npy.`);
-    paths.set(text.slice(0, cut), text.slice(cut + 1));
+    if (cut < 1) throw new UsageError(`--input ${text}: write a name and a file, such as x=x.npy.`);
+    const name = text.slice(0, cut);
+    if (paths.has(name)) throw new UsageError(`--input ${text}: "${name}" is ${paths.get(name)} already.`);
+    paths.set(name, text.slice(cut + 1));
   }
   const known = inputs.map(({ name }) => name);
   const unknown = [...paths.keys()].find((name) => !known.includes(name));
   if (unknown !== undefined) {
-    throw new RunError(
+    throw new UsageError(
       `--input ${unknown}: the bundle has no such input; it has ${known.join(", ") || "none"}.`,
     );
   }
   const files = await Promise.all(inputs.map(async (tensor) => {
     const path = paths.get(tensor.name);
     if (path === undefined) {
-      throw new RunError(
+      throw new UsageError(
         `The input "${tensor.name}", ${tensor.dtype} ${
           showShape(tensor.shape)
         }, is not given: --input ${tensor.name}=FILE.npy`,
       );
     }
-    const bytes = await Deno.readFile(path).catch((cause) => {
-      throw new RunError(`${path} can't be read: ${cause instanceof Error ? cause.message : cause}`, {
-        cause,
-      });
-    });
-    const npy = parseNpy(bytes, path);
-    return { tensor, shape: npy.shape, array: npyAs(npy, tensor.dtype, path) };
+    const bytes = await readFile(path);
+    try {
+      const npy = parseNpy(bytes, path);
+      return { tensor, shape: npy.shape, array: npyAs(npy, tensor.dtype, path) };
+    } catch (cause) {
+      if (cause instanceof RunError) {
+        throw new UsageError(`--input ${tensor.name}: ${cause.message}`, { cause });
+      }
+      throw cause;
+    }
   }));
   /** The sizes as the files have them, where they may be smaller than stated. */
   const opened = (size: Sizes): Sizes => {
@@ -122,7 +173,7 @@ async function readInputs(
     );
     const got = files.map(({ tensor, shape }) => `${tensor.name} ${showShape(shape)}`).join(", ");
     const upTo = open === undefined ? "" : `, ${open} as stated or smaller`;
-    throw new RunError(`The inputs are ${got}, and the bundle takes ${wanted.join("; or ")}${upTo}.`);
+    throw new UsageError(`The inputs are ${got}, and the bundle takes ${wanted.join("; or ")}${upTo}.`);
   }
   const arrays = Object.fromEntries(files.map(({ tensor, array }) => [tensor.name, array]));
   return { arrays, sizes: opened(sizes[program]!) };

@@ -1,6 +1,7 @@
 /** Bundles on Dawn: in Node by their own loader, in Node by a host that shares no code with it, and in Deno. */
 
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { create } from "webgpu";
@@ -30,8 +31,9 @@ const script = `
   for (const [name, { buffer, byteOffset, byteLength }] of Object.entries(await bundle.run(fed))) {
     outputs[name] = Buffer.from(buffer, byteOffset, byteLength).toString("hex");
   }
+  const features = ["shader-f16", "subgroups"].filter((name) => bundle.device.features.has(name));
   bundle.dispose();
-  console.log(JSON.stringify({ mistakes, outputs }));
+  console.log(JSON.stringify({ mistakes, outputs, features }));
   process.exit(0); // Dawn keeps a thread alive
 `;
 const host = (name: string) =>
@@ -40,6 +42,7 @@ const scripts = {
   "loader.mjs": script,
   "host.mjs": host("host.mjs"),
   "json_schema.mjs": host("json_schema.mjs"),
+  "run.mjs": host("run.mjs"),
 };
 const schema = new URL("../../compiler/bundle/manifest.schema.json", import.meta.url).pathname;
 
@@ -63,7 +66,8 @@ for (const [name, model, options] of cases) {
       assert.deepEqual(byLoader.mistakes, []);
       assert(Object.keys(byLoader.outputs).length > 0);
       const byHost = JSON.parse(await node.run("host.mjs", bundle.folder, schema));
-      assert.deepEqual(byHost, byLoader.outputs);
+      assert.deepEqual(byHost.outputs, byLoader.outputs);
+      assert.deepEqual(byHost.features, byLoader.features);
 
       const { load } = await import(pathToFileURL(join(bundle.folder, "index.js")).href);
       const test = JSON.parse(await Deno.readTextFile(join(bundle.folder, "selftest.json")));
@@ -97,6 +101,17 @@ Deno.test({
       await Deno.writeTextFile(path, changed);
       await assert.rejects(node.run("host.mjs", bundle.folder, schema), { message });
     };
+    const stated = /"tolerance":\{"absolute":[^,]*,"relative":[^}]*\}/;
+    await refused(text.replace(stated, '"tolerance":{"absolute":-1,"relative":0}'), /tolerance is none of/);
+    await refused(text.replace(stated, '"open":true'), /outputs have a tolerance where there is a self-test/);
+    const test = await Deno.readTextFile(join(bundle.folder, "selftest.json"));
+    const wrong = test.replace(/"values":\[[\d.e-]+/, '"values":[0.5');
+    await Deno.writeTextFile(join(bundle.folder, "selftest.json"), wrong);
+    const hash = createHash("sha256").update(wrong).digest("hex");
+    await refused(
+      text.replace(/("selftest.json","sha256":)"\w+"/, `$1"${hash}"`),
+      /answer\[\d+\] is 0[.\d]+, and should be 0.5 within \d/,
+    );
     await refused(text.replace('"weft-bundle"', '"other"'), /manifest\/format is not weft-bundle/);
     await refused(text.replace('"f32"', '"f64"'), /dtype is none of f32/);
     await refused(text.replace(/"bindings":\[\[0,0,/, '"bindings":[[0,256000,'), /lies outside/);

@@ -1,12 +1,14 @@
 /** Bundles on the machine's adapter: the same numbers as Weft itself gives, bit for bit. */
 
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Bundle, HostArray, LoadOptions } from "../../compiler/bundle/loader/public.ts";
 import type { BuiltBundle } from "../../runtime/bundle/build.ts";
+import { runSelfTest } from "../../runtime/bundle/self_test.ts";
 import { openDevice } from "../../runtime/device.ts";
-import { load, type Model } from "../../mod.ts";
+import { input, linear, load, type Model, model } from "../../mod.ts";
 import type { StoredArray } from "../../compiler/graph/dtype.ts";
 import { cnn, decoder, gptStep, halves, mlp, mlpStep, writer } from "../support/bundle_models.ts";
 import { type TestBundle, testBundle } from "../support/bundles.ts";
@@ -100,6 +102,41 @@ Deno.test("a bundle uses halves where the device has them, and the plain variant
   plain.destroy();
 });
 
+Deno.test("the self-test allows what the manifest's tolerance allows, and no more", async () => {
+  using bundle = await testBundle(mlp, { sizes: { batch: 2 } });
+  const path = (name: string) => join(bundle.folder, name);
+  const [manifest, test] = ["manifest.json", "selftest.json"].map((name) =>
+    JSON.parse(Deno.readTextFileSync(path(name)))
+  );
+  const [{ values, indices }] = test.outputs;
+  const { absolute, relative } = manifest.outputs[0].tolerance;
+  const run = async (value: number, factor: number) => {
+    const text = JSON.stringify({
+      ...test,
+      outputs: [{ name: "answer", indices, values: [value, ...values.slice(1)] }],
+    });
+    const changed = {
+      ...manifest,
+      outputs: [{
+        ...manifest.outputs[0],
+        tolerance: { absolute: factor * absolute, relative: factor * relative },
+      }],
+      selfTest: { file: "selftest.json", sha256: createHash("sha256").update(text).digest("hex") },
+    };
+    await Deno.writeTextFile(path("selftest.json"), text);
+    await Deno.writeTextFile(path("manifest.json"), JSON.stringify(changed));
+    return (await runSelfTest(bundle.folder)).mistakes;
+  };
+  const most = absolute + relative * values[0];
+  assert.deepEqual(await run(values[0], 1), []);
+  for (const direction of [1, -1]) {
+    const [mistake, ...others] = await run(values[0] + direction * 3 * most, 1);
+    assert.match(mistake!, /^answer\[\d+\] is [\d.]+, and should be [\d.]+ within [\d.e-]+$/);
+    assert.deepEqual(others, []);
+    assert.deepEqual(await run(values[0] + direction * 3 * most, 5), []);
+  }
+});
+
 Deno.test("parameters stored as halves give what the halves give", async () => {
   using bundle = await testBundle(mlp, { sizes: { batch: 2 }, weights: "f16" });
   assert.deepEqual(await (await scriptOf(bundle)).selfTest(), []);
@@ -168,10 +205,10 @@ Deno.test("wrong inputs are refused by a sentence, before anything runs", async 
   const { x, y } = inputsOf(bundle.built, 0, 0);
   const refused = (inputs: unknown, message: RegExp) =>
     assert.rejects(loaded.run(inputs as never), { name: "BundleError", message });
-  await refused({ x }, /the input "y" wants a Int32Array/);
-  await refused({ x, y: new Float32Array(4) }, /the input "y" wants a Int32Array/);
+  await refused({ x }, /The input "y" wants a Int32Array/);
+  await refused({ x, y: new Float32Array(4) }, /The input "y" wants a Int32Array/);
   await refused({ x: new Float32Array(3), y }, /x,y have 3,4 elements; the bundle takes 80,4/);
-  await refused({ x, y, z: x }, /there is no input "z"/);
+  await refused({ x, y, z: x }, /There is no input "z"/);
   await assert.rejects(loaded.run({ x, y } as never, { outputs: ["nothing"] as never }), {
     message: /no output "nothing"/,
   });
@@ -314,6 +351,33 @@ Deno.test("weft run gives what the loader gives, from and to files of NumPy's", 
   // Whatever its own script says, nobody executes it.
   await Deno.writeTextFile(join(bundle.folder, "index.js"), "throw new Error('executed')");
   assert.equal((await weft(...fed)).code, 0);
+});
+
+Deno.test("a bundle with an open batch gives for each size the first rows of the whole, bit for bit, sums in parts too", async () => {
+  const wide = model({ x: input(["batch", 512], "f32") }, ({ x }) => ({ y: linear(512, 40)(x) }));
+  for (const [net, output, most] of [[wide, "y", 20], [mlp, "answer", 37], [cnn, "scores", 7]] as const) {
+    using open = await testBundle(net as AnyModel, {
+      sizes: { batch: most },
+      open: "batch",
+      tune: "gpu",
+      selfTest: false,
+    });
+    const steps = open.built.manifest.variants[0]!.programs[0]!.steps;
+    const whole = steps.filter((step) => "kernel" in step && step.grid[0] > 1 && !step.open);
+    assert.deepEqual(whole, []);
+    if (net === wide) assert(steps.some((step) => "label" in step && step.label.endsWith(": parts")));
+    using loaded = await (await scriptOf(open)).load();
+    for (let batch = most; batch > 0; batch--) {
+      const { x } = inputsOf(open.built, 0, batch) as { x: Float32Array }; // other rows than those before left behind
+      const part = x.slice(0, x.length / most * batch);
+      const run = async (x: Float32Array) =>
+        (await loaded.run({ x } as never) as never)[output] as Float32Array;
+      const got = await run(part);
+      const all = await run(x);
+      assert.equal(got.length, all.length / most * batch);
+      assert.deepEqual(bits(got), bits(all.slice(0, got.length)), `${output} of ${batch}`);
+    }
+  }
 });
 
 Deno.test("a bundle with an open batch gives for few rows what a bundle of that batch gives", async () => {

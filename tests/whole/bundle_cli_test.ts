@@ -45,6 +45,9 @@ Deno.test("build writes a bundle, and inspect prints it", async () => {
       built.out,
       /dist: \d+ kernels, 1 variant, [\d,]+ bytes in \d+ files\nNo kernel of this model is better with shader-f16/,
     );
+    const unfed = await weft("run", dist);
+    assert.equal(unfed.code, 2);
+    assert.match(unfed.err, /The input "x", f32 \[batch, 20\], is not given: --input x=FILE\.npy/);
     const shown = await weft("inspect", dist);
     assert.equal(shown.code, 0, shown.err);
     assert.match(shown.out, /^dist: a bundle for inference, made by weft/);
@@ -77,18 +80,18 @@ Deno.test("mistakes on the command line are sentences", async () => {
     ],
     [
       ["build", models, "--export", "mlp", "--size", "batches=1", "--out", "/tmp/never"],
-      /the model has no size "batches"; its sizes are "batch"/,
-      1,
+      /"mlp" has no size "batches"; its sizes are "batch"/,
+      2,
     ],
     [
       ["build", models, "--export", "mlp", "--size", "batch=1", "--features", "f64", "--out", "/tmp/never"],
       /there is no feature "f64"; there are f16, subgroups/,
-      1,
+      2,
     ],
     [
       ["build", models, "--export", "mlp", "--size", "batch=1", "--seed", "x", "--out", "/tmp/never"],
       /--seed x: a seed is a whole number/,
-      1,
+      2,
     ],
     [
       ["build", "/tmp/no-such-file.ts", "--out", "/tmp/never"],
@@ -96,12 +99,39 @@ Deno.test("mistakes on the command line are sentences", async () => {
       2,
     ],
     [["build", models], /required option '--out <folder>' not specified/, 2],
-    [["inspect", "/tmp/no-such-folder"], /manifest\.json can't be read: there is no such file/, 1],
+    [
+      ["build", models, "--export", "mlp", "--size", "batch=..4", "--limits", models, "--out", "/tmp/never"],
+      /--limits .*bundle_models\.ts: it is not JSON\./,
+      2,
+    ],
+    [
+      ["build", models, "--export", "mlp", "--size", "batch=1", "--state", models, "--out", "/tmp/never"],
+      /--state .*bundle_models\.ts.* is not a safetensors file/,
+      2,
+    ],
+    [
+      ["build", models, "--export", "mlp", "--size", "batch=1", "--out", models],
+      /--out .*: it is there already and is no bundle/,
+      2,
+    ],
+    [
+      ["inspect", "/tmp/no-such-folder"],
+      /there is no folder "\/tmp\/no-such-folder"; `weft build` writes one/,
+      2,
+    ],
+    [["inspect", root], /manifest\.json can't be read: there is no such file/, 1],
+    [["run", models, "--self-test"], /is no folder; name the one that `weft build` wrote/, 2],
+    [["run", root, "--self-test", "--times", "2"], /'--self-test' cannot be used with option '--times/, 2],
   ];
-  for (const [args, message, expected] of cases) {
-    const { code, err } = await weft(...args);
-    assert.equal(code, expected, args.join(" "));
-    assert.match(err, message);
-    assert(!/^\s+at /m.test(err), `a stack: ${err}`);
-  }
+  const waiting = [...cases];
+  const worker = async () => {
+    for (let next; (next = waiting.pop());) {
+      const [args, message, expected] = next;
+      const { code, err } = await weft(...args);
+      assert.equal(code, expected, `${args.join(" ")}: ${err}`);
+      assert.match(err, message);
+      assert(!/^\s+at /m.test(err), `a stack: ${err}`);
+    }
+  };
+  await Promise.all([worker(), worker()]);
 });

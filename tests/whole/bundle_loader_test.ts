@@ -21,7 +21,7 @@ Deno.test("the loader has at most 10 kB and imports nothing from elsewhere", asy
     const { files } = await buildBundle(model as never, { ...options, sizes });
     const script = fileText({ files } as never, "index.js");
     assert(script.length <= mostBytes, `${script.length} bytes`);
-    for (const file of ["index.js", "state.js", "halves.js", "selftest.js"]) {
+    for (const file of ["index.js", "state.js", "halves.js", "subgroups.js", "selftest.js"]) {
       const text = fileText({ files } as never, file);
       const imported = [...text.matchAll(/(?:\}\s*from\s*|\bimport\s*\(?\s*)"([^"]+)"/g)].map(([, name]) =>
         name!
@@ -161,4 +161,14 @@ Deno.test("what a device lacks is named", () => {
     ),
     "",
   );
+  const asking = { features: ["subgroups"], limits: {}, info: { subgroupMinSize: 8 }, programs: [] };
+  const wanting = (device: object) => lacking(asking, { ...has, ...device } as never);
+  for (const size of [8, 32]) {
+    assert.equal(wanting({ info: { subgroupMinSize: size } }), ""); // an adapter
+    assert.equal(wanting({ adapterInfo: { subgroupMinSize: size } }), ""); // a device
+  }
+  assert.equal(wanting({ info: { subgroupMinSize: 4 } }), "subgroupMinSize of 8 (it has 4)");
+  for (const silent of [{}, { info: {} }]) {
+    assert.equal(wanting(silent), "subgroupMinSize of 8 (it has undefined)");
+  }
 });

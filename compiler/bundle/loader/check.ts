@@ -3,7 +3,7 @@
  * @module
  */
 
-import type { BundleProgram, Manifest, Range } from "../manifest.ts";
+import type { BundleProgram, Manifest, Range, Variant } from "../manifest.ts";
 import { elementBytes, product, words } from "./elements.ts";
 import { fail } from "./files.ts";
 
@@ -49,13 +49,12 @@ export function check({ kernels, tensors, state }: Manifest, program: BundleProg
 }
 
 /** What a device lacks for a variant, as part of a sentence; empty where nothing. */
-export function lacking(
-  { features, limits }: Manifest["variants"][number],
-  has: GPUAdapter | GPUDevice,
-): string {
-  const lacks = features.filter((name) => !has.features.has(name as GPUFeatureName));
-  for (const [name, least] of Object.entries(limits)) {
-    const limit = has.limits[name as keyof GPUSupportedLimits] as number;
+export function lacking({ features, limits, info }: Variant, has: GPUAdapter | GPUDevice): string {
+  // Whether there are subgroups a device must say: Deno's adapters don't list them (`subgroups.ts`).
+  const lacks = features.filter((name) => name !== "subgroups" && !has.features.has(name as GPUFeatureName));
+  for (const [name, least] of Object.entries({ ...limits, ...info })) {
+    const limit = has.limits[name as "maxBufferSize"] ??
+      ((has as GPUAdapter).info ?? (has as GPUDevice).adapterInfo)?.[name as "subgroupMinSize"];
     if (!(limit >= least)) lacks.push(`${name} of ${least} (it has ${limit})`);
   }
   return lacks.join(", ");

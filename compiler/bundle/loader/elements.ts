@@ -21,7 +21,7 @@ export type DType = keyof typeof ARRAYS;
 let halves: typeof import("./halves.ts");
 
 /** To be awaited before anything that is f16 in a bundle, or stored so, is used. */
-export const loadHalves = async (): Promise<unknown> => halves ??= await import("./halves.ts");
+export const loadHalves = (): Promise<unknown> => import("./halves.ts").then((module) => halves = module);
 
 /** Bytes of an element on a device. */
 export const elementBytes = (dtype: DType): number => dtype === "f16" ? 2 : 4;

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { type Bytes, bytesOf } from "./elements.ts";
+import type { Bytes } from "./elements.ts";
 import { BundleError, type LoadOptions } from "./public.ts";
 
 /** Tensors are hashed in pieces of this many bytes. */
@@ -20,19 +20,23 @@ export async function verified(bytes: Bytes, hash: string, name: string): Promis
   return hex === hash ? bytes : fail(`${name} was changed.`);
 }
 
-async function* streamOf(url: URL): AsyncGenerator<Uint8Array> {
-  if (url.protocol === "file:") { // put together so that bundlers for pages leave it alone
-    const { createReadStream } = await import(["node", "fs"].join(":"));
-    yield* createReadStream(url);
-    return;
-  }
-  const response = await fetch(url);
-  if (!response.ok) throw `the server says ${response.status}`;
-  const reader = response.body!.getReader();
+async function* streamOf(base: URL, name: string): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  if (!/^[\w-]+([./][\w-]+)*$/.test(name)) fail(`"${name}" is no file of a bundle.`);
+  const url = new URL(name, base);
+  let reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>> | undefined;
   try {
-    for (let part; !(part = await reader.read()).done;) yield part.value;
+    if (url.protocol === "file:") { // put together so that bundlers for pages leave it alone
+      yield* (await import(["node", "fs"].join(":"))).createReadStream(url);
+    } else {
+      const response = await fetch(url);
+      if (!response.ok) throw `the server says ${response.status}`;
+      reader = response.body!.getReader();
+      for (let part; !(part = await reader.read()).done;) yield part.value;
+    }
+  } catch (error) {
+    fail(`${name} can't be read: ${error}`);
   } finally {
-    reader.cancel().catch(() => {});
+    reader?.cancel().catch(() => {});
   }
 }
 
@@ -45,8 +49,7 @@ export interface BundleFile {
 }
 
 export function openFile(base: URL, name: string): BundleFile {
-  if (!/^[\w-]+([./][\w-]+)*$/.test(name)) fail(`"${name}" is no file of a bundle.`);
-  const chunks = streamOf(new URL(name, base));
+  const chunks = streamOf(base, name);
   let rest: Uint8Array = new Uint8Array(0);
   return {
     async take(count) {
@@ -54,9 +57,7 @@ export function openFile(base: URL, name: string): BundleFile {
       let at = 0;
       while (at < count) {
         if (!rest.length) {
-          const { done, value } = await chunks.next().catch((error) =>
-            fail(`${name} can't be read: ${error}`)
-          );
+          const { done, value } = await chunks.next();
           if (done) break;
           rest = value;
         }
@@ -74,9 +75,8 @@ export function openFile(base: URL, name: string): BundleFile {
 /** A small file whole. */
 export async function read(base: URL, name: string): Promise<Bytes> {
   const parts: Bytes[] = [];
-  const file = openFile(base, name);
-  for (let part; (part = await file.take(PIECE)).length;) parts.push(part);
-  return bytesOf(new Uint8Array(await new Blob(parts).arrayBuffer()));
+  for await (const part of streamOf(base, name)) parts.push(part);
+  return new Uint8Array(await new Blob(parts).arrayBuffer());
 }
 
 export const textOf = (bytes: Bytes): string => new TextDecoder().decode(bytes);

@@ -10,7 +10,12 @@ import { ARRAYS, type Bytes, elementBytes, encode, product } from "./elements.ts
 import { fail } from "./files.ts";
 import { allocateArenas, streamWeights, submitOn, type Wanted } from "./memory.ts";
 import { COPY_DST, encodeSteps, MAP_READ, pipelinesOf, prepare, type PreparedStep } from "./pipelines.ts";
-import type { Bundle, HostArray, Inputs, LoadOptions, Outputs, State, StateName } from "./public.ts";
+import type { Bundle, HostArray, Inputs, LoadOptions, Outputs, State } from "./public.ts";
+
+function indexOf(what: string, list: readonly { readonly name: string }[], name: string): number {
+  const index = list.findIndex((one) => one.name === name);
+  return index < 0 ? fail(`There is no ${what} "${name}".`) : index;
+}
 
 export async function loadOn(
   device: GPUDevice,
@@ -88,13 +93,11 @@ export async function loadOn(
 
   /** The program whose inputs have these lengths, and how much of its open size they fill, of how much. */
   const choose = (inputs: Inputs): [program: number, rows: number, most: number] => {
-    for (const name in inputs) {
-      if (!declared.some((input) => input.name === name)) fail(`run(): there is no input "${name}".`);
-    }
+    for (const name in inputs) indexOf("input", declared, name);
     const got = declared.map(({ name, dtype }) =>
       inputs[name] instanceof ARRAYS[dtype]
         ? inputs[name].length
-        : fail(`run(): the input "${name}" wants a ${ARRAYS[dtype].name}.`)
+        : fail(`The input "${name}" wants a ${ARRAYS[dtype].name}.`)
     );
     const wanted = programs.map((program) =>
       program.inputs.map(([, , bytes], i) => bytes / elementBytes(declared[i]!.dtype))
@@ -103,21 +106,15 @@ export async function loadOn(
     for (const [p, lengths] of wanted.entries()) {
       const most = open ? sizes[p]![open]! : 1;
       const rows = first < 0 ? most : got[first]! * most / lengths[first]!;
-      const fits = rows > 0 && rows <= most && Number.isInteger(rows) &&
+      const fits = rows > 0 && rows <= most && rows % 1 === 0 &&
         lengths.every((length, i) => got[i] === (declared[i]!.open ? length * rows / most : length));
       if (fits) return [p, rows, most];
     }
-    return fail(
-      `run(): ${declared.map(({ name }) => name)} have ${got} elements; the bundle takes ${
-        wanted.join(" or ")
-      }.`,
+    fail(
+      `${declared.map(({ name }) => name)} have ${got} elements; the bundle takes ${wanted.join(" or ")}.`,
     );
   };
 
-  const slot = (name: StateName) => {
-    const index = states.findIndex((state) => state.name === name);
-    return index < 0 ? fail(`There is no state "${name}".`) : index;
-  };
   const readStates = (slots: readonly number[]) =>
     inTurn(0, () => {}, slots.map((i) => [states[i]!.dtype, programs[0]!.state[i]!]));
   const writeStates = async (values: readonly HostArray[], first = 0): Promise<void> => {
@@ -128,18 +125,14 @@ export async function loadOn(
     });
     await inTurn(0, () => data.forEach((bytes, i) => write(0, programs[0]!.state[first + i]!, bytes)), []);
   };
+  const stateFile = () => import("./state_file.ts");
   const state: State = {
     names: states.map(({ name }) => name),
-    read: async (name) => (await readStates([slot(name)]))[0]!,
-    write: async (name, values) => await writeStates([values], slot(name)),
-    async save() {
-      const { encodeState } = await import("./state_file.ts");
-      return encodeState(states, await readStates([...states.keys()]));
-    },
-    async load(file) {
-      const { decodeState } = await import("./state_file.ts");
-      await writeStates(await decodeState(states, new Blob([file as Blob]), fail));
-    },
+    read: async (name) => (await readStates([indexOf("state", states, name)]))[0]!,
+    write: async (name, values) => await writeStates([values], indexOf("state", states, name)),
+    save: async () => (await stateFile()).encodeState(states, await readStates([...states.keys()])),
+    load: async (file) =>
+      await writeStates(await (await stateFile()).decodeState(states, new Blob([file as Blob]), fail)),
   };
 
   try {
@@ -160,8 +153,7 @@ export async function loadOn(
       usable();
       const [program, rows, most] = choose(inputs);
       const wanted = names.map((name): Wanted[number] => {
-        const at = outputs.findIndex((output) => output.name === name);
-        if (at < 0) fail(`run(): there is no output "${name}".`);
+        const at = indexOf("output", outputs, name as string);
         const [arena, offset, bytes] = programs[program]!.outputs[at]!;
         return [outputs[at]!.dtype, [arena, offset, outputs[at]!.open ? bytes * rows / most : bytes]];
       });
@@ -169,7 +161,7 @@ export async function loadOn(
       const arrays = await inTurn(program, async (encoder) => {
         const steps = await stepsOf(program);
         fed.forEach((data, i) => write(program, programs[program]!.inputs[i]!, data));
-        encodeSteps(encoder, steps, rows / most);
+        encodeSteps(encoder, steps, rows);
       }, wanted);
       // deno-lint-ignore no-explicit-any -- the names are those of the outputs
       return Object.fromEntries(names.map((name, i) => [name, arrays[i]])) as any;

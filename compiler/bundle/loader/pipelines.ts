@@ -14,10 +14,13 @@ export const UNIFORM = 64;
 export const STORAGE = 128;
 const COMPUTE = 4;
 
-/** A dispatch, or a copy: its source and its offset there, its target and its offset there, its bytes. */
-export type PreparedStep =
-  | DispatchStep & { readonly pipeline: GPUComputePipeline; readonly group: GPUBindGroup }
-  | readonly [GPUBuffer, number, GPUBuffer, number, number];
+/** Its pipeline and bind group, workgroups along x and y, and which of them rows of the open size need. */
+type Dispatch = readonly [GPUComputePipeline, GPUBindGroup, x: number, y: number, open: DispatchStep["open"]];
+/** Its source and the offset there, its target and the offset there, its bytes. */
+type Copy = readonly [GPUBuffer, number, GPUBuffer, number, number];
+export type PreparedStep = Dispatch | Copy;
+
+const isCopy = (step: PreparedStep): step is Copy => typeof step[1] === "number";
 
 /** Compiles a kernel when it is first asked for. */
 export function pipelinesOf(
@@ -59,7 +62,7 @@ export async function prepare(
   const offsets = steps.map((step) => {
     while (blocks.length % 64) blocks.push(0); // uniform blocks begin at multiples of 256 bytes
     const offset = blocks.length * 4;
-    if ("kernel" in step) blocks.push(...step.uniforms);
+    blocks.push(...(step as DispatchStep).uniforms ?? []);
     return offset;
   });
   const uniforms = allocate(blocks.length * 4 + 4, UNIFORM | COPY_DST);
@@ -77,7 +80,7 @@ export async function prepare(
       }
       continue;
     }
-    const { grid, bindings, uniforms: { length } } = step;
+    const { grid, bindings, uniforms: { length }, open } = step;
     if (!(grid[0] * grid[1])) continue;
     const resources = bindings.map((range): GPUBufferBinding => {
       const [buffer, offset] = place(range);
@@ -89,25 +92,25 @@ export async function prepare(
       layout: compiled.getBindGroupLayout(0),
       entries: resources.map((resource, binding) => ({ binding, resource })),
     });
-    prepared.push({ ...step, pipeline: compiled, group });
+    prepared.push([compiled, group, ...grid, open]);
   }
   return prepared;
 }
 
-/** @param part Of the open size. */
-export function encodeSteps(encoder: GPUCommandEncoder, steps: readonly PreparedStep[], part: number): void {
+/** @param rows Of the open size. */
+export function encodeSteps(encoder: GPUCommandEncoder, steps: readonly PreparedStep[], rows: number): void {
   let pass: GPUComputePassEncoder | undefined;
   for (const step of steps) {
-    if ("pipeline" in step) {
-      pass ??= encoder.beginComputePass();
-      pass.setPipeline(step.pipeline);
-      pass.setBindGroup(0, step.group);
-      const { grid: [x, y], open } = step;
-      pass.dispatchWorkgroups(open ? Math.min(x, Math.ceil(x / open * part) * open) : x, y);
-    } else {
+    if (isCopy(step)) {
       pass?.end();
       pass = undefined;
       encoder.copyBufferToBuffer(...step);
+    } else {
+      const [pipeline, group, x, y, open] = step;
+      pass ??= encoder.beginComputePass();
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(0, group);
+      pass.dispatchWorkgroups(open ? Math.min(x, open[0] * Math.ceil(rows * open[1] / open[2])) : x, y);
     }
   }
   pass?.end();

@@ -55,7 +55,14 @@ export function splitSum(c: Contraction, wanted: number, label: string): SplitSu
     const partial = k.reduceOver(sum.op, [...others, within], body);
     const space = [part, ...axes];
     const name = `${stores[0]!.buffer.name}:parts`;
-    const buffer: BufferRef = { name, dtype: sum.type, size: extentOf(space) };
+    const dense = k.affine(axes.map((x, i) => [x, extentOf(axes.slice(i + 1))] as const));
+    const isLikeResult = stores.every((store) => store.index === dense);
+    const buffer: BufferRef = {
+      name,
+      dtype: sum.type,
+      size: extentOf(space),
+      ...isLikeResult && { parts: count },
+    };
     const index = k.affine(space.map((x, i) => [x, extentOf(space.slice(i + 1))] as const));
     const stored = k.reduceOver(sum.op, [part], k.load(buffer, index));
     const remaining = k.substitute(sum.body, new Map([[v, k.iadd(rest, count * length)]]));

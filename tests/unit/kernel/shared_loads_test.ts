@@ -78,6 +78,23 @@ Deno.test("emitWgsl() broadcasts shared loads where lanes are no more than may b
   assert.equal(handed.match(/subgroupBroadcast\(w0, [0123]u\)/g)!.length, 4);
   assert.equal(handed.match(/= b0\[/g)!.length, 1);
   for (const broadcast of [0, 4]) {
-    assert.doesNotMatch(emitWgsl(kernel, { features, broadcast }), /subgroup/);
+    for (const subgroupLanes of [false, true]) {
+      assert.doesNotMatch(emitWgsl(kernel, { features, broadcast, subgroupLanes }), /subgroup/);
+    }
   }
+});
+
+Deno.test("emitWgsl() numbers lanes by their subgroup, and says so, where nobody has probed the device", () => {
+  const kernel = summing((b) => row(b, 4, 4));
+  const features = { f16: false, subgroups: true };
+  const [known, any] = [false, true].map((subgroupLanes) =>
+    emitWgsl(kernel, { features, broadcast: 8, subgroupLanes })
+  );
+  assert.match(any!, /^enable subgroups;\n\n/);
+  assert.match(any!, /@builtin\(subgroup_invocation_id\) lid: u32/);
+  const same = any!.replace("enable subgroups;\n\n", "").replace(
+    "subgroup_invocation_id",
+    "local_invocation_index",
+  );
+  assert.equal(same, known);
 });

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { checkOpenSize } from "../../../compiler/bundle/open_size.ts";
 import { type Compiled, compileGraph } from "../../../compiler/compile.ts";
-import { openGrids } from "../../../compiler/bundle/open_grid.ts";
+import { groupsFor, openGrids } from "../../../compiler/bundle/open_grid.ts";
 import { bindSizes } from "../../../compiler/graph/bind.ts";
 import type { Program, Step } from "../../../compiler/program/program.ts";
 import { defaultLimits, gpuTarget, testTarget } from "../../../compiler/target.ts";
@@ -68,11 +68,12 @@ const allowed: Readonly<Record<string, Model>> = {
 function shrunk(compiled: Compiled, filled: number, most: number): Program {
   const { program } = compiled;
   const names = new Set(program.inputs.map(({ name }) => name));
-  const blocks = openGrids(compiled, names, most);
+  const grids = openGrids(compiled, names, most);
   const steps = program.steps.map((step, i): Step => {
-    const block = blocks[i];
-    if (step.kind === "copy" || block === undefined) return step;
-    const groups = block * Math.ceil(filled * (step.dispatch.groups / block) / most);
+    const grid = grids[i];
+    // Parts of a sum are numbered otherwise in a bundle's own text: tests/gpu/bundle_test.ts.
+    if (step.kind === "copy" || grid === undefined || grid.parts > 1) return step;
+    const groups = groupsFor(grid, filled, step.dispatch.groups);
     return { ...step, dispatch: { ...step.dispatch, groups } };
   });
   return { ...program, steps };
@@ -115,20 +116,20 @@ for (const [name, net] of Object.entries(allowed)) {
   });
 }
 
-Deno.test("tiles of products, rows and pixels of images come in blocks, and partial sums all run", () => {
+Deno.test("tiles of products, rows and pixels of images come in blocks, and so do partial sums", () => {
   const target = { ...gpuTarget, limits: defaultLimits };
   const share = (net: Model) => {
     const compiled = compileGraph(net.graph, { target, sizes: { batch: 64 } });
     const inputs = new Set(compiled.program.inputs.map(({ name }) => name));
-    const blocks = openGrids(compiled, inputs, 64);
+    const grids = openGrids(compiled, inputs, 64);
     const shares = compiled.kernels.map(({ label, groups }, i) =>
-      [label, blocks[i] === undefined ? 1 : blocks[i] * Math.ceil(groups / blocks[i] / 64) / groups] as const
+      [label, grids[i] === undefined ? 1 : groupsFor(grids[i], 1, groups) / groups] as const
     );
     return Object.fromEntries(shares);
   };
   const parts = share(digits as never);
   assert(parts["conv: conv"]! < 0.02 && parts["conv_1: add relu conv"]! < 0.03, JSON.stringify(parts));
-  assert.equal(parts["linear: add relu matmul: parts"], 1);
+  assert.equal(parts["linear: add relu matmul: parts"], 0.125);
   assert.equal(parts["linear: add relu matmul"], 0.25);
   // What is computed of weights alone has as many rows by chance, and is needed whole.
   const chance = model({ x: input(["batch", 64], "f32") }, ({ x }) => {
@@ -148,6 +149,47 @@ Deno.test("tiles of products, rows and pixels of images come in blocks, and part
     ],
   );
 });
+
+Deno.test("ragged tiles come in blocks of whole tiles", () => {
+  const target = { ...gpuTarget, limits: defaultLimits };
+  const grids = (net: Model, batch: number) => {
+    const compiled = compileGraph(net.graph, { target, sizes: { batch } });
+    const inputs = new Set(compiled.program.inputs.map(({ name }) => name));
+    return openGrids(compiled, inputs, batch).map((grid) => grid && [grid.block, grid.blocks, grid.rows]);
+  };
+  assert.deepEqual(grids(mlp as never, 37), [[5, 1, 8], [2, 1, 8], [1, 1, 16]]); // 37 rows in tiles of 8
+  const [pixels] = grids(cnn as never, 7); // 700 pixels in groups of 16, which 44 groups are too many for
+  assert.deepEqual(pixels, [1, 25, 4]);
+});
+
+for (const [name, net, most] of [["an MLP", mlp, 11], ["a CNN", cnn, 5]] as const) {
+  Deno.test(`${name} made for ${most} rows gives for each size up to there what the one made for it gives`, () => {
+    const target = { ...gpuTarget, limits: defaultLimits };
+    const compiled = (batch: number) => compileGraph(net.graph, { target, sizes: { batch } });
+    const open = compiled(most);
+    const run = (program: Program, batch: number, filled: number) => {
+      const host = new HostRun(program);
+      for (const { path, tensor, initializer } of net.graph.states) {
+        host.setState(
+          path,
+          initializer({ shape: tensor.shape as number[], dtype: tensor.dtype, seed: 1, path }),
+        );
+      }
+      const random = randomOf(filled);
+      const { name, shape } = program.inputs[0]!;
+      const row = shape.slice(1).reduce((n, d) => n * d, 1);
+      const values = Array.from({ length: batch * row }, (_, i) => i < filled * row ? random() : NaN);
+      return Object.values(host.run({ [name]: values }))[0]!;
+    };
+    for (let filled = 1; filled <= most; filled++) {
+      const wanted = run(compiled(filled).program, filled, filled);
+      const got = run(shrunk(open, filled, most), most, filled);
+      wanted.forEach((x, i) =>
+        assert(Math.abs(got[i]! - x) <= 1e-5, `${got[i]} for ${x} at ${i} of ${filled}`)
+      );
+    }
+  });
+}
 
 const refused: readonly (readonly [string, Model, RegExp])[] = [
   ["a loss", mlpStep as never, /sizeOf computes something else for another "batch"/],

@@ -231,6 +231,22 @@ Deno.test("a bundle that is built by a lock has its kernels, and the same bytes 
   await refused({ sizes: { batch: 1 } }, /the lock is for batch = 6, and batch = 1 is asked for/);
 });
 
+Deno.test("a lock whose lanes hand on what they load gives one plan in two variants, for devices with and without", async () => {
+  const target = { ...softwareTarget, broadcast: 8, features: { f16: false, subgroups: true } };
+  const lock = lockedFor(perceptron(), target);
+  const { manifest } = await buildBundle(perceptron(), {
+    name: "net",
+    lock,
+    selfTest: false,
+    format: "json",
+  });
+  const [handed, plain] = manifest.variants;
+  assert.deepEqual(manifest.variants.map(({ features }) => features), [["subgroups"], []]);
+  const planOf = ({ programs: [program] }: NonNullable<typeof plain>) =>
+    program!.steps.map((step) => "kernel" in step ? { ...step, kernel: 0 } : step);
+  assert.deepEqual(planOf(handed!), planOf(plain!));
+});
+
 Deno.test("kernels of a user's own are locked by their text", () => {
   const scaled = (by: string) => {
     const scale = customKernel({

@@ -120,8 +120,8 @@ async function fit(paths: readonly string[], { json }: CostFlags): Promise<void>
   for (const path of paths) records.push(...await readRecords(path));
   const base = records[0]?.cost;
   if (base === undefined) throw new UsageError(`costmodel: there is no record in ${paths.join(", ")}.`);
-  const { cost, error } = fitCostModel(records);
-  if (json) return console.log(JSON.stringify({ cost, error, records: records.length }, null, 1));
+  const { cost, error, warnings } = fitCostModel(records);
+  if (json) return console.log(JSON.stringify({ cost, error, records: records.length, warnings }, null, 1));
   console.log([
     `${records.length} records of ${records[0]!.device}`,
     printConstants(base),
@@ -129,6 +129,7 @@ async function fit(paths: readonly string[], { json }: CostFlags): Promise<void>
     "",
     `${printConstants(cost)}; relative error ${error.toFixed(2)}`,
     printAgreement(records, cost),
+    ...warnings.map((sentence) => `warning: ${sentence}`),
     "",
     `as an argument: compile(model, { device, cost: ${JSON.stringify(cost)} })`,
   ].join("\n"));

@@ -39,7 +39,11 @@ export async function readRecords(path: string): Promise<readonly CostRecord[]> 
     } catch {
       return wrong("it is no JSON");
     }
-    if (record?.version !== 1) wrong(`its version is ${record?.version}, and 1 is known`);
+    if (record?.version !== 2) {
+      wrong(
+        `its version is ${record?.version}, and 2 is known: others count operations otherwise; measure again`,
+      );
+    }
     for (const key of ["device", "schedule", "label"] as const) {
       if (typeof record[key] !== "string") wrong(`"${key}" is no text`);
     }

@@ -6,6 +6,7 @@
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { RunError } from "../compiler/errors.ts";
+import { osReason } from "./os_reason.ts";
 
 /**
  * Writes a text beside its place and moves it there: a reader sees the old file or the new one.
@@ -20,7 +21,7 @@ export async function writeWhole(path: string | URL, text: string): Promise<void
     await Deno.rename(temporary, target);
   } catch (cause) {
     await Deno.remove(temporary).catch(() => {});
-    throw new RunError(`${target} can't be written: ${cause instanceof Error ? cause.message : cause}.`, {
+    throw new RunError(`${target} can't be written: ${osReason(cause)}.`, {
       cause,
     });
   }

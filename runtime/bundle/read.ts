@@ -11,6 +11,7 @@ import { RunError } from "../../compiler/errors.ts";
 import { headerLength, parseHeader } from "../safetensors/header.ts";
 import { checkKernelText } from "./check_kernel.ts";
 import { mostManifestBytes, parseManifest } from "./check_manifest.ts";
+import { osReason } from "../os_reason.ts";
 
 /** A kernel's text is short; what is longer is none. */
 const mostKernelBytes = 16 * 2 ** 20;
@@ -31,11 +32,7 @@ export interface CheckedBundle {
 /** The files of a folder. */
 export function folderSource(folder: string): BundleSource {
   const problem = (file: string, cause: unknown): never => {
-    const because = cause instanceof Deno.errors.NotFound
-      ? "there is no such file"
-      : cause instanceof Error
-      ? cause.message
-      : String(cause);
+    const because = typeof cause === "string" ? cause : osReason(cause);
     throw new RunError(`${join(folder, file)} can't be read: ${because}.`, { cause });
   };
   return {

@@ -6,6 +6,7 @@
 import { basename, dirname, join, resolve } from "node:path";
 import { RunError } from "../../compiler/errors.ts";
 import type { BuiltBundle } from "./build.ts";
+import { osReason } from "../os_reason.ts";
 
 /**
  * Writes a bundle's files into a folder, which takes the place of a bundle that is there already.
@@ -47,7 +48,7 @@ export async function writeBundle(folder: string, { files }: Pick<BuiltBundle, "
     }
   } catch (error) {
     await Deno.remove(temporary, { recursive: true }).catch(() => {});
-    throw new RunError(`${folder} can't be written: ${error instanceof Error ? error.message : error}.`, {
+    throw new RunError(`${folder} can't be written: ${osReason(error)}.`, {
       cause: error,
     });
   }

@@ -26,6 +26,7 @@ import {
   sizeOption,
   whole,
 } from "./options.ts";
+import { progressBar } from "./progress_bar.ts";
 import { stopOnSignal } from "./stop_on_signal.ts";
 import { UsageError } from "./usage_error.ts";
 
@@ -82,7 +83,13 @@ async function costmodel(file: string | undefined, flags: CostFlags): Promise<vo
   const { signal } = stop;
   const policy = policies[flags.policy];
   const compiled = compileGraph(loaded.model.graph, { target: device.target, sizes, policy });
-  const profile = await profileProgram(compiled, device, { name: loaded.name, rounds: flags.rounds, signal });
+  using bar = progressBar();
+  const profile = await profileProgram(compiled, device, {
+    name: loaded.name,
+    rounds: flags.rounds,
+    signal,
+    onProgress: (part, what) => bar.show(part / 2, what),
+  });
   const records = costRecords(compiled, profile, device);
   const units = new Map(compiled.units.map((unit) => [unit.key, unit]));
   const slowest = records.toSorted((a, b) => b.count * b.measuredMs - a.count * a.measuredMs)
@@ -90,9 +97,9 @@ async function costmodel(file: string | undefined, flags: CostFlags): Promise<vo
     .filter(({ kernels }) => isTunable(new Set(kernels.map(({ schedule }) => schedule))))
     .slice(0, flags.candidates);
   const regrets: CandidateRegret[] = [];
-  for (const unit of slowest) {
+  for (const [i, unit] of slowest.entries()) {
     if (signal.aborted) break;
-    if (Deno.stderr.isTerminal()) console.error(`timing the candidates of ${unit.label} …`);
+    bar.show(0.5 + i / slowest.length / 2, `timing the candidates of ${unit.label}`);
     const regret = await candidateRegret(unit, compiled, device, signal);
     if (regret) regrets.push(regret);
   }

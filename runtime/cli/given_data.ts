@@ -12,6 +12,7 @@ import { showType } from "../../compiler/graph/node.ts";
 import { npyAs, parseNpy } from "../npy.ts";
 import type { LoadedModel } from "./load_model.ts";
 import { UsageError } from "./usage_error.ts";
+import { osReason } from "../os_reason.ts";
 
 /** `--input x=x.npy`, any number of times. */
 export const inputOption = (): Option =>
@@ -41,7 +42,7 @@ export async function inputsFrom(
     }
     const bytes = await Deno.readFile(path).catch((cause) => {
       throw new UsageError(
-        `--input ${text}: ${path} can't be read: ${cause instanceof Error ? cause.message : cause}`,
+        `--input ${text}: ${path} can't be read: ${osReason(cause)}`,
         {
           cause,
         },

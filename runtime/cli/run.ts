@@ -12,6 +12,7 @@ import { bindDim, showShape, type Sizes } from "../../compiler/graph/dim.ts";
 import type { StoredArray } from "../../compiler/graph/dtype.ts";
 import { openBundle } from "../bundle/open.ts";
 import { encodeNpy, npyAs, parseNpy } from "../npy.ts";
+import { osReason } from "../os_reason.ts";
 
 interface RunFlags {
   readonly input: readonly string[];
@@ -101,7 +102,7 @@ async function readInputs(
       );
     }
     const bytes = await Deno.readFile(path).catch((cause) => {
-      throw new RunError(`${path} can't be read: ${cause instanceof Error ? cause.message : cause}`, {
+      throw new RunError(`${path} can't be read: ${osReason(cause)}`, {
         cause,
       });
     });

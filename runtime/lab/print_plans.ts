@@ -20,7 +20,24 @@ export function printPlans({ rows, target, device }: PlanComparison): string {
   ]).map((line) => line.trimEnd());
   const rounds = rows.find(({ timing }) => timing)?.timing?.rounds;
   const where = device === undefined ? `for ${target}` : `on ${device}, ${rounds ?? 0} rounds in turns`;
-  return [...lines, where].join("\n");
+  return [...lines, where, ...indistinct(rows)].join("\n");
+}
+
+/** Which rows the rounds don't tell from the first one. */
+function indistinct([base, ...rows]: readonly PlanRow[]): string[] {
+  const alike = rows.filter(({ timing, sameAs }) =>
+    timing && sameAs === undefined && timing.ratio.low <= 1 && timing.ratio.high >= 1
+  );
+  if (alike.length === 0) return [];
+  const names = alike.map(({ name }) => `"${name}"`).join(", ");
+  const [differs, has] = alike.length === 1
+    ? ["differs", "its interval has"]
+    : ["differ", "their intervals have"];
+  return [
+    `${names}: no time that ${differs} from that of "${base!.name}" for certain, since ${has} 1 in ${
+      alike.length === 1 ? "it" : "them"
+    }; more --seconds make intervals narrower`,
+  ];
 }
 
 function cells({ name, plan, compileMs, timing }: PlanRow, isTimed: boolean): string[] {

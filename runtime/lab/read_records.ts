@@ -6,6 +6,7 @@
 import { RunError } from "../../compiler/errors.ts";
 import type { GroupWork } from "../../compiler/fuse/group_work.ts";
 import type { CostRecord } from "./cost_record.ts";
+import { osReason } from "../os_reason.ts";
 
 /** Numbers of a record without which it is of no use. */
 const WORK = ["reads", "writes", "steps"] as const satisfies readonly (keyof GroupWork)[];
@@ -20,7 +21,7 @@ export async function readRecords(path: string): Promise<readonly CostRecord[]> 
   try {
     text = await Deno.readTextFile(path);
   } catch (cause) {
-    throw new RunError(`${path} can't be read: ${cause instanceof Error ? cause.message : cause}.`, {
+    throw new RunError(`${path} can't be read: ${osReason(cause)}.`, {
       cause,
     });
   }

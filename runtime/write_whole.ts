@@ -1,5 +1,5 @@
 /**
- * Text on disk: written whole or not at all.
+ * Files on disk: written whole or not at all.
  * @module
  */
 
@@ -9,20 +9,32 @@ import { RunError } from "../compiler/errors.ts";
 import { osReason } from "./os_reason.ts";
 
 /**
- * Writes a text beside its place and moves it there: a reader sees the old file or the new one.
+ * Writes a text or bytes beside their place and moves them there: a reader sees the old file or the new one.
  *
  * @throws RunError where it can't be written.
  */
-export async function writeWhole(path: string | URL, text: string): Promise<void> {
+export async function writeWhole(path: string | URL, content: string | Uint8Array): Promise<void> {
   const target = path instanceof URL ? fileURLToPath(path) : path;
   const temporary = join(dirname(target), `.${basename(target)}.${crypto.randomUUID()}.tmp`);
   try {
-    await Deno.writeTextFile(temporary, text, { createNew: true });
+    const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+    await Deno.writeFile(temporary, bytes, { createNew: true });
     await Deno.rename(temporary, target);
   } catch (cause) {
     await Deno.remove(temporary).catch(() => {});
-    throw new RunError(`${target} can't be written: ${osReason(cause)}.`, {
-      cause,
-    });
+    throw new RunError(`${target} can't be written: ${osReason(cause)}.`, { cause });
+  }
+}
+
+/**
+ * Makes a folder, and those that it lies in, where they are missing.
+ *
+ * @throws RunError where it can't be made.
+ */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await Deno.mkdir(path, { recursive: true });
+  } catch (cause) {
+    throw new RunError(`the folder ${path} can't be made: ${osReason(cause)}.`, { cause });
   }
 }

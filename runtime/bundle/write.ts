@@ -23,12 +23,7 @@ import { osReason } from "../os_reason.ts";
  */
 export async function writeBundle(folder: string, { files }: Pick<BuiltBundle, "files">): Promise<void> {
   const target = resolve(folder);
-  const before = await kindOf(target);
-  if (before === "other") {
-    throw new RunError(
-      `${folder} is there already and is no bundle (it has no manifest.json). Choose another folder, or remove it.`,
-    );
-  }
+  const before = await bundlePlace(folder);
   const temporary = join(dirname(target), `.${basename(target)}.${crypto.randomUUID()}.tmp`);
   try {
     for (const [path, parts] of files) {
@@ -54,6 +49,19 @@ export async function writeBundle(folder: string, { files }: Pick<BuiltBundle, "
   }
 }
 
+/**
+ * What a bundle would replace.
+ *
+ * @throws RunError where it can't go there.
+ */
+export async function bundlePlace(folder: string): Promise<"none" | "empty" | "bundle"> {
+  const before = await kindOf(resolve(folder));
+  if (before !== "other") return before;
+  throw new RunError(
+    `${folder} is there already and is no bundle (it has no manifest.json). Choose another folder, or remove it.`,
+  );
+}
+
 async function kindOf(folder: string): Promise<"none" | "empty" | "bundle" | "other"> {
   try {
     const names = (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name);
@@ -61,6 +69,6 @@ async function kindOf(folder: string): Promise<"none" | "empty" | "bundle" | "ot
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return "none";
     if (error instanceof Deno.errors.NotADirectory) return "other";
-    throw error;
+    throw new RunError(`${folder} can't be written: ${osReason(error)}.`, { cause: error });
   }
 }

@@ -5,7 +5,7 @@
 
 import { Command, Option } from "commander";
 import { openDevice } from "../device.ts";
-import { ablate, type Ablation } from "../lab/ablate.ts";
+import { ablate, type Ablation, ablationRows } from "../lab/ablate.ts";
 import { printPlans } from "../lab/print_plans.ts";
 import { writeWhole } from "../write_whole.ts";
 import { loadModel, sizesFrom } from "./load_model.ts";
@@ -66,6 +66,13 @@ async function ablateModel(file: string, flags: AblateFlags): Promise<void> {
   const loaded = await loadModel(file, flags.export);
   const sizes = sizesFrom(flags.size, loaded);
   using device = kind === "none" ? undefined : await openDevice({ device: kind });
+  const compiledFor = device?.target ?? targets[target ?? "gpu"];
+  const rows = only.length > 0 ? ablationRows(loaded.model, compiledFor, sizes) : only;
+  const unknown = only.find((name) => !rows.includes(name));
+  if (unknown !== undefined) {
+    const there = rows.map((name) => `"${name}"`).join(", ");
+    throw new UsageError(`--only ${unknown}: there is no such row; there are ${there}.`);
+  }
   using stop = stopOnSignal();
   let found: Ablation;
   {

@@ -8,11 +8,16 @@ import { Command, Option } from "commander";
 import { RunError } from "../../compiler/errors.ts";
 import type { DType } from "../../compiler/graph/dtype.ts";
 import { buildBundle, type BundleOptions } from "../bundle/build.ts";
-import type { LimitNumbers } from "../bundle/limits.ts";
-import { writeBundle } from "../bundle/write.ts";
+import { bundleLimits, type LimitNumbers } from "../bundle/limits.ts";
+import { bundlePlace, writeBundle } from "../bundle/write.ts";
+import { osReason } from "../os_reason.ts";
+import { sizesOfLock } from "../lock/replay.ts";
 import { readLock } from "../lock/read.ts";
 import { SafetensorsReader } from "../safetensors.ts";
 import type { InitialState } from "../state.ts";
+import { given } from "./given.ts";
+import { seedOption } from "./options.ts";
+import { UsageError } from "./usage_error.ts";
 import { loadModel, sizesFrom } from "./load_model.ts";
 import { choiceOfSizes } from "./sizes.ts";
 
@@ -25,7 +30,7 @@ interface BuildFlags {
   readonly features?: string;
   readonly weights: "f32" | "f16";
   readonly state?: string;
-  readonly seed: string;
+  readonly seed: number;
   readonly tune?: "gpu" | "software";
   readonly lock?: string;
   readonly selfTest: boolean;
@@ -56,7 +61,7 @@ export function buildCommand(): Command {
       new Option("--weights <type>", "how f32 parameters are stored").choices(["f32", "f16"]).default("f32"),
     )
     .option("--state <file>", "a checkpoint (safetensors) that parameters and states begin with")
-    .option("--seed <number>", "seed of the initializers and of random numbers", "0")
+    .addOption(seedOption())
     .addOption(
       new Option("--tune <kind>", "what schedules are made for: gpu (the default) or software").choices([
         "gpu",
@@ -76,21 +81,31 @@ export function buildCommand(): Command {
 }
 
 async function build(path: string, flags: BuildFlags): Promise<string> {
-  const lock = flags.lock === undefined ? undefined : await readLock(flags.lock);
+  const lock = flags.lock === undefined ? undefined : await given("--lock", () => readLock(flags.lock!));
   const loaded = await loadModel(path, flags.export ?? lock?.model.export);
   const { model } = loaded;
   if (flags.size.length === 0 && !lock) sizesFrom([], loaded);
   const sizes = flags.size.map((text) => choiceOfSizes(text.replace("=..", "=")));
+  for (const choice of sizes) {
+    sizesFrom(Object.entries(choice).map(([name, size]) => `${name}=${size}`), loaded);
+  }
+  if (lock) {
+    for (const choice of sizes) {
+      await given("--lock", () => sizesOfLock(lock, choice, flags.lock!));
+    }
+  }
+  if (lock && flags.tune !== undefined) {
+    throw new UsageError(
+      "--tune is given beside a lock, whose schedules are decided; leave out one of the two.",
+    );
+  }
   const opened = [
     ...new Set(flags.size.flatMap((text) => [...text.matchAll(/(\w+)\s*=\.\./g)].map(([, name]) => name!))),
   ];
   if (opened.length > 1) {
-    throw new RunError(`--size: ${opened.join(" and ")} are to be open, and one size of a bundle can be.`);
+    throw new UsageError(`--size: ${opened.join(" and ")} are to be open, and one size of a bundle can be.`);
   }
-  const seed = Number(flags.seed);
-  if (!/^\d+$/.test(flags.seed) || !Number.isSafeInteger(seed)) {
-    throw new RunError(`--seed ${flags.seed}: a seed is a whole number below 2⁵³.`);
-  }
+  await given("--out", () => bundlePlace(flags.out));
   const options: BundleOptions = {
     name: flags.name ?? basename(resolve(flags.out)),
     ...sizes.length > 0 && { sizes },
@@ -101,15 +116,16 @@ async function build(path: string, flags: BuildFlags): Promise<string> {
     weights: flags.weights,
     ...flags.tune !== undefined && { tune: flags.tune },
     ...lock && { lock },
-    seed,
+    seed: flags.seed,
     selfTest: flags.selfTest,
     format: flags.format,
     ...flags.state !== undefined &&
       {
-        state: await checkpointState(
-          flags.state,
-          new Map(model.graph.states.map(({ path, tensor }) => [path, tensor.dtype])),
-        ),
+        state: await given(`--state ${flags.state}`, () =>
+          checkpointState(
+            flags.state!,
+            new Map(model.graph.states.map(({ path, tensor }) => [path, tensor.dtype])),
+          )),
       },
   };
   const built = await buildBundle(model, options);
@@ -131,7 +147,7 @@ function parseFeatures(text: string): (typeof featureNames)[keyof typeof feature
   return text.split(",").map((name) => {
     const key = name.trim();
     if (Object.hasOwn(featureNames, key)) return featureNames[key as keyof typeof featureNames];
-    throw new RunError(
+    throw new UsageError(
       `--features ${text}: there is no feature "${key}"; there are ${Object.keys(featureNames).join(", ")}.`,
     );
   });
@@ -142,12 +158,14 @@ async function readLimits(path: string): Promise<LimitNumbers> {
   try {
     parsed = JSON.parse(await Deno.readTextFile(path));
   } catch (error) {
-    throw new RunError(`--limits ${path}: ${error instanceof Error ? error.message : error}`, {
-      cause: error,
-    });
+    const because = error instanceof SyntaxError ? "it is no JSON" : osReason(error);
+    throw new UsageError(`--limits ${path} can't be read: ${because}.`, { cause: error });
   }
-  if (typeof parsed === "object" && parsed !== null && !Array.isArray(parsed)) return parsed as LimitNumbers;
-  throw new RunError(`--limits ${path}: it is no JSON object of limits by WebGPU's names.`);
+  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
+    throw new UsageError(`--limits ${path}: it is no JSON object of limits by WebGPU's names.`);
+  }
+  await given(`--limits ${path}`, () => bundleLimits(parsed as LimitNumbers));
+  return parsed as LimitNumbers;
 }
 
 /** States from a checkpoint: all parameters must be in it. What else it lacks begins as the model says. */

@@ -16,6 +16,7 @@ import { printAgreement, printConstants, printRecordTable, printRegrets } from "
 import { profileProgram } from "../lab/profile_program.ts";
 import { readRecords } from "../lab/read_records.ts";
 import { writeWhole } from "../write_whole.ts";
+import { given } from "./given.ts";
 import { loadModel, sizesFrom } from "./load_model.ts";
 import {
   checkFolderOf,
@@ -124,10 +125,10 @@ async function costmodel(file: string | undefined, flags: CostFlags): Promise<vo
 
 async function fit(paths: readonly string[], { json }: CostFlags): Promise<void> {
   const records: CostRecord[] = [];
-  for (const path of paths) records.push(...await readRecords(path));
+  for (const path of paths) records.push(...await given("--fit", () => readRecords(path)));
   const base = records[0]?.cost;
   if (base === undefined) throw new UsageError(`costmodel: there is no record in ${paths.join(", ")}.`);
-  const { cost, error, warnings } = fitCostModel(records);
+  const { cost, error, warnings } = await given("--fit", () => fitCostModel(records));
   if (json) return console.log(JSON.stringify({ cost, error, records: records.length, warnings }, null, 1));
   console.log([
     `${records.length} records of ${records[0]!.device}`,

@@ -7,10 +7,14 @@ import { join } from "node:path";
 import { Command } from "commander";
 import type { BundleTensor, Manifest } from "../../compiler/bundle/manifest.ts";
 import type { HostArray, Inputs } from "../../compiler/bundle/loader/public.ts";
-import { RunError } from "../../compiler/errors.ts";
 import { bindDim, showShape, type Sizes } from "../../compiler/graph/dim.ts";
 import type { StoredArray } from "../../compiler/graph/dtype.ts";
+import { folderSource, readBundle } from "../bundle/read.ts";
 import { openBundle } from "../bundle/open.ts";
+import { makeFolder, writeWhole } from "../write_whole.ts";
+import { given } from "./given.ts";
+import { checkBundleFolder, checkFolder, checkFolderOf, whole } from "./options.ts";
+import { UsageError } from "./usage_error.ts";
 import { encodeNpy, npyAs, parseNpy } from "../npy.ts";
 import { osReason } from "../os_reason.ts";
 
@@ -19,7 +23,7 @@ interface RunFlags {
   readonly output?: string;
   readonly state?: string;
   readonly saveState?: string;
-  readonly times: string;
+  readonly times: number;
 }
 
 export function runCommand(): Command {
@@ -35,25 +39,31 @@ export function runCommand(): Command {
     .option("--output <folder>", "where outputs go, as NAME.npy; without it their first elements are printed")
     .option("--state <file>", "a state (safetensors) to begin with")
     .option("--save-state <file>", "where the state goes in the end")
-    .option("--times <count>", "how often to run, with the same inputs", "1")
+    .option("--times <count>", "how often to run, with the same inputs", whole, 1)
     .action(async (folder: string, flags: RunFlags) => console.log(await run(folder, flags)));
 }
 
 async function run(folder: string, flags: RunFlags): Promise<string> {
-  const times = Number(flags.times);
-  if (!/^[1-9]\d*$/.test(flags.times)) {
-    throw new RunError(`--times ${flags.times}: give a whole number from 1 up.`);
-  }
-  using opened = await openBundle(folder);
-  const { manifest, bundle } = opened;
+  const { times } = flags;
+  checkBundleFolder(folder);
+  checkFolderOf(flags.saveState);
+  if (flags.output !== undefined) checkFolder(flags.output);
+  // What is wrong with the call is said before a device is asked for.
+  const checked = await readBundle(folderSource(folder));
+  const { manifest } = checked;
   const { arrays, sizes } = await readInputs(manifest, flags.input);
-  if (flags.state !== undefined) await bundle.state.load(await Deno.readFile(flags.state));
+  const state = flags.state === undefined ? undefined : await Deno.readFile(flags.state).catch((cause) => {
+    throw new UsageError(`--state ${flags.state} can't be read: ${osReason(cause)}.`, { cause });
+  });
+  using opened = await openBundle(folder, {}, checked);
+  const { bundle } = opened;
+  if (state) await given(`--state ${flags.state}`, () => bundle.state.load(state));
   let outputs: Readonly<Record<string, HostArray>> = {};
   for (let i = 1; i <= times; i++) {
     outputs = await bundle.run(arrays as Inputs, i < times ? { outputs: [] } : {});
   }
   if (flags.saveState !== undefined) {
-    await Deno.writeFile(flags.saveState, (await bundle.state.save()).stream());
+    await writeWhole(flags.saveState, new Uint8Array(await (await bundle.state.save()).arrayBuffer()));
   }
   const lines: string[] = [];
   for (const tensor of manifest.outputs) {
@@ -66,9 +76,9 @@ async function run(folder: string, flags: RunFlags): Promise<string> {
       );
       continue;
     }
-    await Deno.mkdir(flags.output, { recursive: true });
     const path = join(flags.output, `${tensor.name.replace(/[^\w.-]/g, "_")}.npy`);
-    await Deno.writeFile(path, encodeNpy(tensor.dtype, shape, array as StoredArray));
+    await makeFolder(flags.output);
+    await writeWhole(path, encodeNpy(tensor.dtype, shape, array as StoredArray));
     lines.push(path);
   }
   return lines.join("\n");
@@ -77,37 +87,39 @@ async function run(folder: string, flags: RunFlags): Promise<string> {
 /** The inputs from their files; their shapes must be those of one choice of sizes. */
 async function readInputs(
   { inputs, sizes, open }: Manifest,
-  given: readonly string[],
+  texts: readonly string[],
 ): Promise<{ readonly arrays: Readonly<Record<string, StoredArray>>; readonly sizes: Sizes }> {
   const paths = new Map<string, string>();
-  for (const text of given) {
+  for (const text of texts) {
     const cut = text.indexOf("=");
-    if (cut < 1) throw new RunError(`--input ${text}: write a name and a file, such as x=x.npy.`);
+    if (cut < 1) throw new UsageError(`--input ${text}: write a name and a file, such as x=x.npy.`);
     paths.set(text.slice(0, cut), text.slice(cut + 1));
   }
   const known = inputs.map(({ name }) => name);
   const unknown = [...paths.keys()].find((name) => !known.includes(name));
   if (unknown !== undefined) {
-    throw new RunError(
+    throw new UsageError(
       `--input ${unknown}: the bundle has no such input; it has ${known.join(", ") || "none"}.`,
     );
   }
   const files = await Promise.all(inputs.map(async (tensor) => {
     const path = paths.get(tensor.name);
     if (path === undefined) {
-      throw new RunError(
+      throw new UsageError(
         `The input "${tensor.name}", ${tensor.dtype} ${
           showShape(tensor.shape)
         }, is not given: --input ${tensor.name}=FILE.npy`,
       );
     }
     const bytes = await Deno.readFile(path).catch((cause) => {
-      throw new RunError(`${path} can't be read: ${osReason(cause)}`, {
+      throw new UsageError(`--input ${tensor.name}=${path}: ${path} can't be read: ${osReason(cause)}.`, {
         cause,
       });
     });
-    const npy = parseNpy(bytes, path);
-    return { tensor, shape: npy.shape, array: npyAs(npy, tensor.dtype, path) };
+    return await given(`--input ${tensor.name}=${path}`, () => {
+      const npy = parseNpy(bytes, path);
+      return { tensor, shape: npy.shape, array: npyAs(npy, tensor.dtype, path) };
+    });
   }));
   /** The sizes as the files have them, where they may be smaller than stated. */
   const opened = (size: Sizes): Sizes => {
@@ -123,7 +135,7 @@ async function readInputs(
     );
     const got = files.map(({ tensor, shape }) => `${tensor.name} ${showShape(shape)}`).join(", ");
     const upTo = open === undefined ? "" : `, ${open} as stated or smaller`;
-    throw new RunError(`The inputs are ${got}, and the bundle takes ${wanted.join("; or ")}${upTo}.`);
+    throw new UsageError(`The inputs are ${got}, and the bundle takes ${wanted.join("; or ")}${upTo}.`);
   }
   const arrays = Object.fromEntries(files.map(({ tensor, array }) => [tensor.name, array]));
   return { arrays, sizes: opened(sizes[program]!) };

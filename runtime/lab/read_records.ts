@@ -40,6 +40,7 @@ export async function readRecords(path: string): Promise<readonly CostRecord[]> 
     } catch {
       return wrong("it is no JSON");
     }
+    if (typeof record?.version !== "number") wrong("it is no record");
     if (record?.version !== 2) {
       wrong(
         `its version is ${record?.version}, and 2 is known: others count operations otherwise; measure again`,

@@ -30,13 +30,10 @@ function indistinct([base, ...rows]: readonly PlanRow[]): string[] {
   );
   if (alike.length === 0) return [];
   const names = alike.map(({ name }) => `"${name}"`).join(", ");
-  const [differs, has] = alike.length === 1
-    ? ["differs", "its interval has"]
-    : ["differ", "their intervals have"];
   return [
-    `${names}: no time that ${differs} from that of "${base!.name}" for certain, since ${has} 1 in ${
-      alike.length === 1 ? "it" : "them"
-    }; more --seconds make intervals narrower`,
+    `not told from "${
+      base!.name
+    }", since 1 lies in the interval: ${names}; more --seconds make intervals narrower`,
   ];
 }
 

@@ -19,7 +19,8 @@ export function workspace(source: string): Workspace {
     folder,
     file,
     async run(...args) {
-      const lines: string[] = [], data: string[] = [];
+      const lines: string[] = [];
+      const data: string[] = [];
       const { log, error, warn } = console;
       const write = process.stderr.write;
       const hear = (...said: unknown[]) => void lines.push(said.join(" "));

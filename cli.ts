@@ -28,16 +28,21 @@ import { tuneCommand } from "./runtime/cli/tune.ts";
 import { UsageError } from "./runtime/cli/usage_error.ts";
 import { verifyCommand } from "./runtime/cli/verify.ts";
 
-/**
- * Runs a command; the process's exit code: 0, 1 where something failed, 2 where it was called wrongly, 130 where it was
- * interrupted.
- */
+const exitCodes = `
+What a command ends with:
+  0    it did what was asked, and found no difference
+  1    it found a difference (verify, bisect, fuzz, replay, inspect), or what was asked can't be done
+  2    it was called wrongly: an option, a name, a size, or a file that is not there or of another kind
+  130  it was interrupted; what it had is kept where it says so`;
+
+/** Runs a command; the process's exit code, as `--help` tells them. */
 export async function main(args: readonly string[]): Promise<number> {
   const program = new Command("weft")
     .description("Models as typed graphs, compiled to fused WGSL kernels.")
     .version(config.version)
     .exitOverride()
-    .showHelpAfterError("(--help tells what there is)");
+    .showHelpAfterError("(--help tells what there is)")
+    .addHelpText("after", exitCodes);
   const commands = [
     ...[buildCommand(), inspectCommand(), runCommand(), explainCommand(), reportCommand(), tuneCommand()],
     ...[profileCommand(), costmodelCommand(), ablateCommand()],

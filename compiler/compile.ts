@@ -23,6 +23,7 @@ import { verifyMemory, verifyOrder } from "./memory/verify.ts";
 import { checkLimits } from "./memory/limits.ts";
 import { isPacked, unpacked } from "./memory/pack.ts";
 import { printPacking, printPlacement } from "./memory/print.ts";
+import { cutOperands, overfullNodes } from "./fuse/cut_operands.ts";
 import { overfull, type Placement, placeTensors } from "./memory/placement.ts";
 import type { Lifetime } from "./memory/plan.ts";
 import { assemble } from "./program/assemble.ts";
@@ -126,6 +127,15 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
     });
   }
   verifyDemands(graph, passes);
+  // Before fusion, which could store a part of a sum of many tensors, but not a part of an op.
+  const many = overfullNodes(graph, target.limits.storageBuffers);
+  if (many.size > 0) {
+    const whole = graph;
+    graph = trace.stage("cut", () => cutOperands(whole, many, target.limits.storageBuffers), {
+      verify: (g) => verifyPass(whole, g, "cut"),
+      print: printGraph,
+    });
+  }
   const { cover, placement } = fuseAndPlace(graph, policy, { limits: target.limits, cost }, keep, trace);
   // After placement: which updates are in place decides which buffers may lie side by side.
   const site = { bindingBytes: target.limits.bindingBytes, layout, numerics };

@@ -85,6 +85,8 @@ export interface Target {
   readonly parallel: number;
   /** Bytes that its memory moves in a millisecond: a rough number, with which plans are compared before they run. */
   readonly bytesPerMs: number;
+  /** Operations on single numbers that all of it does in a millisecond, as rough. */
+  readonly stepsPerMs: number;
   /** What a dispatch costs whatever it does, one after the other in one pass. */
   readonly dispatchMs: number;
   /** Statements per kernel that unrolling may reach. */
@@ -146,6 +148,7 @@ export const testTarget: Target = {
   competing: 512,
   parallel: 4,
   bytesPerMs: 8e6,
+  stepsPerMs: 6.4e7,
   dispatchMs: 0.03,
   statements: 120,
   steps: { buffer: [1, 1], shared: [1, 1], turn: 1, phase: 0 },
@@ -173,7 +176,8 @@ export const softwareTarget: Target = {
     plain: 16_384,
   },
   parallel: 4,
-  bytesPerMs: 8e6,
+  bytesPerMs: 3.5e7,
+  stepsPerMs: 6.4e7,
   dispatchMs: 0.03,
   statements: 600,
   // Fitted to some hundred kernels: lanes are gathered one by one, and a workgroup's vectors of lanes take turns.
@@ -203,10 +207,17 @@ export const gpuTarget: Target = {
   competing: 0,
   parallel: 256,
   bytesPerMs: 4e8,
+  stepsPerMs: 3.2e9,
   dispatchMs: 0.003,
   statements: 2000,
   steps: { buffer: [2, 2], shared: [1, 1], turn: 1, phase: 0 },
 };
 
 /** A graphics processor of few units, such as those that share a chip with a CPU. */
-export const integratedTarget: Target = { ...gpuTarget, name: "integrated", parallel: 64, bytesPerMs: 5e7 };
+export const integratedTarget: Target = {
+  ...gpuTarget,
+  name: "integrated",
+  parallel: 64,
+  bytesPerMs: 5e7,
+  stepsPerMs: 4e8,
+};

@@ -12,6 +12,7 @@ import { RunError } from "../compiler/errors.ts";
 import { showShape } from "../compiler/graph/dim.ts";
 import type { DType, StoredArray } from "../compiler/graph/dtype.ts";
 import { described } from "./host_form.ts";
+import { osReason } from "./os_reason.ts";
 import { decodeElements, encodeElements, FILE_TYPES, readableAs } from "./safetensors/convert.ts";
 import { buildHeader, elementBytes, type Header, headerLength, parseHeader } from "./safetensors/header.ts";
 
@@ -176,16 +177,12 @@ export async function writeSafetensors(
   } catch (error) {
     await Deno.remove(temporary).catch(() => {});
     if (error instanceof RunError) throw error;
-    throw new RunError(`${target} can't be written: ${reasonOf(error)}.`, { cause: error });
+    throw new RunError(`${target} can't be written: ${osReason(error)}.`, { cause: error });
   }
 }
 
 const unreadable = (path: string | URL, cause: unknown): RunError =>
-  new RunError(`${pathOf(path)} can't be read: ${reasonOf(cause)}.`, { cause });
-
-/** What the system says, without the paths that it names. */
-const reasonOf = (cause: unknown): string =>
-  cause instanceof Error ? cause.message.replace(/: (?:open|rename) '.*$/s, "") : String(cause);
+  new RunError(`${pathOf(path)} can't be read: ${osReason(cause)}.`, { cause });
 
 function opened(path: string | URL): Deno.FsFile {
   try {
@@ -202,7 +199,8 @@ function openFile(path: string | URL): Source {
   const name = pathOf(path);
   const file = opened(path);
   try {
-    const { size } = file.statSync();
+    const { size, isDirectory } = file.statSync();
+    if (isDirectory) throw new RunError(`${name} can't be read: it is a folder.`);
     // A file has one position, so reads take turns.
     let last: Promise<unknown> = Promise.resolve();
     const read = (at: number, bytes: number) => {

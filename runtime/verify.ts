@@ -48,10 +48,14 @@ export async function compareRuns(
   fused: Compiled,
   unfused: Compiled,
   data: RunData,
+  onProgress: (part: number, what: string) => void = () => {},
 ): Promise<Agreement> {
   const stored = storedTensors(fused, unfused);
+  onProgress(0.4, "running with fusion");
   const inFused = await runOnce(device, fused, stored, data);
+  onProgress(0.6, "running without");
   const plain = await runOnce(device, unfused, stored, data);
+  onProgress(0.8, "running without, on operands moved by what rounding may do");
   const moved = await runOnce(device, unfused, stored, moveAll(data));
   let farthest: Agreement["worst"];
   stored.forEach(({ key, label, result, shape, dtype }, index) => {

@@ -6,6 +6,7 @@
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { RunError } from "../compiler/errors.ts";
+import { osReason } from "./os_reason.ts";
 
 /**
  * Writes a file beside its place and moves it there: a reader sees the old file or the new one.
@@ -24,8 +25,19 @@ export async function writeWhole(
     await Deno.rename(temporary, target);
   } catch (cause) {
     await Deno.remove(temporary).catch(() => {});
-    throw new RunError(`${target} can't be written: ${cause instanceof Error ? cause.message : cause}.`, {
-      cause,
-    });
+    throw new RunError(`${target} can't be written: ${osReason(cause)}.`, { cause });
+  }
+}
+
+/**
+ * Makes a folder, and those that it lies in, where they are missing.
+ *
+ * @throws RunError where it can't be made.
+ */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await Deno.mkdir(path, { recursive: true });
+  } catch (cause) {
+    throw new RunError(`the folder ${path} can't be made: ${osReason(cause)}.`, { cause });
   }
 }

@@ -224,7 +224,8 @@ function decide(
       return { ...no(rule, refused), refusedBy: g.root };
     }
     const known = g.accepted;
-    if (isFree(node) && known) continue;
+    // Counting along one of several axes may make a row of what was one for each of them.
+    if (isFree(node) && known && (node.op.name !== "iota" || known.kind === "map")) continue;
     const work = works.of(node);
     const space = g.roots.reduce((n, t) => Math.max(n, elementsOf(t)), 1);
     if (known && known.kind !== "contraction" && work.elementwise) {

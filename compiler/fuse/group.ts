@@ -49,7 +49,7 @@ export const isLeaf = (node: Node): boolean =>
 export const isLargeConstant = (node: Node): boolean =>
   node.op.name === "constant" && node.attrs.data.values.length > 1;
 
-/** No inputs and no work: cannot make a group illegal. */
+/** No inputs and no work. */
 export const isFree = (node: Node): boolean =>
   node.op.name === "constant" || node.op.name === "sizeOf" || node.op.name === "iota";
 

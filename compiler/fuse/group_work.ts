@@ -13,7 +13,8 @@ import { deviceBytes } from "../graph/dtype.ts";
 import { childrenOf, type Load, type Reduce, type Value, type Var, walk } from "../kernel/value.ts";
 import type { LoweredGroup } from "../schedule/group.ts";
 import type { Accepted, Kind } from "./legal.ts";
-import { ownFlops } from "./worthwhile.ts";
+import { contractionSteps } from "./contraction_steps.ts";
+import { accessOf, type CostModel, stepsOfValue } from "./worthwhile.ts";
 
 /** Plain data: it can be written down beside a measurement, and a model fitted to it. */
 export interface GroupWork {
@@ -43,14 +44,15 @@ const sizeOf = (shape: readonly number[]): number => shape.reduce((n, d) => n * 
 
 /**
  * @param accepted What legal.ts said of the group; undefined where it refused.
- * @param tile Elements along an axis that share one evaluation of a contraction's operand.
+ * @param cost Whose tiles and lanes a contraction's operands are evaluated by.
  */
 export function workOf(
-  { roots }: LoweredGroup,
+  group: LoweredGroup,
   accepted: Accepted | undefined,
-  tile: number,
+  cost: CostModel,
   packed: boolean,
 ): GroupWork {
+  const { roots } = group;
   const values = roots.map((r) => r.value);
   const touched = new Map<string, { size: number; bytes: number; elements: number }>();
   const reduces: Reduce[] = [];
@@ -62,12 +64,16 @@ export function workOf(
   for (const { size, bytes, elements } of touched.values()) reads += Math.min(size, elements) * bytes;
   const writes = roots.reduce((n, r) => n + sizeOf(r.shape) * deviceBytes(r.buffer.dtype), 0);
 
-  let steps = roots.reduce((n, r) => n + 8 * sizeOf(r.shape), 0);
+  let steps = roots.reduce((n, r) => n + accessOf(cost) * sizeOf(r.shape), 0);
   const isRow = accepted?.kind === "row";
   // A row's results, and whatever a map gives, share what they have in common.
   for (const [, list] of Map.groupBy(roots, (r) => r.shape.join())) {
     const axes = new Set(list[0]!.axes.filter((a): a is Var => a.kind === "var"));
-    steps += loopSteps(list.map((r) => r.value), (v) => isRow ? once(v, axes, reduces) : product(axes));
+    steps += loopSteps(
+      list.map((r) => r.value),
+      cost,
+      (v) => isRow ? once(v, axes, reduces) : everywhere(v, axes),
+    );
   }
   const passes = Map.groupBy(reduces, (r) => isRow ? String(heightOf(r)) : String(r.id));
   for (const list of passes.values()) {
@@ -75,9 +81,10 @@ export function workOf(
     const all = new Set([...free, ...vars]);
     const bodies = list.map((r) => r.body);
     if (list[0] === accepted?.main) {
-      steps += loopSteps(bodies, (v) => product(all) / shared(v, free, tile)) + 2 * product(all);
-    } else if (isRow) steps += loopSteps(bodies, (v) => once(v, all, reduces)) + list.length * product(all);
-    else steps += loopSteps(bodies, () => product(all)) + product(all);
+      steps += contractionSteps(group, list[0]!, cost);
+    } else if (isRow) {
+      steps += loopSteps(bodies, cost, (v) => once(v, all, reduces)) + list.length * product(all);
+    } else steps += loopSteps(bodies, cost, () => product(all)) + product(all);
   }
   return {
     kind: accepted?.kind ?? "alone",
@@ -99,13 +106,13 @@ function touch(touched: Map<string, { size: number; bytes: number; elements: num
 }
 
 /** Operations of one loop: everything above its reductions, each value as often as `times` says. */
-function loopSteps(roots: readonly Value[], times: (v: Value) => number): number {
+function loopSteps(roots: readonly Value[], cost: CostModel, times: (v: Value) => number): number {
   let steps = 0;
   const seen = new Set<Value>();
   const go = (v: Value): void => {
     if (seen.has(v) || v.kind === "reduce") return;
     seen.add(v);
-    const own = ownFlops(v);
+    const own = stepsOfValue(v, cost);
     if (own > 0) steps += own * times(v);
     if (v.kind === "load") return;
     for (const child of childrenOf(v)) go(child);
@@ -120,9 +127,9 @@ function once(v: Value, all: ReadonlySet<Var>, reduces: readonly Reduce[]): numb
   return [...v.free].every((x) => outer.has(x)) ? product(outer) : product(all);
 }
 
-/** How many of a contraction's elements share one evaluation of a value in its loop. */
-function shared(v: Value, axes: ReadonlySet<Var>, tile: number): number {
-  return Math.min(tile, product([...axes].filter((x) => !v.free.has(x))));
+/** In a map: once where it is the same for all elements (a learning rate), else for each. */
+function everywhere(v: Value, axes: ReadonlySet<Var>): number {
+  return [...v.free].some((x) => axes.has(x)) ? product(axes) : 1;
 }
 
 /** Reductions below a reduction: it runs in a later pass than they do. */

@@ -3,12 +3,14 @@
  *
  *     a dispatch  +  bytes ÷ bandwidth  +  steps ÷ rate
  *
- * with the work of each group read off its values (`group_work.ts`) and the numbers of a `CostModel`, which come from the
- * target. Traffic and arithmetic are added and not overlapped: on a CPU the same cores do both, and on a graphics
+ * with the work of each group read off its values (`group_work.ts`, `contraction_steps.ts`) and the numbers of a
+ * `CostModel`, which come from the target. The steps know that an access takes as long as many operations, that what is
+ * the same for all elements is computed once, and how many columns and rows of a contraction share an operand, so how
+ * many lanes idle where it has few. Traffic and arithmetic are added and not overlapped: on a CPU the same cores do both, and on a graphics
  * processor the sum is at most twice the larger one. Groups that only write states are packed into one dispatch later
  * on, so they pay for none here.
  *
- * It knows nothing of caches, occupancy or tiles that do not fit; it puts covers in an order, and what is measured
+ * It knows nothing of caches, nor of kernels too small to fill the machine; it puts covers in an order, and what is measured
  * decides. A user replaces the three lines by giving `CostModel.groupMs`.
  */
 
@@ -22,11 +24,11 @@ import { type Accepted, classify } from "./legal.ts";
 import { concrete, lowerGroup } from "./lower_group.ts";
 import { isRefused, type Refused } from "./reason.ts";
 import { signatureOf } from "./signature.ts";
-import { type CostModel, elementsOf } from "./worthwhile.ts";
+import { accessOf, type CostModel, elementsOf, stepsPerMsOf } from "./worthwhile.ts";
 
 /** Milliseconds of a group by the numbers of a model. */
 export function groupMs({ reads, writes, steps, packed }: GroupWork, cost: CostModel): number {
-  return (packed ? 0 : cost.dispatchMs) + (reads + writes + steps / cost.flopsPerByte) / cost.bytesPerMs;
+  return (packed ? 0 : cost.dispatchMs) + (reads + writes) / cost.bytesPerMs + steps / stepsPerMsOf(cost);
 }
 
 /** What is known of a group: whether it can be one kernel, what it does, how long that should take. */
@@ -83,12 +85,12 @@ export class Estimates {
     const { node } = group.roots[0]!;
     if (isProgramNode(node)) {
       const refused: Refused = { rule: "program", refused: `${node.op.name} brings kernels of its own` };
-      return timed(refused, programWork(group));
+      return timed(refused, programWork(group, accessOf(cost)));
     }
     const lowered = lowerGroup(group, this.storage);
     const verdict = classify(lowered, Infinity);
     const accepted = isRefused(verdict) ? undefined : verdict;
-    return timed(verdict, workOf(lowered, accepted, cost.tileColumns, updates && accepted?.kind === "map"));
+    return timed(verdict, workOf(lowered, accepted, cost, updates && accepted?.kind === "map"));
   }
 }
 
@@ -97,9 +99,9 @@ const bytesOf = (tensors: readonly Tensor[]): number =>
 
 /**
  * Of a program only what it reads and stores is known, and how many products its op sums for an element of a result:
- * roughly what it takes. No cover changes it.
+ * roughly what it takes, an operand being loaded for some eight products. No cover changes it.
  */
-function programWork(group: Part): GroupWork {
+function programWork(group: Part, access: number): GroupWork {
   const loads = loadsOf(group);
   const { node } = group.roots[0]!;
   const terms = node.op.terms?.(node.inputs.map(concrete), node.attrs) ?? 1;
@@ -109,7 +111,7 @@ function programWork(group: Part): GroupWork {
     kind: "program",
     reads: bytesOf(loads),
     writes: bytesOf(group.roots),
-    steps: 8 * elements + 2 * products,
+    steps: access * elements + (2 + access / 4) * products,
     results: Math.max(...group.roots.map(elementsOf)),
     terms,
     packed: false,

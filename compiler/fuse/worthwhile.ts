@@ -16,13 +16,21 @@ import { concrete } from "./lower_group.ts";
 /** What fusion weighs against each other. */
 export interface CostModel {
   readonly name: string;
-  /** Operations that take as long as moving one byte. */
+  /** Operations that greedy would do to save moving one byte. */
   readonly flopsPerByte: number;
   /** What a dispatch costs, in bytes of traffic. */
   readonly bytesPerDispatch: number;
   /** Columns of a contraction that share one evaluation of a prologue. */
   readonly tileColumns: number;
-  /** Bytes of traffic in a millisecond: what turns all of the above into time (`plan_cost.ts`). */
+  /** Lanes side by side, each with `tileColumns` columns of a contraction; 1, if not said, where all share them. */
+  readonly lanes?: number;
+  /** Workgroups among which rows are divided; 1 if not said. */
+  readonly parallel?: number;
+  /** Operations that an access to memory takes, beside what its bytes do; 8 if not said. */
+  readonly access?: number;
+  /** Operations in a millisecond; `flopsPerByte · bytesPerMs` if not said. */
+  readonly stepsPerMs?: number;
+  /** Bytes of traffic in a millisecond: with `stepsPerMs` what turns work into time (`plan_cost.ts`). */
   readonly bytesPerMs: number;
   /** What a dispatch takes whatever it does. `bytesPerDispatch` is what greedy would pay to be rid of one. */
   readonly dispatchMs: number;
@@ -34,9 +42,11 @@ export interface CostModel {
  * The default model, with the target's tiles: staged operands are evaluated once per workgroup, others by every lane.
  */
 export function costModelOf(
-  { contraction: { tile, grid, staged }, bytesPerMs, dispatchMs }: Target,
+  { contraction: { tile, grid, staged }, steps, parallel, bytesPerMs, stepsPerMs, dispatchMs }: Target,
 ): CostModel {
-  return { ...defaultCostModel, tileColumns: staged ? tile[1] * grid[1] : tile[1], bytesPerMs, dispatchMs };
+  const [tileColumns, lanes] = staged ? [tile[1] * grid[1], 1] : [tile[1], grid[0] * grid[1]];
+  const access = steps.buffer[1];
+  return { ...defaultCostModel, tileColumns, lanes, parallel, access, bytesPerMs, stepsPerMs, dispatchMs };
 }
 
 /** Fits both adapters well enough to decide; `tune` may replace it. */
@@ -80,6 +90,18 @@ export function ownFlops(v: Value): number {
       return 0;
   }
 }
+
+/** Operations of an access to memory. */
+export const accessOf = ({ access = 8 }: CostModel): number => access;
+
+/** Operations in a millisecond. */
+export const stepsPerMsOf = (
+  { flopsPerByte, bytesPerMs, stepsPerMs = flopsPerByte * bytesPerMs }: CostModel,
+): number => stepsPerMs;
+
+/** Operations of a value itself, as a model of time counts them. */
+export const stepsOfValue = (v: Value, cost: CostModel): number =>
+  v.kind === "load" ? accessOf(cost) : ownFlops(v);
 
 /** Operations to evaluate one element, given what is already computed; a load counts as eight. */
 export function flopsOf(value: Value, below: ReadonlySet<Value> = new Set()): number {

@@ -93,6 +93,11 @@ export interface Op<Attrs> {
    */
   readonly view?: boolean;
   /**
+   * Of any number of operands, and f(a, b, c) is f(f(a, b), c) to the last bit: where a kernel can't bind them all, it
+   * is cut into several.
+   */
+  readonly associative?: boolean;
+  /**
    * The result is wanted in memory: it is the last thing that its kernel computes of it, and all that use it load it.
    */
   readonly barrier?: boolean;

@@ -22,6 +22,8 @@ import type { Target } from "../target.ts";
 const dispatch = 5_000;
 /** Steps of a function that has no instruction of its own. */
 const slow = 8;
+/** Steps of a quotient or a remainder of integers, whose divisors are literals: a product and some shifts. */
+const byLiteral = 4;
 /** Of the lanes that run at once: fewer in a workgroup take no less time. */
 const narrowest = 1 / 8;
 /** Turns that are assumed where bounds are known at dispatch only. */
@@ -67,7 +69,8 @@ function stepsOf(kernel: Kernel, { steps }: Target): number {
         return inArray(instr.array);
       case "unary":
       case "binary":
-        return instr.type.scalar === "f32" && slowFunctions.has(instr.op) ? slow * part : part;
+        if (!slowFunctions.has(instr.op)) return part;
+        return (instr.type.scalar === "f32" ? slow : byLiteral) * part;
       case "select":
       case "cast":
         return part;

@@ -4,9 +4,10 @@
  */
 
 import { InternalError } from "../errors.ts";
+import { walk } from "../kernel/value.ts";
 import type { Target } from "../target.ts";
 import { scheduleContraction } from "./contraction/schedule.ts";
-import { isRefusal, type LoweredGroup, type ScheduledKernel } from "./group.ts";
+import { isRefusal, type LoweredGroup, type Root, type ScheduledKernel } from "./group.ts";
 import type { Kind } from "../fuse/legal.ts";
 import { scheduleMap } from "./map.ts";
 import { askOwn, type KernelSchedule } from "./own.ts";
@@ -57,15 +58,42 @@ export function scheduleGroup(
     if (!isRefusal(result)) return { kernels: result, refusals };
     refusals.push(`${name}: ${result.refused}`);
   }
-  // Results of different shapes that no schedule takes together: one kernel each, computing shared work again.
-  if (group.roots.length > 1) {
-    const apart = group.roots.map((root) => scheduleAlone({ ...group, roots: [root] }, target));
+  // Results of different shapes that no schedule takes together: kernels of their own, computing shared work again. Those
+  // of one shape stay together: one may be written over what another one reads.
+  const parts = [...Map.groupBy(group.roots, (root) => root.axes.map((axis) => axis.id).join()).values()];
+  if (parts.length > 1) {
+    const apart = inOrder(parts, group.label).map((roots) => scheduleAlone({ ...group, roots }, target));
     return {
       kernels: apart.flatMap((r) => r.kernels),
       refusals: [...refusals, ...apart.flatMap((r) => r.refusals)],
     };
   }
   throw new InternalError("schedule", `no schedule takes "${group.label}": ${refusals.join("; ")}`);
+}
+
+/** Parts in an order in which none reads what one before it has written over. */
+function inOrder(parts: readonly (readonly Root[])[], label: string): readonly (readonly Root[])[] {
+  const left = parts.map((roots) => {
+    const reads = new Set<string>();
+    walk(roots.map((r) => r.value), (v) => {
+      if (v.kind === "load") reads.add(v.buffer.name);
+    });
+    return { roots, reads };
+  });
+  const ordered: (readonly Root[])[] = [];
+  while (left.length > 0) {
+    const next = left.findIndex((part) =>
+      left.every((other) => other === part || part.roots.every((r) => !other.reads.has(r.buffer.name)))
+    );
+    if (next < 0) {
+      throw new InternalError(
+        "schedule",
+        `the results of "${label}" overwrite what each other's kernels read`,
+      );
+    }
+    ordered.push(...left.splice(next, 1).map(({ roots }) => roots));
+  }
+  return ordered;
 }
 
 function scheduleAlone(group: LoweredGroup, target: Target): ScheduleResult {

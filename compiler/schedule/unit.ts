@@ -12,7 +12,8 @@ import { type Group, isProgramNode, isTrivial, labelOf, loadsOf } from "../fuse/
 import { lowerGroup, type Lowering, type Numerics } from "../fuse/lower_group.ts";
 import { signatureOf } from "../fuse/signature.ts";
 import type { Graph } from "../graph/graph.ts";
-import type { AnyScheduled } from "../kernel/raw.ts";
+import type { Node } from "../graph/node.ts";
+import { type AnyScheduled, isRaw } from "../kernel/raw.ts";
 import type { PackedGroup, Packing } from "../memory/pack.ts";
 import type { Placement } from "../memory/placement.ts";
 import type { Target } from "../target.ts";
@@ -67,8 +68,11 @@ export function scheduleUnits(
     }
     const label = labelOf(graph, group);
     if (isProgramNode(group.roots[0]!.node)) {
-      const schedule = (to: Target) =>
-        planProgram(group, placement.storage, packing.slabs, to, { label, ...numerics });
+      const schedule = (to: Target) => {
+        const kernels = planProgram(group, placement.storage, packing.slabs, to, { label, ...numerics });
+        checkBuffers(kernels, group.roots[0]!.node, graph, to.limits.storageBuffers);
+        return kernels;
+      };
       return unit(label, members, keyOf, patch, schedule(own), schedule);
     }
     const schedule = (to: Target) =>
@@ -106,6 +110,18 @@ function keyOfGroups(
 ): string {
   const texts = groups.map((group) => signatureOf(group, storage).text);
   return tuningKey([...arithmetic === "f32" ? [] : [arithmetic], ...texts].join("\n\n"));
+}
+
+/** Throws where a kernel that an op brings binds more buffers than there may be: no cover makes it fewer. */
+function checkBuffers(kernels: readonly AnyScheduled[], node: Node, { builder }: Graph, limit: number): void {
+  const { op } = node;
+  const most = Math.max(...kernels.map(({ kernel }) => isRaw(kernel) ? 0 : kernel.buffers.length));
+  if (most <= limit) return;
+  throw new CompileError(
+    `${op.name} needs a kernel of ${most} storage buffers, and the limit is ${limit}` +
+      (op.expand ? "; with `passes: [expandComposites, ...passes]` it is computed in plain ops" : ""),
+    { origin: builder.originsOf(node)[0] },
+  );
 }
 
 /** The kernels of one group of values; none where all of its results are empty. */

@@ -15,6 +15,7 @@ import { count, forEachIndex, offsetOf } from "./walk.ts";
 /** Tensors one after the other along an axis; the other axes are equal. */
 export const concatOp = defineOp<{ axis: number }>({
   name: "concat",
+  associative: true,
   infer(inputs, { axis }) {
     const [first] = inputs;
     for (const { shape, dtype } of inputs) {

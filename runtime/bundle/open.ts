@@ -10,7 +10,7 @@ import { load } from "../../compiler/bundle/loader/load.ts";
 import { type Bundle, BundleError, type LoadOptions } from "../../compiler/bundle/loader/public.ts";
 import { RunError } from "../../compiler/errors.ts";
 import { prepareEnvironment } from "../environment.ts";
-import { folderSource, readBundle } from "./read.ts";
+import { type CheckedBundle, folderSource, readBundle } from "./read.ts";
 
 /** A bundle on a device, and what it says of itself. */
 export interface OpenedBundle extends Disposable {
@@ -18,12 +18,16 @@ export interface OpenedBundle extends Disposable {
   readonly bundle: Bundle;
 }
 
-/** @throws RunError where the bundle is not what it claims to be, or where there is no device that can run it. */
+/**
+ * @param checked What `readBundle` made of the folder, where it was read already.
+ * @throws RunError where the bundle is not what it claims to be, or where there is no device that can run it.
+ */
 export async function openBundle(
   folder: string,
   options: Pick<LoadOptions, "gpu" | "device" | "onProgress" | "onLost"> = {},
+  checked?: CheckedBundle,
 ): Promise<OpenedBundle> {
-  const { manifest } = await readBundle(folderSource(folder));
+  const { manifest } = checked ?? await readBundle(folderSource(folder));
   prepareEnvironment();
   try {
     const bundle = await load({ ...options, base: pathToFileURL(`${folder}/`) });

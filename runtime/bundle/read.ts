@@ -17,6 +17,7 @@ import { headerLength, parseHeader } from "../safetensors/header.ts";
 import { checkKernelText, checkSubgroups } from "./check_kernel.ts";
 import { mostManifestBytes, parseManifest } from "./check_manifest.ts";
 import { parseSelfTest } from "./check_self_test.ts";
+import { osReason } from "../os_reason.ts";
 
 /** A kernel's text is short; what is longer is none. */
 const mostKernelBytes = 16 * 2 ** 20;
@@ -38,14 +39,7 @@ export interface CheckedBundle {
 /** The files of a folder. */
 export function folderSource(folder: string): BundleSource {
   const problem = (file: string, cause: unknown): never => {
-    if (cause instanceof Deno.errors.NotADirectory) {
-      throw new RunError(`${folder} is no folder, and a bundle is one.`, { cause });
-    }
-    const because = cause instanceof Deno.errors.NotFound
-      ? "there is no such file"
-      : cause instanceof Error
-      ? cause.message
-      : String(cause);
+    const because = typeof cause === "string" ? cause : osReason(cause);
     throw new RunError(`${join(folder, file)} can't be read: ${because}.`, { cause });
   };
   return {

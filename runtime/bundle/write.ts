@@ -6,6 +6,7 @@
 import { basename, dirname, join, resolve } from "node:path";
 import { RunError } from "../../compiler/errors.ts";
 import type { BuiltBundle } from "./build.ts";
+import { osReason } from "../os_reason.ts";
 
 /**
  * Writes a bundle's files into a folder, which takes the place of a bundle that is there already.
@@ -22,9 +23,7 @@ import type { BuiltBundle } from "./build.ts";
  */
 export async function writeBundle(folder: string, { files }: Pick<BuiltBundle, "files">): Promise<void> {
   const target = resolve(folder);
-  const before = await kindOf(target);
-  const problem = await folderProblem(folder);
-  if (problem !== undefined) throw new RunError(`${folder}: ${problem}`);
+  const before = await bundlePlace(folder);
   const temporary = join(dirname(target), `.${basename(target)}.${crypto.randomUUID()}.tmp`);
   try {
     for (const [path, parts] of files) {
@@ -44,16 +43,23 @@ export async function writeBundle(folder: string, { files }: Pick<BuiltBundle, "
     }
   } catch (error) {
     await Deno.remove(temporary, { recursive: true }).catch(() => {});
-    throw new RunError(`${folder} can't be written: ${error instanceof Error ? error.message : error}.`, {
+    throw new RunError(`${folder} can't be written: ${osReason(error)}.`, {
       cause: error,
     });
   }
 }
 
-/** Why a bundle can't be written there, as a sentence; undefined where it can. */
-export async function folderProblem(folder: string): Promise<string | undefined> {
-  if (await kindOf(resolve(folder)) !== "other") return undefined;
-  return "it is there already and is no bundle (it has no manifest.json). Choose another folder, or remove it.";
+/**
+ * What a bundle would replace.
+ *
+ * @throws RunError where it can't go there.
+ */
+export async function bundlePlace(folder: string): Promise<"none" | "empty" | "bundle"> {
+  const before = await kindOf(resolve(folder));
+  if (before !== "other") return before;
+  throw new RunError(
+    `${folder} is there already and is no bundle (it has no manifest.json). Choose another folder, or remove it.`,
+  );
 }
 
 async function kindOf(folder: string): Promise<"none" | "empty" | "bundle" | "other"> {
@@ -63,6 +69,6 @@ async function kindOf(folder: string): Promise<"none" | "empty" | "bundle" | "ot
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return "none";
     if (error instanceof Deno.errors.NotADirectory) return "other";
-    throw error;
+    throw new RunError(`${folder} can't be written: ${osReason(error)}.`, { cause: error });
   }
 }

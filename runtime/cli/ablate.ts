@@ -5,11 +5,11 @@
 
 import { Command, Option } from "commander";
 import { openDevice } from "../device.ts";
-import { ablate, type Ablation } from "../lab/ablate.ts";
+import { ablate, type Ablation, ablationRows } from "../lab/ablate.ts";
 import { printPlans } from "../lab/print_plans.ts";
 import { writeWhole } from "../write_whole.ts";
 import { loadModel, sizesFrom } from "./load_model.ts";
-import { checkFolderOf, exportOption, positive, sizeOption } from "./options.ts";
+import { checkFolderOf, exportOption, positive, sizeOption, whole } from "./options.ts";
 import { stepsBar } from "./progress_bar.ts";
 import { stopOnSignal } from "./stop_on_signal.ts";
 import { targetOption, targets } from "./targets.ts";
@@ -20,8 +20,8 @@ interface AblateFlags {
   readonly size: readonly string[];
   readonly device: "auto" | "webgpu" | "cpu" | "none";
   readonly target?: keyof typeof targets;
-  readonly rounds: number;
-  readonly seconds: number;
+  readonly rounds?: number;
+  readonly seconds?: number;
   readonly memory: number;
   readonly only: readonly string[];
   readonly json?: string;
@@ -40,8 +40,12 @@ export function ablateCommand(): Command {
         .choices(["auto", "webgpu", "cpu", "none"]).default("auto"),
     )
     .addOption(targetOption())
-    .option("--rounds <number>", "rounds in which all plans take a turn, at most", positive, 15)
-    .option("--seconds <number>", "what timing may take", positive, 120)
+    .option("--rounds <number>", "rounds in which all plans take a turn, at most", whole)
+    .option(
+      "--seconds <number>",
+      "what timing takes: rounds until it is over (default: 15 rounds, 120 s at most)",
+      positive,
+    )
     .option("--memory <MiB>", "plans that are loaded at once", positive, 2048)
     .option(
       "--only <row>",
@@ -62,6 +66,13 @@ async function ablateModel(file: string, flags: AblateFlags): Promise<void> {
   const loaded = await loadModel(file, flags.export);
   const sizes = sizesFrom(flags.size, loaded);
   using device = kind === "none" ? undefined : await openDevice({ device: kind });
+  const compiledFor = device?.target ?? targets[target ?? "gpu"];
+  const rows = only.length > 0 ? ablationRows(loaded.model, compiledFor, sizes) : only;
+  const unknown = only.find((name) => !rows.includes(name));
+  if (unknown !== undefined) {
+    const there = rows.map((name) => `"${name}"`).join(", ");
+    throw new UsageError(`--only ${unknown}: there is no such row; there are ${there}.`);
+  }
   using stop = stopOnSignal();
   let found: Ablation;
   {
@@ -69,8 +80,8 @@ async function ablateModel(file: string, flags: AblateFlags): Promise<void> {
     found = await ablate(loaded.model, {
       ...device ? { device } : { target: targets[target ?? "gpu"] },
       sizes,
-      rounds: Math.max(1, Math.round(rounds)),
-      seconds,
+      seconds: seconds ?? 120,
+      ...seconds === undefined ? { rounds: rounds ?? 15 } : rounds !== undefined && { rounds },
       memory: memory * 2 ** 20,
       ...only.length > 0 && { only },
       signal: stop.signal,

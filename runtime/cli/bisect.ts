@@ -73,7 +73,7 @@ async function run(file: string, flags: BisectFlags): Promise<void> {
       policy: policies[flags.policy],
       seconds: flags.seconds,
       ...flags.weft !== undefined && { weft: flags.weft },
-      onProgress: (done, of, what) => bar.show(done / of, `${done}/${of} kernels, ${what}`),
+      onProgress: bar.show,
       signal: stop.signal,
     });
   } catch (error) {

@@ -8,10 +8,14 @@ import { Command, Option } from "commander";
 import type { DType } from "../../compiler/graph/dtype.ts";
 import { buildBundle, type BundleOptions, isBundleName, nameRule } from "../bundle/build.ts";
 import { bundleLimits, type LimitNumbers } from "../bundle/limits.ts";
-import { folderProblem, writeBundle } from "../bundle/write.ts";
+import { bundlePlace, writeBundle } from "../bundle/write.ts";
+import { osReason } from "../os_reason.ts";
+import { sizesOfLock } from "../lock/replay.ts";
 import { readLock } from "../lock/read.ts";
 import { SafetensorsReader } from "../safetensors.ts";
 import type { InitialState } from "../state.ts";
+import { given } from "./given.ts";
+import { seedOption } from "./options.ts";
 import { loadModel, sizesFrom } from "./load_model.ts";
 import { choiceOfSizes } from "./sizes.ts";
 import { UsageError } from "./usage_error.ts";
@@ -25,7 +29,7 @@ interface BuildFlags {
   readonly features?: string;
   readonly weights: "f32" | "f16";
   readonly state?: string;
-  readonly seed: string;
+  readonly seed: number;
   readonly tune?: "gpu" | "software";
   readonly lock?: string;
   readonly selfTest: boolean;
@@ -56,7 +60,7 @@ export function buildCommand(): Command {
       new Option("--weights <type>", "how f32 parameters are stored").choices(["f32", "f16"]).default("f32"),
     )
     .option("--state <file>", "a checkpoint (safetensors) that parameters and states begin with")
-    .option("--seed <number>", "seed of the initializers and of random numbers", "0")
+    .addOption(seedOption())
     .addOption(
       new Option("--tune <kind>", "what schedules are made for: gpu (the default) or software").choices([
         "gpu",
@@ -76,14 +80,23 @@ export function buildCommand(): Command {
 }
 
 async function build(path: string, flags: BuildFlags): Promise<string> {
-  const lock = flags.lock === undefined ? undefined : await readLock(flags.lock);
+  const lock = flags.lock === undefined ? undefined : await given("--lock", () => readLock(flags.lock!));
   const loaded = await loadModel(path, flags.export ?? lock?.model.export);
   const { model } = loaded;
+  if (flags.size.length === 0 && !lock) sizesFrom([], loaded);
   const sizes = flags.size.map((text) => choiceOfSizes(text.replaceAll("=..", "=")));
-  if (!lock) {
-    for (const size of sizes.length > 0 ? sizes : [{}]) {
-      sizesFrom(Object.entries(size).map(([name, n]) => `${name}=${n}`), loaded);
+  for (const choice of sizes) {
+    sizesFrom(Object.entries(choice).map(([name, size]) => `${name}=${size}`), loaded);
+  }
+  if (lock) {
+    for (const choice of sizes) {
+      await given("--lock", () => sizesOfLock(lock, choice, flags.lock!));
     }
+  }
+  if (lock && flags.tune !== undefined) {
+    throw new UsageError(
+      "--tune is given beside a lock, whose schedules are decided; leave out one of the two.",
+    );
   }
   const opened = [
     ...new Set(flags.size.flatMap((text) => [...text.matchAll(/(\w+)\s*=\.\./g)].map(([, name]) => name!))),
@@ -91,18 +104,13 @@ async function build(path: string, flags: BuildFlags): Promise<string> {
   if (opened.length > 1) {
     throw new UsageError(`--size: ${opened.join(" and ")} are to be open, and one size of a bundle can be.`);
   }
-  const seed = Number(flags.seed);
-  if (!/^\d+$/.test(flags.seed) || !Number.isSafeInteger(seed)) {
-    throw new UsageError(`--seed ${flags.seed}: a seed is a whole number below 2⁵³.`);
-  }
-  const problem = await folderProblem(flags.out);
-  if (problem !== undefined) throw new UsageError(`--out ${flags.out}: ${problem}`);
   const name = flags.name ?? basename(resolve(flags.out));
   if (!isBundleName(name)) {
     throw new UsageError(
       `--name: a bundle can't be called ${JSON.stringify(name)}; say --name with ${nameRule}.`,
     );
   }
+  await given("--out", () => bundlePlace(flags.out));
   const options: BundleOptions = {
     name,
     ...sizes.length > 0 && { sizes },
@@ -113,15 +121,16 @@ async function build(path: string, flags: BuildFlags): Promise<string> {
     weights: flags.weights,
     ...flags.tune !== undefined && { tune: flags.tune },
     ...lock && { lock },
-    seed,
+    seed: flags.seed,
     selfTest: flags.selfTest,
     format: flags.format,
     ...flags.state !== undefined &&
       {
-        state: await checkpointState(
-          flags.state,
-          new Map(model.graph.states.map(({ path, tensor }) => [path, tensor.dtype])),
-        ),
+        state: await given(`--state ${flags.state}`, () =>
+          checkpointState(
+            flags.state!,
+            new Map(model.graph.states.map(({ path, tensor }) => [path, tensor.dtype])),
+          )),
       },
   };
   const built = await buildBundle(model, options);
@@ -150,36 +159,23 @@ function parseFeatures(text: string): (typeof featureNames)[keyof typeof feature
 }
 
 async function readLimits(path: string): Promise<LimitNumbers> {
+  let parsed: unknown;
   try {
-    const parsed: unknown = JSON.parse(await Deno.readTextFile(path));
-    if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
-      throw new UsageError("it is no JSON object of limits by WebGPU's names.");
-    }
-    bundleLimits(parsed as LimitNumbers);
-    return parsed as LimitNumbers;
-  } catch (cause) {
-    const because = cause instanceof Deno.errors.NotFound
-      ? "there is no such file."
-      : cause instanceof SyntaxError
-      ? "it is not JSON."
-      : cause instanceof Error
-      ? cause.message
-      : cause;
-    throw new UsageError(`--limits ${path}: ${because}`, { cause });
+    parsed = JSON.parse(await Deno.readTextFile(path));
+  } catch (error) {
+    const because = error instanceof SyntaxError ? "it is no JSON" : osReason(error);
+    throw new UsageError(`--limits ${path} can't be read: ${because}.`, { cause: error });
   }
-}
-
-async function openCheckpoint(path: string): Promise<SafetensorsReader> {
-  try {
-    return await SafetensorsReader.open(path);
-  } catch (cause) {
-    throw new UsageError(`--state ${path}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
+    throw new UsageError(`--limits ${path}: it is no JSON object of limits by WebGPU's names.`);
   }
+  await given(`--limits ${path}`, () => bundleLimits(parsed as LimitNumbers));
+  return parsed as LimitNumbers;
 }
 
 /** States from a checkpoint: all parameters must be in it. What else it lacks begins as the model says. */
 async function checkpointState(path: string, known: ReadonlyMap<string, DType>): Promise<InitialState> {
-  using file = await openCheckpoint(path);
+  using file = await SafetensorsReader.open(path);
   const extra = [...file.tensors.keys()].filter((name) => !known.has(name));
   if (extra.length === file.tensors.size) {
     throw new UsageError(

@@ -16,6 +16,7 @@ import { printAgreement, printConstants, printRecordTable, printRegrets } from "
 import { profileProgram } from "../lab/profile_program.ts";
 import { readRecords } from "../lab/read_records.ts";
 import { writeWhole } from "../write_whole.ts";
+import { given } from "./given.ts";
 import { loadModel, sizesFrom } from "./load_model.ts";
 import {
   checkFolderOf,
@@ -26,6 +27,7 @@ import {
   sizeOption,
   whole,
 } from "./options.ts";
+import { progressBar } from "./progress_bar.ts";
 import { stopOnSignal } from "./stop_on_signal.ts";
 import { UsageError } from "./usage_error.ts";
 
@@ -82,7 +84,13 @@ async function costmodel(file: string | undefined, flags: CostFlags): Promise<vo
   const { signal } = stop;
   const policy = policies[flags.policy];
   const compiled = compileGraph(loaded.model.graph, { target: device.target, sizes, policy });
-  const profile = await profileProgram(compiled, device, { name: loaded.name, rounds: flags.rounds, signal });
+  using bar = progressBar();
+  const profile = await profileProgram(compiled, device, {
+    name: loaded.name,
+    rounds: flags.rounds,
+    signal,
+    onProgress: (part, what) => bar.show(part / 2, what),
+  });
   const records = costRecords(compiled, profile, device);
   const units = new Map(compiled.units.map((unit) => [unit.key, unit]));
   const slowest = records.toSorted((a, b) => b.count * b.measuredMs - a.count * a.measuredMs)
@@ -90,9 +98,9 @@ async function costmodel(file: string | undefined, flags: CostFlags): Promise<vo
     .filter(({ kernels }) => isTunable(new Set(kernels.map(({ schedule }) => schedule))))
     .slice(0, flags.candidates);
   const regrets: CandidateRegret[] = [];
-  for (const unit of slowest) {
+  for (const [i, unit] of slowest.entries()) {
     if (signal.aborted) break;
-    if (Deno.stderr.isTerminal()) console.error(`timing the candidates of ${unit.label} …`);
+    bar.show(0.5 + i / slowest.length / 2, `timing the candidates of ${unit.label}`);
     const regret = await candidateRegret(unit, compiled, device, signal);
     if (regret) regrets.push(regret);
   }
@@ -117,11 +125,11 @@ async function costmodel(file: string | undefined, flags: CostFlags): Promise<vo
 
 async function fit(paths: readonly string[], { json }: CostFlags): Promise<void> {
   const records: CostRecord[] = [];
-  for (const path of paths) records.push(...await readRecords(path));
+  for (const path of paths) records.push(...await given("--fit", () => readRecords(path)));
   const base = records[0]?.cost;
   if (base === undefined) throw new UsageError(`costmodel: there is no record in ${paths.join(", ")}.`);
-  const { cost, error } = fitCostModel(records);
-  if (json) return console.log(JSON.stringify({ cost, error, records: records.length }, null, 1));
+  const { cost, error, warnings } = await given("--fit", () => fitCostModel(records));
+  if (json) return console.log(JSON.stringify({ cost, error, records: records.length, warnings }, null, 1));
   console.log([
     `${records.length} records of ${records[0]!.device}`,
     printConstants(base),
@@ -129,6 +137,7 @@ async function fit(paths: readonly string[], { json }: CostFlags): Promise<void>
     "",
     `${printConstants(cost)}; relative error ${error.toFixed(2)}`,
     printAgreement(records, cost),
+    ...warnings.map((sentence) => `warning: ${sentence}`),
     "",
     `as an argument: compile(model, { device, cost: ${JSON.stringify(cost)} })`,
   ].join("\n"));

@@ -10,6 +10,7 @@ import { printExplanations, summaryOf } from "../../compiler/explain/print.ts";
 import { policies, type PolicyName } from "../../compiler/fuse/policies.ts";
 import type { Target } from "../../compiler/target.ts";
 import { openDevice } from "../device.ts";
+import { given } from "./given.ts";
 import { loadModel, sizesFrom } from "./load_model.ts";
 import { deviceOption, exportOption, sizeOption } from "./options.ts";
 import { targetOption, targets } from "./targets.ts";
@@ -50,7 +51,7 @@ async function explainModel(
   const sizes = sizesFrom(size, loaded);
   const target = kind === undefined ? await targetOfDevice(device) : targets[kind];
   const compiled = compileGraph(loaded.model.graph, { target, sizes, policy: policies[policy] });
-  const found = explain(compiled, a, b);
+  const found = await given("", () => explain(compiled, a, b));
   if (json) return console.log(JSON.stringify(found, null, 1));
   if (found.length > 0) console.log(printExplanations(found));
   console.log(`${loaded.name}, ${policy} for ${target.name}: ${summaryOf(found)}`);

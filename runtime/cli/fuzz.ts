@@ -8,14 +8,15 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { policies, type PolicyName } from "../../compiler/fuse/policies.ts";
 import type { Target } from "../../compiler/target.ts";
 import { type Device, openDevice } from "../device.ts";
-import { fuzz, type FuzzFailure, type FuzzReport, type LimitsName } from "../lab/fuzz.ts";
+import { fuzz, type FuzzFailure, type FuzzOptions, type FuzzReport, type LimitsName } from "../lab/fuzz.ts";
 import { reproductionText } from "../lab/reproduction.ts";
 import { table } from "../table.ts";
+import { given } from "./given.ts";
 import { checkFolder, deviceOption, positive, seedOption, weftOption } from "./options.ts";
 import { progressBar } from "./progress_bar.ts";
 import { stopOnSignal } from "./stop_on_signal.ts";
 import { targets } from "./targets.ts";
-import { writeWhole } from "../write_whole.ts";
+import { makeFolder, writeWhole } from "../write_whole.ts";
 
 interface FuzzFlags {
   readonly seconds: number;
@@ -79,7 +80,7 @@ async function run(flags: FuzzFlags): Promise<void> {
   let report: FuzzReport;
   {
     using bar = progressBar();
-    report = await fuzz({
+    const options: FuzzOptions = {
       device,
       seconds: flags.seconds,
       seed: flags.seed,
@@ -94,7 +95,8 @@ async function run(flags: FuzzFlags): Promise<void> {
           `${graphs} graphs, ${(graphs / Math.max(elapsed, 0.1)).toFixed(1)} a second` +
             (failures > 0 ? `, ${failures} failed` : ""),
         ),
-    });
+    };
+    report = flags.path === undefined ? await fuzz(options) : await given("--path", () => fuzz(options));
   }
   console.log(reportText(report, device));
   for (const failure of report.failures) await tell(failure, device, flags);
@@ -145,7 +147,7 @@ async function tell(failed: FuzzFailure, device: Device, flags: FuzzFlags): Prom
     device,
     ...flags.weft !== undefined && { weft: flags.weft },
   });
-  await Deno.mkdir(flags.out, { recursive: true });
+  await makeFolder(flags.out);
   const file = join(flags.out, `${seed}_${path.replaceAll(":", "-")}_${policy}.ts`);
   await writeWhole(file, text);
   console.log(

@@ -11,7 +11,9 @@ import { inputName } from "../../compiler/graph/graph.ts";
 import { showType } from "../../compiler/graph/node.ts";
 import { npyAs, parseNpy } from "../npy.ts";
 import type { LoadedModel } from "./load_model.ts";
+import { given } from "./given.ts";
 import { UsageError } from "./usage_error.ts";
+import { osReason } from "../os_reason.ts";
 
 /** `--input x=x.npy`, any number of times. */
 export const inputOption = (): Option =>
@@ -41,13 +43,11 @@ export async function inputsFrom(
     }
     const bytes = await Deno.readFile(path).catch((cause) => {
       throw new UsageError(
-        `--input ${text}: ${path} can't be read: ${cause instanceof Error ? cause.message : cause}`,
-        {
-          cause,
-        },
+        `--input ${text}: ${path} can't be read: ${osReason(cause)}.`,
+        { cause },
       );
     });
-    const npy = parseNpy(bytes, path);
+    const npy = await given(`--input ${text}`, () => parseNpy(bytes, path));
     if (!sameShape(npy.shape, input.shape)) {
       throw new UsageError(
         `--input ${text}: the file has the shape ${showShape(npy.shape)}, and "${name}" is ${
@@ -55,7 +55,7 @@ export async function inputsFrom(
         }.`,
       );
     }
-    read[name] = npyAs(npy, input.dtype, path);
+    read[name] = await given(`--input ${text}`, () => npyAs(npy, input.dtype, path));
   }
   return read;
 }

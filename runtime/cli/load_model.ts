@@ -3,7 +3,7 @@
  * @module
  */
 
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { sizeNames } from "../../compiler/graph/bind.ts";
@@ -36,6 +36,14 @@ export interface LoadedModel {
  */
 export async function loadModel(file: string, name?: string): Promise<LoadedModel> {
   if (!existsSync(file)) throw new UsageError(`there is no file "${file}" in ${Deno.cwd()}.`);
+  if (statSync(file).isDirectory()) {
+    throw new UsageError(`"${file}" is a folder; name a file that exports a model.`);
+  }
+  if (!/\.[cm]?[jt]sx?$/.test(file)) {
+    throw new UsageError(
+      `"${file}" is no module of TypeScript or JavaScript; name a file that exports a model.`,
+    );
+  }
   let exports: Readonly<Record<string, unknown>>;
   try {
     exports = await import(pathToFileURL(resolve(file)).href);

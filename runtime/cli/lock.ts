@@ -13,6 +13,7 @@ import type { Tuning } from "../../compiler/schedule/tuning.ts";
 import { type Device, openDevice } from "../device.ts";
 import { writeLock } from "../lock/write.ts";
 import { tuneProgram } from "../tune/tune.ts";
+import { given } from "./given.ts";
 import { loadModel, sizesFrom } from "./load_model.ts";
 import { checkFolderOf, deviceOption, exportOption, policyOption, positive, sizeOption } from "./options.ts";
 import { stepsBar } from "./progress_bar.ts";
@@ -68,7 +69,9 @@ async function lock(file: string, flags: LockFlags): Promise<void> {
     target: device?.target ?? targets[kind!],
     sizes,
     policy: policies[flags.policy],
-    ...flags.without.length > 0 && { passes: withoutPasses(passes, ...flags.without) },
+    ...flags.without.length > 0 && {
+      passes: await given("--without", () => withoutPasses(passes, ...flags.without)),
+    },
   };
   const plain = compileGraph(model.graph, options);
   const tuning = device && tune !== undefined ? await tuned(plain, device, tune === true ? 60 : tune) : {};

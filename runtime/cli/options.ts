@@ -4,7 +4,7 @@
  */
 
 import { existsSync, statSync } from "node:fs";
-import { basename, dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { InvalidArgumentError, Option } from "commander";
 import { policies } from "../../compiler/fuse/policies.ts";
 import type { DeviceOptions } from "../device.ts";
@@ -74,19 +74,28 @@ export function checkFolderOf(path: string | undefined): void {
   if (isFolder(path)) throw new UsageError(`"${path}" is a folder; name a file to write.`);
 }
 
-/** Throws a UsageError where files can't go into a folder because it is something else. */
+/** Throws a UsageError where files can't go into a folder because it, or what it would lie in, is something else. */
 export function checkFolder(path: string): void {
-  if (existsSync(path) && !isFolder(path)) {
-    throw new UsageError(`"${path}" is a file; name a folder to write into.`);
-  }
+  let there = path;
+  while (!existsSync(there) && dirname(there) !== there) there = dirname(there);
+  if (!isFolder(there)) throw new UsageError(`"${there}" is a file; name a folder to write into.`);
 }
 
-/** Throws a UsageError where there can be no bundle, because there is no such folder. */
+/** Throws a UsageError where a folder is none that `weft build` made. */
 export function checkBundleFolder(path: string): void {
-  if (!existsSync(path)) throw new UsageError(`there is no folder "${path}"; \`weft build\` writes one.`);
-  if (!isFolder(path)) {
-    throw new UsageError(`"${path}" is no folder; name the one that \`weft build\` wrote.`);
+  if (!existsSync(path)) throw new UsageError(`there is no folder "${path}"; \`weft build\` makes one.`);
+  if (!isFolder(path)) throw new UsageError(`"${path}" is a file; name the folder that \`weft build\` made.`);
+  if (!existsSync(join(path, "manifest.json"))) {
+    throw new UsageError(
+      `"${path}" is no bundle: there is no manifest.json in it. \`weft build\` makes bundles.`,
+    );
   }
 }
 
-const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false; // what can't be looked at is said where it is to be used
+  }
+}

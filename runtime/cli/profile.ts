@@ -9,10 +9,11 @@ import { policies, type PolicyName } from "../../compiler/fuse/policies.ts";
 import { openDevice } from "../device.ts";
 import { chromeTrace } from "../lab/chrome_trace.ts";
 import { printProgramProfile } from "../lab/print_profile.ts";
-import { profileModel } from "../lab/profile_program.ts";
+import { profileModel, type ProgramProfile } from "../lab/profile_program.ts";
 import { writeWhole } from "../write_whole.ts";
 import { loadModel, sizesFrom } from "./load_model.ts";
 import { checkFolderOf, deviceOption, exportOption, policyOption, sizeOption, whole } from "./options.ts";
+import { progressBar } from "./progress_bar.ts";
 import { stopOnSignal } from "./stop_on_signal.ts";
 
 interface ProfileFlags {
@@ -49,14 +50,19 @@ async function profile(file: string, flags: ProfileFlags): Promise<void> {
   const sizes = sizesFrom(flags.size, loaded);
   using device = await openDevice({ device: flags.device });
   using stop = stopOnSignal();
-  const found = await profileModel(loaded.model, {
-    device,
-    sizes,
-    policy: policies[flags.policy],
-    rounds: flags.rounds,
-    name: loaded.name,
-    signal: stop.signal,
-  });
+  let found: ProgramProfile;
+  {
+    using bar = progressBar();
+    found = await profileModel(loaded.model, {
+      device,
+      sizes,
+      policy: policies[flags.policy],
+      rounds: flags.rounds,
+      name: loaded.name,
+      signal: stop.signal,
+      onProgress: bar.show,
+    });
+  }
   if (flags.trace !== undefined) {
     await writeWhole(flags.trace, `${JSON.stringify(chromeTrace(found), null, 1)}\n`);
   }

@@ -13,16 +13,30 @@ export interface ProgressBar extends Disposable {
 
 /** Where a command stands that does one step after another. */
 export interface Steps {
-  /** Steps done, and all that are to be done. */
+  /** Steps done, and all that are to be done; undefined where the time alone ends them. */
   readonly done: number;
-  readonly of: number;
+  readonly of: number | undefined;
   /** What is done next; undefined at the end. */
   readonly label: string | undefined;
   /** Part of the time that has passed, 0 … 1. */
   readonly elapsed: number;
 }
 
-/** A bar on a terminal, gone when it is disposed; nothing elsewhere. */
+/** Milliseconds between two lines of the same kind, where there is no terminal. */
+const pause = 2000;
+
+/** Lines on stderr, but not one for each of many small steps: lines that differ after a first number are of one kind. */
+export function lines(): (text: string, kind?: string) => void {
+  let [last, at] = ["", -Infinity];
+  return (text, kind = text.replace(/\d.*/, "")) => {
+    const now = performance.now();
+    if (kind === last && now - at < pause) return;
+    [last, at] = [kind, now];
+    console.error(text);
+  };
+}
+
+/** A bar on a terminal, gone when it is disposed; a line now and then elsewhere. */
 export function progressBar(): ProgressBar {
   const bar = new cliProgress.SingleBar({
     format: "{bar} {text}",
@@ -30,10 +44,13 @@ export function progressBar(): ProgressBar {
     stopOnComplete: false,
     clearOnComplete: true,
   }, cliProgress.Presets.shades_classic);
+  const say = lines();
   let started = false;
   return {
     show(part, text) {
-      if (!Deno.stderr.isTerminal()) return;
+      if (!Deno.stderr.isTerminal()) {
+        return say(`${Math.floor(100 * Math.min(1, part))} %: ${text}`, text.replace(/\d.*/, ""));
+      }
       const payload = { text: text.slice(0, 60) };
       if (!started) bar.start(1000, 0, payload);
       started = true;
@@ -46,17 +63,19 @@ export function progressBar(): ProgressBar {
 }
 
 /**
- * The same for steps that take long each: a line for every one of them where there is no terminal.
+ * The same for steps that take long each: what is done next is said at once where it is something else.
  *
  * @param what What is counted, such as `kernels`.
  */
 export function stepsBar(what: string): { show(steps: Steps): void } & Disposable {
   const bar = progressBar();
+  const say = lines();
   return {
     show({ done, of, label = "done", elapsed }) {
-      const text = `${done}/${of} ${what}, ${label}`;
-      if (!Deno.stderr.isTerminal()) return console.error(text);
-      bar.show(Math.max(elapsed, of === 0 ? 1 : done / of), text);
+      const text = `${done}${of === undefined ? "" : `/${of}`} ${what}, ${label}`;
+      if (!Deno.stderr.isTerminal()) return say(text, label.split(" ")[0]!);
+      const part = of === undefined ? 0 : of === 0 ? 1 : done / of;
+      bar.show(Math.max(elapsed, part), text);
     },
     [Symbol.dispose]: () => bar[Symbol.dispose](),
   };

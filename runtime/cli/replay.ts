@@ -9,6 +9,8 @@ import { readLock } from "../lock/read.ts";
 import { type Replay, replay, sizesOfLock } from "../lock/replay.ts";
 import { loadModel, sizesFrom } from "./load_model.ts";
 import { sizesText } from "./lock.ts";
+import { given } from "./given.ts";
+import { UsageError } from "./usage_error.ts";
 import { exportOption, sizeOption } from "./options.ts";
 
 interface ReplayFlags {
@@ -26,10 +28,15 @@ export function replayCommand(): Command {
     .action(replayLock);
 }
 
+const isModule = (path: string): boolean => /\.[cm]?[jt]sx?$/.test(path);
+
 async function replayLock(path: string, file: string, { export: name, size }: ReplayFlags): Promise<void> {
-  const lock = await readLock(path);
+  if (isModule(path) && !isModule(file)) {
+    throw new UsageError(`the lock comes first, and the model's file second: weft replay ${file} ${path}`);
+  }
+  const lock = await given("", () => readLock(path));
   const loaded = await loadModel(file, name ?? lock.model.export);
-  if (size.length > 0) sizesOfLock(lock, sizesFrom(size, loaded), path);
+  if (size.length > 0) await given("", () => sizesOfLock(lock, sizesFrom(size, loaded), path));
   let found: Replay;
   try {
     found = replay(loaded.model, lock);

@@ -11,6 +11,7 @@ import { reportData, type ReportedCompile } from "../lab/report/report_data.ts";
 import { writeWhole } from "../write_whole.ts";
 import { type LoadedModel, loadModel, sizesFrom } from "./load_model.ts";
 import { checkFolderOf, exportOption, policyOption, sizeOption, whole } from "./options.ts";
+import { lines } from "./progress_bar.ts";
 import { stopOnSignal } from "./stop_on_signal.ts";
 import { targets } from "./targets.ts";
 import { UsageError } from "./usage_error.ts";
@@ -76,10 +77,11 @@ async function report(file: string, flags: ReportFlags): Promise<void> {
   using stop = stopOnSignal();
   const compiles = choices.map((choice, i) => compileOf(choice, sizes[i]!, device, flags));
   const name = `${loaded.name} of ${basename(file)}`;
+  const say = lines();
   const data = await reportData(name, loaded.model, compiles as [ReportedCompile], {
     rounds: flags.rounds,
     signal: stop.signal,
-    onProgress: (what) => console.error(what),
+    onProgress: say,
   });
   // Putting a page together takes a compiler and a minifier to load, and nobody else needs them.
   const { reportPage } = await import("../lab/report/report_page.ts");

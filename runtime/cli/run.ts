@@ -8,15 +8,17 @@ import { join } from "node:path";
 import { Command, Option } from "commander";
 import type { BundleTensor, Manifest } from "../../compiler/bundle/manifest.ts";
 import type { HostArray, Inputs } from "../../compiler/bundle/loader/public.ts";
-import { RunError } from "../../compiler/errors.ts";
 import { bindDim, showShape, type Sizes } from "../../compiler/graph/dim.ts";
 import type { StoredArray } from "../../compiler/graph/dtype.ts";
+import { folderSource, readBundle } from "../bundle/read.ts";
 import { openBundle } from "../bundle/open.ts";
 import { runSelfTest } from "../bundle/self_test.ts";
-import { encodeNpy, npyAs, parseNpy } from "../npy.ts";
-import { writeWhole } from "../write_whole.ts";
+import { makeFolder, writeWhole } from "../write_whole.ts";
+import { given } from "./given.ts";
 import { checkBundleFolder, checkFolder, checkFolderOf, whole } from "./options.ts";
 import { UsageError } from "./usage_error.ts";
+import { encodeNpy, npyAs, parseNpy } from "../npy.ts";
+import { osReason } from "../os_reason.ts";
 
 interface RunFlags {
   readonly input: readonly string[];
@@ -75,13 +77,18 @@ const mostShown = 20;
 
 async function run(folder: string, flags: RunFlags): Promise<string> {
   const { times } = flags;
-  if (flags.output !== undefined) checkFolder(flags.output);
   checkFolderOf(flags.saveState);
-  const begin = flags.state === undefined ? undefined : await readFile(flags.state);
-  using opened = await openBundle(folder);
-  const { manifest, bundle } = opened;
+  if (flags.output !== undefined) checkFolder(flags.output);
+  // What is wrong with the call is said before a device is asked for.
+  const checked = await readBundle(folderSource(folder));
+  const { manifest } = checked;
   const { arrays, sizes } = await readInputs(manifest, flags.input);
-  if (begin) await bundle.state.load(begin);
+  const state = flags.state === undefined ? undefined : await Deno.readFile(flags.state).catch((cause) => {
+    throw new UsageError(`--state ${flags.state} can't be read: ${osReason(cause)}.`, { cause });
+  });
+  using opened = await openBundle(folder, {}, checked);
+  const { bundle } = opened;
+  if (state) await given(`--state ${flags.state}`, () => bundle.state.load(state));
   let outputs: Readonly<Record<string, HostArray>> = {};
   for (let i = 1; i <= times; i++) {
     outputs = await bundle.run(arrays as Inputs, i < times ? { outputs: [] } : {});
@@ -100,7 +107,7 @@ async function run(folder: string, flags: RunFlags): Promise<string> {
       );
       continue;
     }
-    await Deno.mkdir(flags.output, { recursive: true });
+    await makeFolder(flags.output);
     const path = join(flags.output, `${tensor.name.replace(/[^\w.-]/g, "_")}.npy`);
     await writeWhole(path, encodeNpy(tensor.dtype, shape, array as StoredArray));
     lines.push(path);
@@ -108,24 +115,13 @@ async function run(folder: string, flags: RunFlags): Promise<string> {
   return lines.join("\n");
 }
 
-function readFile(path: string): Promise<Uint8Array<ArrayBuffer>> {
-  return Deno.readFile(path).catch((cause) => {
-    const because = cause instanceof Deno.errors.NotFound
-      ? "there is no such file"
-      : cause instanceof Error
-      ? cause.message
-      : cause;
-    throw new UsageError(`${path} can't be read: ${because}.`, { cause });
-  });
-}
-
 /** The inputs from their files; their shapes must be those of one choice of sizes. */
 async function readInputs(
   { inputs, sizes, open }: Manifest,
-  given: readonly string[],
+  texts: readonly string[],
 ): Promise<{ readonly arrays: Readonly<Record<string, StoredArray>>; readonly sizes: Sizes }> {
   const paths = new Map<string, string>();
-  for (const text of given) {
+  for (const text of texts) {
     const cut = text.indexOf("=");
     if (cut < 1) throw new UsageError(`--input ${text}: write a name and a file, such as x=x.npy.`);
     const name = text.slice(0, cut);
@@ -148,16 +144,15 @@ async function readInputs(
         }, is not given: --input ${tensor.name}=FILE.npy`,
       );
     }
-    const bytes = await readFile(path);
-    try {
+    const bytes = await Deno.readFile(path).catch((cause) => {
+      throw new UsageError(`--input ${tensor.name}=${path}: ${path} can't be read: ${osReason(cause)}.`, {
+        cause,
+      });
+    });
+    return await given(`--input ${tensor.name}=${path}`, () => {
       const npy = parseNpy(bytes, path);
       return { tensor, shape: npy.shape, array: npyAs(npy, tensor.dtype, path) };
-    } catch (cause) {
-      if (cause instanceof RunError) {
-        throw new UsageError(`--input ${tensor.name}: ${cause.message}`, { cause });
-      }
-      throw cause;
-    }
+    });
   }));
   /** The sizes as the files have them, where they may be smaller than stated. */
   const opened = (size: Sizes): Sizes => {

@@ -26,6 +26,9 @@ export function choiceOfSizes(text: string): Record<string, number> {
         `--size ${text}: "${part}" is no size; write a name and a whole number, such as batch=8.`,
       );
     }
+    if (Object.hasOwn(sizes, name)) {
+      throw new UsageError(`--size ${text}: "${name}" is ${sizes[name]} already.`);
+    }
     sizes[name] = Number(number);
   }
   return sizes;

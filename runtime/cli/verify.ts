@@ -7,8 +7,10 @@ import { Command } from "commander";
 import { policies, type PolicyName } from "../../compiler/fuse/policies.ts";
 import { openDevice } from "../device.ts";
 import { verifyModel } from "../lab/verify_model.ts";
+import type { Agreement } from "../verify.ts";
 import { inputOption, inputsFrom } from "./given_data.ts";
 import { loadModel, sizesFrom } from "./load_model.ts";
+import { progressBar } from "./progress_bar.ts";
 import { deviceOption, exportOption, policyOption, seedOption, sizeOption } from "./options.ts";
 
 interface VerifyFlags {
@@ -39,7 +41,12 @@ async function verify(file: string, flags: VerifyFlags): Promise<void> {
   const feeds = await inputsFrom(flags.input, loaded, sizes);
   using device = await openDevice({ device: flags.device });
   const options = { device, sizes, feeds, seed: flags.seed, policy: policies[flags.policy] };
-  const { results, worst } = await verifyModel(loaded.model, options);
+  let found: Agreement;
+  {
+    using bar = progressBar();
+    found = await verifyModel(loaded.model, { ...options, onProgress: bar.show });
+  }
+  const { results, worst } = found;
   const all = results === 1
     ? "the one result that both store agrees"
     : `all ${results} results that both store agree`;

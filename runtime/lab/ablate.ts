@@ -71,6 +71,14 @@ export async function ablate(model: Pick<Model, "graph">, options: AblateOptions
 
 const base = "default";
 
+/**
+ * The names that `only` may have: the rows of a model's table, the default first.
+ *
+ * @throws CompileError or ShapeError where the sizes are not the model's.
+ */
+export const ablationRows = (model: Pick<Model, "graph">, target: Target, sizes: Sizes): readonly string[] =>
+  Object.keys(ablations(model.graph, target, sizes).variants);
+
 /** The variants that differ for a graph, and sentences on those that can't. */
 function ablations(
   graph: Graph,

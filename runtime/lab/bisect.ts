@@ -37,7 +37,8 @@ export interface BisectOptions extends GivenData {
   readonly seconds?: number;
   /** What the reproduction file imports Weft from. Default: this copy's `mod.ts`. */
   readonly weft?: string;
-  readonly onProgress?: (done: number, of: number, what: string) => void;
+  /** Hears what is done next, and which part of the kernels is judged. */
+  readonly onProgress?: (part: number, what: string) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -65,17 +66,28 @@ export async function bisect(model: Model, options: BisectOptions): Promise<Bise
   const { target = device.target } = options;
   const setting: Setting = { target, policy, arithmetic };
   const graph = bindSizes(model.graph, sizes);
+  const { onProgress = () => {} } = options;
+  onProgress(0, "compiling");
   const kept = compileGraph(graph, { ...setting, keep: true });
   const data = dataFor(kept, options);
+  onProgress(0, "one run, with all temporaries kept");
   const values = await runKept(device, kept, data);
   const checks = await checkKernels(kept, values, data, {
     builtins: target.builtins.exp,
-    ...options.onProgress && { onProgress: options.onProgress },
+    onProgress: (done, of, label) => onProgress(done / of, `${done}/${of} kernels, ${label}`),
     ...signal && { signal },
   });
+  const inMemory = () => {
+    onProgress(1, "a run in which temporaries share memory");
+    return search.inMemory(values);
+  };
   const search = new Investigation(graph, kept, data, setting, options);
+  onProgress(
+    1,
+    checks.wrong ? `taking "${checks.wrong.label}" apart` : "asking whether a pass changed the meaning",
+  );
   const finding = checks.wrong
     ? await search.inKernel(checks.wrong)
-    : await search.inPasses() ?? await search.inMemory(values);
+    : await search.inPasses() ?? await inMemory();
   return { checks, ...finding && { finding } };
 }

@@ -31,7 +31,8 @@ export interface ComparePlansOptions extends Omit<MeasureOptions, "onProgress"> 
 
 export interface PlanProgress {
   readonly done: number;
-  readonly of: number;
+  /** Undefined where only the time ends it. */
+  readonly of: number | undefined;
   /** What is done now. */
   readonly label: string | undefined;
   /** Part of the time that has passed, 0 … 1. */

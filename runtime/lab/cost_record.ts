@@ -24,7 +24,7 @@ export interface RecordedKernel extends Pick<KernelProfile, "schedule" | "groups
 
 /** A group, or groups that are packed into one kernel; plain data. */
 export interface CostRecord {
-  readonly version: 1;
+  readonly version: 2;
   readonly weft: string;
   readonly deno: string;
   /** What computed, and what it was compiled for. */
@@ -82,7 +82,7 @@ export function costRecords(
     const works = unit.groups.map((group) => estimates.of(group).work);
     const totals = same.map((each) => each.profiles.reduce((sum, { leastMs }) => sum + leastMs, 0));
     return {
-      version: 1,
+      version: 2,
       weft: profile.weft,
       deno: Deno.version.deno,
       device: profile.device.name,

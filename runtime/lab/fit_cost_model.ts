@@ -21,16 +21,21 @@ export interface CostFit {
   readonly records: number;
   /** The root of the mean square of the relative error. */
   readonly error: number;
+  /** Sentences on what the records do not tell: too few of them, or a constant that nothing in them depends on. */
+  readonly warnings: readonly string[];
 }
+
+/** Fewer records than this for three constants follow whatever noise is in them. */
+const ENOUGH = 20;
 
 /**
  * A byte that took no time at all could not be told from one that took a little, and a model of it would
  * divide by zero: this many in a millisecond at most.
  */
 const MOST_BYTES_PER_MS = 1e10;
-const LEAST = [0, 1 / MOST_BYTES_PER_MS, 0] as const;
-/** Where operations are free a model says so by this many of them for a byte. */
-const MOST_FLOPS_PER_BYTE = 1e6;
+/** The same of operations. */
+const MOST_STEPS_PER_MS = 1e13;
+const LEAST = [0, 1 / MOST_BYTES_PER_MS, 1 / MOST_STEPS_PER_MS] as const;
 
 /**
  * The constants of a cost model, fitted to records of one device.
@@ -82,16 +87,32 @@ export function fitCostModel(
     );
   }
   const [dispatch, byte, step] = leastSquares(rows, LEAST) as [number, number, number];
-  const bytesPerMs = 1 / byte;
   const cost: CostModel = {
     ...base,
     name: `${base.name}, fitted`,
     dispatchMs: dispatch,
-    bytesPerMs,
-    flopsPerByte: step > 0 ? Math.min(MOST_FLOPS_PER_BYTE, byte / step) : MOST_FLOPS_PER_BYTE,
+    bytesPerMs: 1 / byte,
+    stepsPerMs: 1 / step,
   };
   const error = Math.sqrt(squares(rows, [dispatch, byte, step]) / rows.length);
-  return { cost, records: rows.length, error };
+  return { cost, records: rows.length, error, warnings: warningsOf(rows.length, [dispatch, byte, step]) };
+}
+
+function warningsOf(records: number, found: readonly number[]): readonly string[] {
+  const warnings = records >= ENOUGH ? [] : [
+    `Three constants of ${records} records follow the noise in them; give ${ENOUGH} at least, of kernels that differ ` +
+    "in size and kind: `weft costmodel MODEL --out data.jsonl` of a few models.",
+  ];
+  const names = ["a dispatch", "a byte", "an operation"];
+  const least = names.filter((_, i) => found[i]! <= LEAST[i]!);
+  if (least.length > 0) {
+    warnings.push(
+      `The records fit best where ${
+        least.join(" and ")
+      } takes no time at all: they do not tell what it takes.`,
+    );
+  }
+  return warnings;
 }
 
 /** The x ≥ least with the least Σ (row · x − 1)². */

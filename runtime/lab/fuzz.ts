@@ -8,6 +8,7 @@
  */
 
 import type { RunDetails } from "fast-check";
+import { RunError } from "../../compiler/errors.ts";
 import { policies, type PolicyName } from "../../compiler/fuse/policies.ts";
 import { defaultLimits, type Target, type TargetLimits } from "../../compiler/target.ts";
 import { elementsOf } from "../../compiler/graph/dim.ts";
@@ -145,6 +146,9 @@ const MOST_ELEMENTS = 15_000;
  */
 export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
   const { device, seconds = 60, seed = 1, path, shrinking = 14, signal } = options;
+  if (path !== undefined && !(Number(path.split(":")[0]) < ROUND)) {
+    throw new RunError(`fuzz(): the path ${path} leads to no graph: a round has ${ROUND}, from 0 on.`);
+  }
   // Loaded here: most who import Weft never fuzz.
   const [{ default: fc }, { tapes }, { randomCase, vocabulary }] = await Promise.all([
     import("fast-check"),
@@ -272,6 +276,9 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
     tell();
   }
 
+  if (path !== undefined && count.graphs === 0 && signal?.aborted !== true) {
+    throw new RunError(`fuzz(): the path ${path} leads to no graph of the round of seed ${seed}.`);
+  }
   return {
     ...count,
     seconds: elapsed(),

@@ -221,7 +221,8 @@ export class Investigation {
     setting: Setting,
     about: readonly string[],
   ): Promise<Reproduction | undefined> {
-    const { device, seconds = 30, weft, signal } = this.options;
+    const { device, seconds = 30, weft, signal, onProgress } = this.options;
+    onProgress?.(1, `making it smaller, ${seconds} s at most`);
     const { case: smallest, minimal } = await shrink(c, holds, { seconds, ...signal && { signal } });
     if (unprintable(smallest.graph) !== undefined) return undefined;
     const { failure } = await judge(smallest, setting, device);

@@ -6,6 +6,7 @@
 import type { Compiled } from "../../compiler/compile.ts";
 import { RunError } from "../../compiler/errors.ts";
 import { elementsOf, showShape } from "../../compiler/graph/dim.ts";
+import { roundTo, type StoredArray } from "../../compiler/graph/dtype.ts";
 import { inputName } from "../../compiler/graph/graph.ts";
 import { showType } from "../../compiler/graph/node.ts";
 import { contentsFor } from "../tune/inputs.ts";
@@ -43,6 +44,10 @@ export function dataFor(compiled: Compiled, { feeds = {}, states = {}, seed = 0 
   return { feeds: completed("input", inputs, feeds), states: completed("state", initial, states) };
 }
 
+/** What a device has of an array: halves, where the tensor is of halves. References are to begin with the same. */
+const onDevice = ({ dtype }: Compiled["graph"]["inputs"][number], array: StoredArray): StoredArray =>
+  dtype === "f16" ? (array as Float32Array).map((x) => roundTo(dtype, x)) : array;
+
 type Known = ReadonlyMap<string, {
   readonly type: Compiled["graph"]["inputs"][number];
   made(): RunData["feeds"][string];
@@ -63,5 +68,8 @@ function completed(what: string, known: Known, given: RunData["feeds"]): RunData
         `${array.length}. ${showShape(type.shape)} is its shape with the sizes as they are bound.`,
     );
   }
-  return Object.fromEntries([...known].map(([name, { made }]) => [name, given[name] ?? made()]));
+  return Object.fromEntries([...known].map(([name, { type, made }]) => [
+    name,
+    onDevice(type, given[name] ?? made()),
+  ]));
 }

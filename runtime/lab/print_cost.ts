@@ -3,7 +3,7 @@
  * @module
  */
 
-import type { CostModel } from "../../compiler/fuse/worthwhile.ts";
+import { type CostModel, stepsPerMsOf } from "../../compiler/fuse/worthwhile.ts";
 import { table } from "../table.ts";
 import type { CandidateRegret } from "./candidate_regret.ts";
 import { type CostRecord, predictedMs } from "./cost_record.ts";
@@ -13,6 +13,8 @@ import { kendall, pooled, type RankAgreement } from "./kendall.ts";
 const WITHIN = 4;
 /** What is nearer is the same: so much one kernel takes more or less from run to run. */
 const BEYOND = 1.05;
+/** With fewer pairs τ says little: one more in the wrong order, and it is another. */
+const ENOUGH_PAIRS = 10;
 
 /** One line for each group, the slowest first. */
 export function printRecordTable(records: readonly CostRecord[], limit = 40): string {
@@ -58,10 +60,11 @@ export function printAgreement(records: readonly CostRecord[], cost?: CostModel)
   );
   const rows = [...classes, ["all", records] as const].map(([name, list]) => {
     const [one, other] = [agreement(list, plan), agreement(list, ({ steps }) => steps)];
-    return [name, String(list.length), String(one.pairs), showTau(one), showTau(other)];
+    const remark = one.pairs < ENOUGH_PAIRS ? "too few pairs" : "";
+    return [name, String(list.length), String(one.pairs), showTau(one), showTau(other), remark];
   });
-  return table([["schedule", "kernels", "pairs", "τ of the plan's model", "τ of the loops' model"], ...rows])
-    .join("\n");
+  const head = ["schedule", "kernels", "pairs", "τ of the plan's model", "τ of the loops' model", ""];
+  return table([head, ...rows]).map((line) => line.trimEnd()).join("\n");
 }
 
 /** What the candidates of some groups say of the schedules' model. */
@@ -86,8 +89,10 @@ export function printRegrets(regrets: readonly CandidateRegret[]): string {
 }
 
 /** The constants of a model. */
-export const printConstants = ({ name, dispatchMs, bytesPerMs, flopsPerByte }: CostModel): string =>
-  `${name}: ${dispatchMs.toPrecision(3)} ms a dispatch, ${bytesPerMs.toPrecision(3)} bytes a ms, ` +
-  `${flopsPerByte.toPrecision(3)} operations a byte`;
+export const printConstants = (cost: CostModel): string => {
+  const { name, dispatchMs, bytesPerMs } = cost;
+  return `${name}: ${dispatchMs.toPrecision(3)} ms a dispatch, ${bytesPerMs.toPrecision(3)} bytes a ms, ` +
+    `${stepsPerMsOf(cost).toPrecision(3)} operations a ms`;
+};
 
 const showTau = ({ tau }: RankAgreement): string => tau === undefined ? "none" : tau.toFixed(2);

@@ -20,7 +20,21 @@ export function printPlans({ rows, target, device }: PlanComparison): string {
   ]).map((line) => line.trimEnd());
   const rounds = rows.find(({ timing }) => timing)?.timing?.rounds;
   const where = device === undefined ? `for ${target}` : `on ${device}, ${rounds ?? 0} rounds in turns`;
-  return [...lines, where].join("\n");
+  return [...lines, where, ...indistinct(rows)].join("\n");
+}
+
+/** Which rows the rounds don't tell from the first one. */
+function indistinct([base, ...rows]: readonly PlanRow[]): string[] {
+  const alike = rows.filter(({ timing, sameAs }) =>
+    timing && sameAs === undefined && timing.ratio.low <= 1 && timing.ratio.high >= 1
+  );
+  if (alike.length === 0) return [];
+  const names = alike.map(({ name }) => `"${name}"`).join(", ");
+  return [
+    `not told from "${
+      base!.name
+    }", since 1 lies in the interval: ${names}; more --seconds make intervals narrower`,
+  ];
 }
 
 function cells({ name, plan, compileMs, timing }: PlanRow, isTimed: boolean): string[] {

@@ -56,6 +56,15 @@ export function printProgramProfile(profile: ProgramProfile, limit = 40): string
     } functions`,
     `at their roofs they would take ${totals.roofMs.toFixed(3)} ms; bound by: ${bound.join(", ")}`,
   );
+  const above = lines.filter(({ kernels, ms }) => ms > 0 && roofMsOf(kernels) > OVER * ms).length;
+  if (above > 0) {
+    text.push(
+      `${
+        above === 1 ? "One kernel is" : `${above} kernels are`
+      } above the roof: what a kernel reads may lie in a cache ` +
+        "that whoever wrote it has just filled, where the roof's copies found less, and times below some µs are rough.",
+    );
+  }
   if (kernels.some(({ work }) => work === null)) {
     text.push("What kernels in WGSL of your own do is not known: no bytes, no operations, no roof.");
   }
@@ -77,13 +86,19 @@ function row({ kernels, ms }: Line, total: number): string[] {
       `${about}${showBytes(bytes)}`,
       fixed(bytes / seconds / 1e9),
       fixed(sum((kernel) => kernel.work?.flops ?? 0) / seconds / 1e9),
-      percent(sum((kernel) => kernel.roof?.roofMs ?? 0) / (seconds * 1e3)),
+      percent(roofMsOf(kernels) / (seconds * 1e3)),
       roof.binds,
     ]
     : ["", "", "", "", "unknown"];
   const where = lines.length === 0 ? "" : `  ${lines[0]}${lines.length > 1 ? ` +${lines.length - 1}` : ""}`;
   return [ms.toFixed(3), percent(share), `${kernels.length}×`, ...measured, schedule, `${label}${where}`];
 }
+
+/** A part of the roof that no noise of a clock explains. */
+const OVER = 1.02;
+
+const roofMsOf = (kernels: readonly KernelProfile[]): number =>
+  kernels.reduce((sum, { roof }) => sum + (roof?.roofMs ?? 0), 0);
 
 const percent = (part: number): string => `${(100 * part).toFixed(1)} %`;
 

@@ -106,6 +106,8 @@ export interface ProfileOptions {
   readonly stages?: readonly StageSpan[];
   /** Ends it early: what has been measured counts. */
   readonly signal?: AbortSignal;
+  /** Hears what is done next, and which part of all rounds is done. */
+  readonly onProgress?: (part: number, what: string) => void;
 }
 
 /** Options of `profileModel`. */
@@ -155,15 +157,17 @@ export async function profileProgram(
   device: Device,
   options: ProfileOptions = {},
 ): Promise<ProgramProfile> {
-  const { rounds = 10, seed = 0, name = "program", stages = [], signal } = options;
+  const { rounds = 10, seed = 0, name = "program", stages = [], signal, onProgress = () => {} } = options;
   if (!Number.isSafeInteger(rounds) || rounds < 1) {
     throw new RunError(`profile: rounds is ${rounds}; it must be a whole number above 0.`);
   }
+  if (!options.peaks) onProgress(0, "measuring what the device reaches");
   const peaks = options.peaks ?? await measurePeaks(device);
+  onProgress(0, "loading: the driver compiles");
   const made = dataFor(compiled, { seed });
   using executable = await load(compiled.program, device, { state: (path) => made.states[path] });
   const feeds = options.feeds ?? made.feeds;
-  const { times, runMs } = await measure(executable, feeds, rounds, signal);
+  const { times, runMs } = await measure(executable, feeds, rounds, signal, onProgress);
   const kernels = profilesOf(compiled, times, peaks);
   return {
     version: 1,
@@ -186,6 +190,7 @@ async function measure(
   feeds: Feeds<Signature>,
   rounds: number,
   signal: AbortSignal | undefined,
+  onProgress: (part: number, what: string) => void,
 ): Promise<{ readonly times: readonly (readonly number[])[]; readonly runMs: number }> {
   const wall = async (runs: number): Promise<number> => {
     await executable.idle();
@@ -200,6 +205,7 @@ async function measure(
   const times: (readonly number[])[] = [];
   const walls: number[] = [];
   while (times.length < rounds) {
+    onProgress(times.length / rounds, `round ${times.length + 1} of ${rounds}`);
     times.push((await executable.profile(feeds)).map(({ ms }) => ms));
     walls.push(Math.max(0, await wall(runs) - waiting) / runs);
     if (signal?.aborted) break;

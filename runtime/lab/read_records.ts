@@ -6,6 +6,7 @@
 import { RunError } from "../../compiler/errors.ts";
 import type { GroupWork } from "../../compiler/fuse/group_work.ts";
 import type { CostRecord } from "./cost_record.ts";
+import { osReason } from "../os_reason.ts";
 
 /** Numbers of a record without which it is of no use. */
 const WORK = ["reads", "writes", "steps"] as const satisfies readonly (keyof GroupWork)[];
@@ -20,7 +21,7 @@ export async function readRecords(path: string): Promise<readonly CostRecord[]> 
   try {
     text = await Deno.readTextFile(path);
   } catch (cause) {
-    throw new RunError(`${path} can't be read: ${cause instanceof Error ? cause.message : cause}.`, {
+    throw new RunError(`${path} can't be read: ${osReason(cause)}.`, {
       cause,
     });
   }
@@ -39,7 +40,12 @@ export async function readRecords(path: string): Promise<readonly CostRecord[]> 
     } catch {
       return wrong("it is no JSON");
     }
-    if (record?.version !== 1) wrong(`its version is ${record?.version}, and 1 is known`);
+    if (typeof record?.version !== "number") wrong("it is no record");
+    if (record?.version !== 2) {
+      wrong(
+        `its version is ${record?.version}, and 2 is known: others count operations otherwise; measure again`,
+      );
+    }
     for (const key of ["device", "schedule", "label"] as const) {
       if (typeof record[key] !== "string") wrong(`"${key}" is no text`);
     }

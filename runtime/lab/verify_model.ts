@@ -22,6 +22,8 @@ export interface VerifyOptions extends GivenData {
   /** What to compile for. Default: the device's own target. */
   readonly target?: Target;
   readonly arithmetic?: Arithmetic;
+  /** Hears what is done next. */
+  readonly onProgress?: (part: number, what: string) => void;
 }
 
 /**
@@ -40,8 +42,11 @@ export interface VerifyOptions extends GivenData {
  */
 export function verifyModel(model: Model, options: VerifyOptions): Promise<Agreement> {
   const { device, sizes = {}, policy = policies.greedy, target = device.target, arithmetic } = options;
+  const { onProgress = () => {} } = options;
   const settings = { target, sizes, arithmetic, keep: true };
+  onProgress(0, "compiling with fusion");
   const fused = compileGraph(model.graph, { ...settings, policy });
+  onProgress(0.2, "compiling without");
   const unfused = compileGraph(model.graph, { ...settings, policy: policies.none });
-  return compareRuns(device, fused, unfused, dataFor(fused, options));
+  return compareRuns(device, fused, unfused, dataFor(fused, options), onProgress);
 }

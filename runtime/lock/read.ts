@@ -5,6 +5,7 @@
 
 import { RunError } from "../../compiler/errors.ts";
 import type { PlanLock } from "../../compiler/lock/lock.ts";
+import { osReason } from "../os_reason.ts";
 
 /** More bytes than any lock has. */
 const mostBytes = 256 * 2 ** 20;
@@ -39,7 +40,7 @@ export async function readLock(path: string | URL): Promise<PlanLock> {
     if (cause instanceof Deno.errors.NotFound) {
       throw new RunError(`There is no file ${path}; \`weft lock\` writes one.`, { cause });
     }
-    throw new RunError(`${path} can't be read: ${cause instanceof Error ? cause.message : cause}.`, {
+    throw new RunError(`${path} can't be read: ${osReason(cause)}.`, {
       cause,
     });
   }

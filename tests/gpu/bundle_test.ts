@@ -10,7 +10,7 @@ import { runSelfTest } from "../../runtime/bundle/self_test.ts";
 import { openDevice } from "../../runtime/device.ts";
 import { input, linear, load, type Model, model } from "../../mod.ts";
 import type { StoredArray } from "../../compiler/graph/dtype.ts";
-import { cnn, decoder, gptStep, halves, mlp, mlpStep, writer } from "../support/bundle_models.ts";
+import { cnn, decoder, gptStep, halves, mlp, mlpStep, plain, writer } from "../support/bundle_models.ts";
 import { type TestBundle, testBundle } from "../support/bundles.ts";
 import { encodeNpy, parseNpy } from "../../runtime/npy.ts";
 import { randomOf } from "../support/random.ts";
@@ -73,6 +73,7 @@ async function compareRuns(bundle: TestBundle, model: AnyModel, script: Script, 
 const cases: readonly (readonly [string, AnyModel, Parameters<typeof testBundle>[1]])[] = [
   ["an MLP's inference", mlp, { sizes: [{ batch: 1 }, { batch: 5 }] }],
   ["an MLP's training step", mlpStep, { sizes: { batch: 4 } }],
+  ["a kernel that takes no parameter", plain, {}],
   ["a CNN", cnn, { sizes: { batch: 2 } }],
   ["a GPT's training step with dropout", gptStep, { sizes: { batch: 2 } }],
   ["a GPT that writes", writer, {}],

@@ -63,3 +63,6 @@ export const halves: Model = model({ x: input([3, 5], "f16"), on: input([5], "bo
   setState(total, next);
   return { next, half: mul(x, cast(on, "f16")), flags: on, count: sum(cast(on, "i32")) };
 });
+
+/** No loop whose turns are a parameter: there is no uniform block. */
+export const plain: Model = model({ x: input([4, 8], "f32") }, ({ x }) => ({ y: softmax(x) }));

@@ -7,7 +7,8 @@ import { main } from "../../cli.ts";
 export interface Workspace extends Disposable {
   readonly folder: string;
   readonly file: string;
-  run(...args: string[]): Promise<{ readonly code: number; readonly out: string }>;
+  /** `out` has all that is said, `data` what goes to stdout. */
+  run(...args: string[]): Promise<{ readonly code: number; readonly out: string; readonly data: string }>;
 }
 
 export function workspace(source: string): Workspace {
@@ -19,15 +20,20 @@ export function workspace(source: string): Workspace {
     file,
     async run(...args) {
       const lines: string[] = [];
+      const data: string[] = [];
       const { log, error, warn } = console;
       const write = process.stderr.write;
       const hear = (...said: unknown[]) => void lines.push(said.join(" "));
-      [console.log, console.error, console.warn] = [hear, hear, hear];
+      const print = (...said: unknown[]) => {
+        hear(...said);
+        data.push(said.join(" "));
+      };
+      [console.log, console.error, console.warn] = [print, hear, hear];
       process.stderr.write = ((text: string) => (lines.push(text), true)) as typeof write;
       const before = Deno.env.get("XDG_CACHE_HOME");
       Deno.env.set("XDG_CACHE_HOME", folder);
       try {
-        return { code: await main(args), out: lines.join("\n") };
+        return { code: await main(args), out: lines.join("\n"), data: data.join("\n") };
       } finally {
         [console.log, console.error, console.warn] = [log, error, warn];
         process.stderr.write = write;

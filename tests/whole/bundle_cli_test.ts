@@ -90,7 +90,7 @@ Deno.test("mistakes on the command line are sentences", async () => {
     ],
     [
       ["build", models, "--export", "mlp", "--size", "batch=1", "--seed", "x", "--out", "/tmp/never"],
-      /--seed x: a seed is a whole number/,
+      /no whole number from 0 up/,
       2,
     ],
     [
@@ -101,7 +101,7 @@ Deno.test("mistakes on the command line are sentences", async () => {
     [["build", models], /required option '--out <folder>' not specified/, 2],
     [
       ["build", models, "--export", "mlp", "--size", "batch=..4", "--limits", models, "--out", "/tmp/never"],
-      /--limits .*bundle_models\.ts: it is not JSON\./,
+      /--limits .*bundle_models\.ts can't be read: it is no JSON\./,
       2,
     ],
     [
@@ -111,16 +111,16 @@ Deno.test("mistakes on the command line are sentences", async () => {
     ],
     [
       ["build", models, "--export", "mlp", "--size", "batch=1", "--out", models],
-      /--out .*: it is there already and is no bundle/,
+      /--out: .* is there already and is no bundle/,
       2,
     ],
     [
       ["inspect", "/tmp/no-such-folder"],
-      /there is no folder "\/tmp\/no-such-folder"; `weft build` writes one/,
+      /there is no folder "\/tmp\/no-such-folder"; `weft build` makes one/,
       2,
     ],
-    [["inspect", root], /manifest\.json can't be read: there is no such file/, 1],
-    [["run", models, "--self-test"], /is no folder; name the one that `weft build` wrote/, 2],
+    [["inspect", root], /is no bundle: there is no manifest\.json in it/, 2],
+    [["run", models, "--self-test"], /is a file; name the folder that `weft build` made/, 2],
     [["run", root, "--self-test", "--times", "2"], /'--self-test' cannot be used with option '--times/, 2],
   ];
   const waiting = [...cases];

@@ -23,6 +23,5 @@ Deno.test("greedy stores the GPT's position embedding for want of a buffer that 
 });
 
 Deno.test("search computes the GPT's position embedding where it is read", () => {
-  const { fused, shared } = explained("search");
-  assert(fused && shared.kernels > 1);
+  assert(explained("search").fused);
 });

@@ -62,10 +62,11 @@ const expected: Readonly<Record<PolicyName, readonly (readonly string[])[]>> = {
   ],
   // Consumers first: the row takes the bias and the activation before the product is asked.
   greedy: [["tanh", "matmul", "add relu max sub exp sum div"], ["mul", "matmul exp tanh", "matmul"]],
-  search: [["tanh", "matmul add relu", "max sub exp sum div"], ["mul matmul exp tanh", "mul matmul"]],
+  // The test's target has cheap accesses: a tanh for every four columns is less than a dispatch.
+  search: [["tanh matmul add relu", "max sub exp sum div"], ["mul matmul exp tanh", "mul matmul"]],
   max: [["tanh matmul", "add relu max sub exp sum div"], ["mul matmul exp tanh", "mul matmul"]],
   // Nothing twice.
-  exhaustive: [["tanh", "matmul add relu", "max sub exp sum div"], ["mul", "matmul exp tanh", "matmul"]],
+  exhaustive: [["tanh matmul add relu", "max sub exp sum div"], ["mul", "matmul exp tanh", "matmul"]],
 };
 
 for (const name of names) {

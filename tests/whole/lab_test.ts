@@ -91,6 +91,16 @@ Deno.test("bisect() says with numbers that nothing departs", async () => {
   assert(checks.kernels >= 2 && checks.results >= 2 && checks.worst!.part < 1, JSON.stringify(checks));
 });
 
+Deno.test("bisect() begins with what a device has of numbers that are stored in 16 bits", async () => {
+  using device = await openDevice({ device: "cpu" });
+  const halves = model(
+    { x: input([5, 33], "f16"), w: input([33, 7], "f16") },
+    ({ x, w }) => ({ y: matmul(x, w) }),
+  );
+  const { finding } = await bisect(halves, { device });
+  assert.equal(finding?.message, undefined);
+});
+
 Deno.test("bisect() names an op that is wrong by itself, and its file fails where the mistake is and nowhere else", async () => {
   using _ = always("relu");
   using device = await openDevice({ device: "cpu" });

@@ -26,8 +26,10 @@ export function alignRows(space: RowSpace): RowSpace | undefined {
     if (v.kind === "load" && strideOf(v.index, element) === 1) loads.push(v);
   });
   const stored = roots.filter((r) => r.full).map((r) => r.index);
-  // What all rows share is small, and says nothing.
-  const own = loads.map((load) => load.index).filter((index) => outer.some((v) => index.free.has(v)));
+  // What all rows share is small, and says nothing. What is read of a part of the row only (one of several that are
+  // joined) has no element where the row goes on: the vec4 at that place may not lie in its buffer, whatever guards it.
+  const own = loads.filter(({ index, buffer }) => index.lo >= 0 && index.hi < buffer.size)
+    .map((load) => load.index).filter((index) => outer.some((v) => index.free.has(v)));
   const indices = [...stored, ...own];
   const phases = indices.map((index) =>
     strideOf(index, element) === 1 ? phaseOf(space, index, element) : undefined

@@ -133,6 +133,8 @@ function widthAlong(space: RowSpace, direction: "rows" | "columns"): 1 | 4 {
   // Columns that are partly missing are stored one by one.
   if (space.columns !== undefined) return 4;
   if (!stored.every((r) => isContiguous(r.index, along) && r.buffer.size >= 4)) return 1;
+  // Elements are numbered so that what is stored comes in vectors, whatever is read.
+  if (space.alignment && stored.length > 0) return 4;
   let vectors = 0;
   let others = 0;
   walk(space.roots.map((r) => r.value), (value) => {

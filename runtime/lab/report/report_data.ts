@@ -79,6 +79,7 @@ export async function reportData(
         name,
         ...rounds !== undefined && { rounds },
         ...signal && { signal },
+        onProgress: (_, what) => onProgress(`measuring: ${name}, ${what}`),
         ...known && { peaks: known },
       });
       peaks.set(measure, profile.peaks);

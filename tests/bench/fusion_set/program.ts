@@ -17,6 +17,8 @@ export interface FusionProgram {
   readonly small: Readonly<Record<string, number>>;
   /** What is timed. */
   readonly full: Readonly<Record<string, number>>;
+  /** What it computes, called while a model is traced. */
+  trace(sizes: Readonly<Record<string, number>>): Readonly<Record<string, Tensor>>;
   /** All of its tensors lie on the device. Optimizers have no output: their results are states. */
   model(sizes: Readonly<Record<string, number>>): Model;
 }
@@ -33,6 +35,7 @@ interface Definition<N extends string> {
 /** A program whose sizes are checked by their names. */
 export const program = <const N extends string>({ make, ...rest }: Definition<N>): FusionProgram => ({
   ...rest,
+  trace: (sizes) => make(sizes as Readonly<Record<N, number>>),
   model: (sizes) => model({}, () => make(sizes as Readonly<Record<N, number>>)),
 });
 

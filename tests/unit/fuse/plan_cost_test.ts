@@ -41,7 +41,7 @@ Deno.test("a map reads and writes each element once, and does what it does for e
   );
   assert.deepEqual([work!.kind, work!.reads, work!.writes, work!.results], ["map", 4000 + 40, 4000, 1000]);
   // Two loads, a store, a sum and a product for each.
-  assert.equal(work!.steps, 1000 * (8 + 8 + 8 + 1 + 1));
+  assert.equal(work!.steps, 1000 * (14 + 14 + 14 + 1 + 1));
 });
 
 Deno.test("a slice reads what it shows", () => {
@@ -67,19 +67,32 @@ Deno.test("a row computes what each pass needs, and its scalars once per row", (
   );
 });
 
-Deno.test("a contraction does two operations per product, and a prologue once per tile of columns", () => {
+Deno.test("a contraction's operands are evaluated once for the columns of a lane, and for the rows of a workgroup", () => {
   const net = (prologue: boolean) =>
     model({ a: input([64, 48], "f32"), b: input([48, 32], "f32") }, ({ a, b }) => {
       return { y: fuse(() => matmul(prologue ? tanh(a) : a, b)) };
     });
   const [plain, with_] = [false, true].map((prologue) => estimatesOf(net(prologue)).works[0]!);
   assert.deepEqual([plain!.kind, plain!.terms, plain!.reads], ["contraction", 48, 4 * (64 * 48 + 48 * 32)]);
-  const products = 64 * 48 * 32;
-  assert(plain!.steps >= 3 * products && plain!.steps < 5 * products, `${plain!.steps / products}`);
+  const [products, results] = [64 * 48 * 32, 64 * 32];
+  // By lanes of four columns: a product, a sum, a load of a for four; of b for 16 rows, and its store. Sums are kept.
+  assert.equal(plain!.steps, products * (1 + 1 + 14 / 4 + 2 * 14 / 16) + 2 * 14 * results + 14 * results);
   const more = with_!.steps - plain!.steps;
-  const tiles = 32 / cost.tileColumns;
-  assert.equal(more % (64 * 48 * tiles), 0);
-  assert(more > 0);
+  // Dear rows are rather columns: once for the 8 rows of b that a workgroup then has.
+  assert(more > 0 && more % (64 * 48 * 32 / 8) === 0, `${more}`);
+});
+
+Deno.test("a contraction of few columns leaves lanes idle", () => {
+  const perProduct = (columns: number) => {
+    const net = model({ a: input([1024, 256], "f32"), b: input([256, columns], "f32") }, ({ a, b }) => {
+      return { y: matmul(a, b) };
+    });
+    return estimatesOf(net).works[0]!.steps / (1024 * 256 * columns);
+  };
+  const [wide, narrow, one] = [perProduct(128), perProduct(10), perProduct(4)];
+  assert(narrow > 2.5 * wide && narrow < 10 * wide, `${narrow} and ${wide}`);
+  assert(one > narrow);
+  assert(perProduct(512) <= wide);
 });
 
 Deno.test("updates of states pay for no dispatch of their own: they run together", () => {
@@ -110,7 +123,8 @@ Deno.test("a program whose op sums products takes them, and not only what it rea
   assert.deepEqual([work!.kind, work!.terms], ["program", terms]);
   const results = work!.writes / 4;
   assert(results === elements || results === elements + rows);
-  assert.equal(work!.steps, 8 * (3 * elements + results) + 2 * (elements + rows) * (terms - 1));
+  const perProduct = 2 + 14 / 4;
+  assert.equal(work!.steps, 14 * (3 * elements + results) + perProduct * (elements + rows) * (terms - 1));
 });
 
 Deno.test("a model of one's own replaces the estimate, and sees plain numbers", () => {

@@ -25,7 +25,7 @@ function work(packed = false, kind: GroupWork["kind"] = "map"): GroupWork {
   };
 }
 
-const planted: CostModel = { ...base, dispatchMs: 0.017, bytesPerMs: 3.1e6, flopsPerByte: 2.3 };
+const planted: CostModel = { ...base, dispatchMs: 0.017, bytesPerMs: 3.1e6, stepsPerMs: 7.13e6 };
 
 function measured(noise: number, cost = planted) {
   return Array.from({ length: 60 }, (_, i) => {
@@ -42,7 +42,7 @@ Deno.test("fitCostModel() finds the constants that times were made with", () => 
   const { cost, error, records } = fitCostModel(measured(0), base);
   near(cost.dispatchMs, planted.dispatchMs, 1e-6);
   near(cost.bytesPerMs, planted.bytesPerMs, 1e-6);
-  near(cost.flopsPerByte, planted.flopsPerByte, 1e-6);
+  near(cost.stepsPerMs!, planted.stepsPerMs!, 1e-6);
   assert(error < 1e-6);
   assert.equal(records, 60);
 });
@@ -51,7 +51,7 @@ Deno.test("fitCostModel() finds them through noise, and says how much there is",
   const { cost, error } = fitCostModel(measured(0.2), base);
   near(cost.dispatchMs, planted.dispatchMs, 0.1);
   near(cost.bytesPerMs, planted.bytesPerMs, 0.3);
-  near(cost.flopsPerByte, planted.flopsPerByte, 0.4);
+  near(cost.stepsPerMs!, planted.stepsPerMs!, 0.4);
   assert(error > 0.02 && error < 0.1, `${error}`);
 });
 
@@ -59,8 +59,8 @@ Deno.test("fitCostModel() gives no constant that is negative, infinite or no num
   // Time that shrinks with size has no such model.
   const odd = measured(0).map((record) => ({ ...record, measuredMs: 1 / record.measuredMs }));
   const { cost } = fitCostModel(odd, base);
-  for (const key of ["dispatchMs", "bytesPerMs", "flopsPerByte"] as const) {
-    assert(Number.isFinite(cost[key]) && cost[key] >= 0, `${key} ${cost[key]}`);
+  for (const key of ["dispatchMs", "bytesPerMs", "stepsPerMs"] as const) {
+    assert(Number.isFinite(cost[key]) && cost[key]! >= 0, `${key} ${cost[key]}`);
   }
 });
 
@@ -72,6 +72,16 @@ Deno.test("fitCostModel() leaves out what the model does not know, and refuses t
     () => fitCostModel([...measured(0), { ...measured(0)[0]!, device: "other" }], base),
     /fitted to one device, and the records are of 2: "planted", "other"/,
   );
+});
+
+Deno.test("fitCostModel() says where the records do not tell", () => {
+  assert.deepEqual(fitCostModel(measured(0), base).warnings, []);
+  assert.match(
+    fitCostModel(measured(0).slice(1, 4), base).warnings.join(" "),
+    /Three constants of 3 records/,
+  );
+  const free = measured(0, { ...planted, dispatchMs: 0, bytesPerMs: 1e5, stepsPerMs: 1e20 });
+  assert.match(fitCostModel(free, base).warnings.join(" "), /where .*an operation takes no time at all/);
 });
 
 Deno.test("a fitted model is one to compile with", () => {

@@ -104,6 +104,12 @@ Deno.test("printProgramProfile() adds up equal kernels, and says what it does no
   assert.match(text, /^4\.000 ms in 3 dispatches, one by one; a whole run takes 3\.500 ms$/m);
   assert.match(text, /bound by: 75\.0 % memory, 25\.0 % unknown$/m);
   assert.match(text, /What kernels in WGSL of your own do is not known/);
+  assert(!/above the roof/.test(text));
+});
+
+Deno.test("printProgramProfile() says why a kernel may be above the roof", () => {
+  const quick = { ...profile, kernels: [kernel(0, 1e-3)] };
+  assert.match(printProgramProfile(quick), /^One kernel is above the roof: .* cache/m);
 });
 
 /** What trace viewers take, of the events that are written. */

@@ -20,6 +20,7 @@ import {
   relu,
   trainStep,
 } from "../../../mod.ts";
+import type { PlanRow } from "../../../runtime/lab/compare_plans.ts";
 import { measurePlans } from "../../../runtime/lab/measure.ts";
 import { compileGraph } from "../../../compiler/compile.ts";
 
@@ -121,7 +122,7 @@ Deno.test("measurePlans() loads as many plans as fit beside the first, and stops
   const options = {
     rounds: 3,
     memory: 2500,
-    onProgress: ({ round, of, label }: { round: number; of: number; label: string }) =>
+    onProgress: ({ round, of, label }: { round: number; of: number | undefined; label: string }) =>
       void rounds.push(`${round} of ${of}: ${label}`),
   };
   const some = [plan(unfused), plan(compiled), plan(unfused)];
@@ -138,7 +139,36 @@ Deno.test("measurePlans() loads as many plans as fit beside the first, and stops
   assert.deepEqual(none, Array(4).fill({ because: "there was no time for it" }));
   const short = await measurePlans(plan(compiled), some, device, { rounds: 50, seconds: 1e-6 });
   assert.deepEqual(short.map((timing) => "because" in timing ? timing.because : timing.rounds), [
-    3,
+    6,
     ...Array(3).fill("there was no time to load it"),
   ]);
+});
+
+Deno.test("measurePlans() goes on until the time that it is given is over", async () => {
+  using device = await openDevice({ device: "cpu" });
+  const compiled = compileGraph(net.graph, { target: device.target, sizes });
+  const plan = (name: string) => ({ name, compiled, bytes: 1000 });
+  const begin = performance.now();
+  const last: (number | undefined)[] = [];
+  const onProgress = ({ of, elapsed }: { of: number | undefined; elapsed: number }) => last.push(of, elapsed);
+  const [base] = await measurePlans(plan("one"), [plan("two")], device, { seconds: 1.5, onProgress });
+  assert(base && "rounds" in base && base.rounds >= 6);
+  assert(performance.now() - begin >= 1400, "it ended before");
+  assert.equal(last[0], undefined);
+});
+
+Deno.test("printPlans() says which rows the rounds do not tell from the first", () => {
+  const ratio = (low: number, high: number) => ({ median: (low + high) / 2, low, high, coverage: 0.95 });
+  const row = (name: string, low: number, high: number): PlanRow => ({
+    name,
+    timing: { ms: 1, ratio: ratio(low, high), rounds: 9 },
+  });
+  const print = (...rows: PlanRow[]) =>
+    printPlans({ rows: [row("default", 1, 1), ...rows], target: "cpu", device: "cpu" });
+  const some = print(row("slow", 1.2, 1.4), row("alike", 0.99, 1.02), row("like", 1, 1.1));
+  assert.match(
+    some,
+    /rounds in turns\nnot told from "default", since 1 lies in the interval: "alike", "like"; more/,
+  );
+  assert(!/not told/.test(print(row("slow", 1.2, 1.4))));
 });

@@ -68,6 +68,34 @@ for (const target of [...targets, unrolled(splitting)]) {
   });
 }
 
+for (const target of targets) {
+  Deno.test(`scheduleRow() reads parts of rows, which end within a vec4 of their own, on ${target.name}`, () => {
+    // One part begins its rows where the whole does, the other elsewhere; or neither does.
+    for (const [first, second] of [[42, 36], [6, 15], [45, 33], [44, 34]] as const) {
+      const [rows, length] = [3, first + second];
+      const g = new RowGroup();
+      const { k } = g;
+      const [a, b] = [g.random("a", [rows, first]), g.random("b", [rows, second])];
+      const joined = ([i, j]: readonly Parameters<typeof a.at>[0][number][]) =>
+        k.guard(
+          k.lt(j!, first),
+          a.at([i!, j!]),
+          k.guard(k.le(first, j!), b.at([i!, k.iadd(j!, -first)]), 0),
+        );
+      g.output("y", [rows, length], joined);
+      g.output("s", [rows], ([i]) => k.reduce("sum", [length], [i!], ([j]) => joined([i!, j!])));
+      g.run(target);
+      const want = Array.from({ length: rows }, (_, i) => [
+        ...g.data.get("a")!.subarray(i * first, (i + 1) * first),
+        ...g.data.get("b")!.subarray(i * second, (i + 1) * second),
+      ]);
+      assertClose(g.data.get("y")!, Float64Array.from(want.flat()), 0, `y of ${first} and ${second}`);
+      const sums = Float64Array.from(want, (row) => row.reduce((x, y) => x + y, 0));
+      assertClose(g.data.get("s")!, sums, 1e-5, `s of ${first} and ${second}`);
+    }
+  });
+}
+
 Deno.test("alignRows() leaves rows alone that begin with a vec4, that are short, or whose results begin elsewhere", () => {
   assert.equal(aligned(softmax(8, 64)), undefined);
   assert.equal(aligned(softmax(8, 7)), undefined);

@@ -3,12 +3,8 @@
  *
  * A schedule decides which loops exist and binds variables to loop counters; this file turns what is left into
  * straight-line code, once per distinct value in scope. At width 4 a value is evaluated for four neighbors along one
- * variable: loads with stride 1 become vec4 loads, loads that miss the variable are splats, everything else is four
- * scalar loads. A reduction that the schedule has not placed becomes a loop right here, so that any value can be
+ * variable: loads are vec4s as far as they can be (lower_load.ts), and splats where they miss the variable. A reduction that the schedule has not placed becomes a loop right here, so that any value can be
  * evaluated anywhere; schedules exist to do better than that.
- *
- * Loads whose range reaches outside their buffer are clamped: either a guard makes their value irrelevant there, or the
- * index came from data. So every access is inside its buffer by construction, and the verifier can prove it.
  */
 
 import { InternalError } from "../errors.ts";
@@ -16,8 +12,9 @@ import type { IrBuilder } from "./build.ts";
 import type { Instr } from "./ir.ts";
 import { wide } from "./ir.ts";
 import { Accumulator, identityOf, stepOf } from "./reducers.ts";
-import { strideOf } from "./stride.ts";
-import { childrenOf, type Load, type Prefix, type Reduce, type Value, type Var } from "./value.ts";
+import { loadOf } from "./lower_load.ts";
+import { isContiguous } from "./stride.ts";
+import { childrenOf, type Prefix, type Reduce, type Value, type Var } from "./value.ts";
 import { type Values } from "./values.ts";
 
 /** What a schedule promises of its vectors, so that loads may rely on it. */
@@ -192,7 +189,7 @@ export class Evaluator {
       case "guard":
         return b.select(go(value.condition), go(value.value), go(value.otherwise));
       case "load":
-        return this.#load(value, width, along);
+        return loadOf(this, value, width, along);
       case "reduce":
         return this.#serial(value, width, along);
       case "prefix":
@@ -212,87 +209,6 @@ export class Evaluator {
     if (kind === "mod") return b.binary("rem", x, d);
     const q = b.binary("div", x, d);
     return lift === 0 ? q : b.binary("sub", q, b.widen(b.int(lift), q.type.width));
-  }
-
-  #load(value: Load, width: 1 | 4, along: Var | undefined): Instr {
-    const { b, k } = this;
-    const { buffer } = value;
-    const index = k.iclamp(value.index, 0, buffer.size - 1);
-    if (width === 1) return b.load(buffer, this.eval(index), 1);
-    const ragged = buffer.size % 4;
-    // At width 1 the variable stands for the first of the four.
-    if (isContiguous(value.index, along!) && (ragged === 0 || this.#isWhole(value))) {
-      const inside = index === value.index && ragged === 0;
-      return b.load(
-        buffer,
-        this.eval(inside ? value.index : k.iclamp(value.index, 0, buffer.size - ragged - 4)),
-        4,
-      );
-    }
-    const between = (index === value.index ? this.#spread(value, along!) : undefined) ??
-      this.#shifted(value, along!);
-    if (between) return between;
-    const at = this.eval(index, 4, along);
-    const parts = ([0, 1, 2, 3] as const).map((i) => b.load(buffer, b.component(at, i), 1));
-    return b.construct([parts[0]!, parts[1]!, parts[2]!, parts[3]!]);
-  }
-
-  /** Do all four neighbors lie in a buffer that ends in the middle of a vec4? */
-  #isWhole({ buffer, index }: Load): boolean {
-    const { inExtent = false, inside } = this.vectors;
-    return inExtent && buffer.size >= 4 &&
-      ((index.lo >= 0 && index.hi < buffer.size) || (inside?.has(index) ?? false));
-  }
-
-  /** Neighbors a few elements apart, picked from the vec4s that they lie in: four of them fill `stride` vec4s. */
-  #spread({ buffer, index }: Load, along: Var): Instr | undefined {
-    const { b, k, vectors: { stride: most = 0 } } = this;
-    const place = placeInBlock(index, along, (v) => this.#literal(v));
-    if (!place || place.stride > most) return undefined;
-    const rows = k.affine([[along, place.stride], ...place.blocks]);
-    // Where each row's `stride` elements lie in the buffer, so do the vec4s of four rows.
-    if (rows.hi + place.stride > buffer.size) return undefined;
-    const first = this.eval(rows);
-    const part = (c: number) => {
-      const element = place.offset + c * place.stride;
-      const vector = b.load(buffer, b.add(first, element - element % 4), 4);
-      return b.component(vector, (element % 4) as 0 | 1 | 2 | 3);
-    };
-    return b.construct([part(0), part(1), part(2), part(3)]);
-  }
-
-  /**
-   * Neighbors that lie in a row: across two vec4s, or anywhere. Windows that overlap (a stencil) then share what they load:
-   * vec4s, of which a few elements are missing that are loaded one by one.
-   */
-  #shifted({ buffer, index }: Load, along: Var): Instr | undefined {
-    const { b, k } = this;
-    if (strideOf(index, along) !== 1 || buffer.size < 4) return undefined;
-    const element = (i: number) =>
-      b.load(buffer, this.eval(k.iclamp(k.iadd(index, i), 0, buffer.size - 1)), 1);
-    const offset = index.kind === "linear" ? ((index.constant % 4) + 4) % 4 : 0;
-    const begin = k.iadd(index, -offset);
-    if (buffer.size % 4 !== 0 || !isContiguous(begin, along)) {
-      return b.construct([element(0), element(1), element(2), element(3)]);
-    }
-    const vector = (at: number) => {
-      const first = k.iadd(begin, at);
-      // A multiple of 4 inside is the first of four inside.
-      const isInside = k.iclamp(first, 0, buffer.size - 1) === first;
-      return b.load(buffer, this.eval(isInside ? first : k.iclamp(first, 0, buffer.size - 4)), 4);
-    };
-    // Of a vec4 with one element that is wanted only that one is loaded.
-    const part = (i: number) => {
-      const place = offset + i;
-      const alone = place < 4 ? offset === 3 : offset === 1;
-      return alone ? element(i) : b.component(vector(place - place % 4), (place % 4) as 0 | 1 | 2 | 3);
-    };
-    return b.construct([part(0), part(1), part(2), part(3)]);
-  }
-
-  #literal(value: Value): number | undefined {
-    const bound = this.#bound.get(value);
-    return bound?.kind === "literal" ? bound.value : undefined;
   }
 
   // ---- reductions that no schedule has placed ------------------------------------------------------------------
@@ -368,46 +284,4 @@ export class Evaluator {
     };
     go(value);
   }
-}
-
-/** Is the element at along + 1 the next one in memory, and the first of four aligned? */
-export function isContiguous(index: Value, along: Var): boolean {
-  if (index === along) return true;
-  if (index.kind !== "linear" || index.constant % 4 !== 0) return false;
-  for (const { atom, coefficient } of index.terms) {
-    if (atom === along) {
-      if (coefficient !== 1) return false;
-    } else if (atom.free.has(along) || coefficient % 4 !== 0) return false;
-  }
-  return index.terms.some((t) => t.atom === along);
-}
-
-/** An index as stride · along + offset + multiples of 4, with 0 ≤ offset < stride. */
-export interface BlockPlace {
-  readonly stride: number;
-  readonly offset: number;
-  readonly blocks: readonly (readonly [Value, number])[];
-}
-
-/**
- * Where neighbors along a variable lie, a few elements apart, in blocks of 4 · stride elements.
- *
- * @param literal The value of a variable that is a number here.
- */
-export function placeInBlock(
-  index: Value,
-  along: Var,
-  literal: (value: Value) => number | undefined,
-): BlockPlace | undefined {
-  if (index.kind !== "linear") return undefined;
-  let [stride, offset] = [0, index.constant];
-  const blocks: [Value, number][] = [];
-  for (const { atom, coefficient } of index.terms) {
-    const known = literal(atom);
-    if (atom === along) stride = coefficient;
-    else if (known !== undefined) offset += coefficient * known;
-    else if (!atom.free.has(along) && coefficient % 4 === 0) blocks.push([atom, coefficient]);
-    else return undefined;
-  }
-  return stride >= 2 && offset >= 0 && offset < stride ? { stride, offset, blocks } : undefined;
 }

@@ -10,7 +10,8 @@
 
 import { IrBuilder } from "../kernel/build.ts";
 import type { Instr } from "../kernel/ir.ts";
-import { Evaluator, isContiguous } from "../kernel/lower.ts";
+import { Evaluator } from "../kernel/lower.ts";
+import { isContiguous } from "../kernel/stride.ts";
 import type { Value, Var } from "../kernel/value.ts";
 import type { Target } from "../target.ts";
 import { statementsOfKernel } from "../kernel/walk.ts";

@@ -6,12 +6,11 @@
  *                   scalar accesses
  */
 
-import { isContiguous } from "../kernel/lower.ts";
 import { type BufferRef, type Load, type Value, type Var, walk } from "../kernel/value.ts";
 import { type Values } from "../kernel/values.ts";
 import { flattenAxes, mergeAxes, type MergedAxes } from "./axes.ts";
 import type { Root } from "./group.ts";
-import { strideOf } from "../kernel/stride.ts";
+import { isContiguous, strideOf } from "../kernel/stride.ts";
 
 export interface MapStore {
   readonly buffer: BufferRef;

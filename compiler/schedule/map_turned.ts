@@ -9,11 +9,11 @@
  */
 
 import type { Instr } from "../kernel/ir.ts";
-import { type Evaluator, isContiguous } from "../kernel/lower.ts";
+import { type Evaluator } from "../kernel/lower.ts";
 import { type Load, type Value, type Var, walk } from "../kernel/value.ts";
 import type { Target } from "../target.ts";
 import type { MapStore } from "./map_loops.ts";
-import { strideOf } from "../kernel/stride.ts";
+import { isContiguous, strideOf } from "../kernel/stride.ts";
 
 /** Loads to be turned, and the axis that they are contiguous in. */
 export interface Turned {

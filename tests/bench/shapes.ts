@@ -11,7 +11,7 @@ import type { Workload } from "./workloads/workload.ts";
 
 export interface Family {
   readonly name: string;
-  /** What its rates count. */
+  /** What its rates count; what bounds a shape may be the other, where its workload says how much of that it does. */
   readonly unit: "GFLOP/s" | "GB/s";
   readonly shapes: Readonly<Record<string, () => Workload>>;
 }
@@ -28,7 +28,11 @@ function named<T>(
 type Product = readonly [m: number, k: number, n: number];
 type Matrix = readonly [rows: number, columns: number];
 const cross = (shape: readonly number[]) => shape.join("×");
-const products = (...list: Product[]) => named(list, cross, (shape) => product(shape));
+const sized = ([m, k, n]: Product): Workload => ({
+  ...product([m, k, n]),
+  bytes: 4 * (m * k + k * n + m * n),
+});
+const products = (...list: Product[]) => named(list, cross, sized);
 const matrices = (list: readonly Matrix[], make: (rows: number, columns: number) => Workload) =>
   named(list, cross, ([rows, columns]) => make(rows, columns));
 
@@ -76,13 +80,13 @@ export const families: readonly Family[] = [
     shapes: named(
       [[1, 1024, 1024], [1, 1000, 1001], [1024, 1024, 1], [1001, 1000, 1], [1, 16_384, 64], [64, 16_384, 1]],
       cross,
-      ([m, k, n]) => ({ ...product([m!, k!, n!]), bytes: 4 * (m! * k! + k! * n! + m! * n!) }),
+      (shape) => sized(shape as unknown as Product),
     ),
   },
   {
     name: "matmul, small batches",
     unit: "GFLOP/s",
-    shapes: products(...[2, 3, 8, 10, 16, 32].map((m): Product => [m, 512, 1024])),
+    shapes: products(...[1, 2, 3, 8, 10, 16, 32].map((m): Product => [m, 512, 1024])),
   },
   { name: "softmax of rows", unit: "GB/s", shapes: matrices(rows, softmaxOf) },
   { name: "sums of rows", unit: "GB/s", shapes: matrices(rows, (r, c) => sumOf(r, c, 1)) },

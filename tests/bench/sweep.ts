@@ -1,6 +1,7 @@
 /**
- * Weft over families of shapes: each shape's rate, and its share of the best rate of a nearby shape, which does up to
- * eight times as much or as little. The shapes of a family are measured alternately, so that drift counts little.
+ * Weft over families of shapes: each shape's rate, and its share of what nearby shapes, which do up to eight times as much
+ * or as little, let expect: the time that its arithmetic would take at their best rate, or that its bytes would, whichever
+ * is longer. The shapes of a family are measured alternately, so that drift counts little.
  * @module
  */
 
@@ -8,6 +9,7 @@ import type { Device } from "../../mod.ts";
 import { check, type Contestant, weft } from "./contestants.ts";
 import { interleave } from "./interleave.ts";
 import { families, type Family } from "./shapes.ts";
+import type { Workload } from "./workloads/workload.ts";
 
 /** How many times the work of a shape nearby shapes have at most. */
 const near = 8;
@@ -18,7 +20,7 @@ export interface ShapeRate {
   readonly ms: number;
   readonly rate: number;
   readonly unit: Family["unit"];
-  /** Of the best rate nearby. */
+  /** Of the speed that nearby shapes let expect. */
   readonly fraction: number;
   readonly error: number;
 }
@@ -47,31 +49,45 @@ async function measure(family: Family, device: Device, rounds: number): Promise<
   const shapes: {
     readonly shape: string;
     readonly contestant: Contestant;
-    readonly work: number;
+    readonly workload: Workload;
     readonly error: number;
   }[] = [];
   for (const [shape, make] of Object.entries(family.shapes)) {
     const workload = make();
     const contestant = open.use(await weft(workload, device));
     const error = await check(`${family.name} ${shape}`, workload, [contestant]);
-    const work = family.unit === "GB/s" ? workload.bytes : workload.flop;
-    if (work === undefined) throw new Error(`${family.name} ${shape} doesn't say how much it does`);
-    shapes.push({ shape, contestant, work, error });
+    if (workload[workOf[family.unit]] === undefined) {
+      throw new Error(`${family.name} ${shape} doesn't say how much it does`);
+    }
+    shapes.push({ shape, contestant, workload, error });
   }
   const times = await interleave(shapes.map((s) => s.contestant), rounds);
-  const rates = shapes.map(({ work }, i) => work / times[i]! / 1e6);
-  return shapes.map(({ shape, work, error }, i) => {
-    const nearby = rates.filter((_, j) => Math.max(work / shapes[j]!.work, shapes[j]!.work / work) <= near);
-    return {
-      family: family.name,
-      shape,
-      ms: times[i]!,
-      rate: rates[i]!,
-      unit: family.unit,
-      fraction: rates[i]! / Math.max(...nearby),
-      error,
-    };
+  const works = shapes.map(({ workload }) => workload);
+  return shapes.map(({ shape, workload, error }, i) => ({
+    family: family.name,
+    shape,
+    ms: times[i]!,
+    rate: workload[workOf[family.unit]]! / times[i]! / 1e6,
+    unit: family.unit,
+    fraction: expectedTime(i, works, times) / times[i]!,
+    error,
+  }));
+}
+
+const workOf = { "GFLOP/s": "flop", "GB/s": "bytes" } as const;
+
+/** Milliseconds that a shape would take at the best rates of those nearby. */
+function expectedTime(i: number, works: readonly Workload[], times: readonly number[]): number {
+  const bounds = Object.values(workOf).flatMap((kind) => {
+    const own = works[i]![kind];
+    if (own === undefined) return [];
+    const rates = works.flatMap((other, j) => {
+      const work = other[kind];
+      return work !== undefined && Math.max(work / own, own / work) <= near ? [work / times[j]!] : [];
+    });
+    return [own / Math.max(...rates)];
   });
+  return Math.max(...bounds);
 }
 
 /** A family as lines of text. */

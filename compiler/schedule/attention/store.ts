@@ -2,7 +2,8 @@
 
 import type { IrBuilder } from "../../kernel/build.ts";
 import type { Instr } from "../../kernel/ir.ts";
-import { type Evaluator, isContiguous } from "../../kernel/lower.ts";
+import { type Evaluator } from "../../kernel/lower.ts";
+import { isContiguous } from "../../kernel/stride.ts";
 import type { Writer } from "../../kernel/program_op.ts";
 import type { Value } from "../../kernel/value.ts";
 import { bindings, isVar } from "./problem.ts";

@@ -1,6 +1,6 @@
 /** How large a side of a contraction is, and how well it can be read. */
 
-import { isContiguous } from "../../kernel/lower.ts";
+import { isContiguous } from "../../kernel/stride.ts";
 import { type Value, type Var, walk } from "../../kernel/value.ts";
 
 export const extentOf = (vars: readonly Var[]): number => vars.reduce((n, v) => n * v.extent, 1);

@@ -7,7 +7,7 @@
  * evaluate (the pixels of a convolution, with their border) wants to be the columns, and so does one in whole vectors.
  */
 
-import { isContiguous } from "../../kernel/lower.ts";
+import { isContiguous } from "../../kernel/stride.ts";
 import type { Reduce, Value, Var } from "../../kernel/value.ts";
 import type { Target } from "../../target.ts";
 import { extentOf } from "./extent.ts";

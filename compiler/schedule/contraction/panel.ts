@@ -22,7 +22,16 @@ import { Chunk, type Element, type FilledChunk, firstRow, forColumns } from "./c
 import { decode, FreshVars, layPlaces, type Places, tileExtents, tilesOf } from "./places.ts";
 import { extentOf } from "./extent.ts";
 import type { Contraction } from "./problem.ts";
-import { alongOf, at, productAt, storeResults, storeRider, type Tile, updatesInPlace } from "./product.ts";
+import {
+  alongOf,
+  at,
+  productAt,
+  readBesideSum,
+  storeResults,
+  storeRider,
+  type Tile,
+  updatesInPlace,
+} from "./product.ts";
 import { takenBy } from "./lane_tile.ts";
 import { type Slot, sumsOf } from "./sums.ts";
 import type { Tiling } from "./tiling.ts";
@@ -133,6 +142,7 @@ class Panel {
       chunk.open((panel) => {
         for (let column = 0; column < columns; column++) this.#readAhead(this.#columns, column);
         this.#forRows((_, tile) => {
+          for (let column = 0; column < columns; column++) readBesideSum(tile, firstRow, column);
           panel.forColumns(tile, () => zero, (column, sum) => storeResults(tile, firstRow, column, sum));
         }, panel);
       });

@@ -6,8 +6,9 @@
  */
 
 import type { Instr } from "../../kernel/ir.ts";
-import { type Evaluator, isContiguous } from "../../kernel/lower.ts";
-import { type Reduce, type Value, type Var, walk } from "../../kernel/value.ts";
+import { type Evaluator } from "../../kernel/lower.ts";
+import { isContiguous } from "../../kernel/stride.ts";
+import { childrenOf, type Reduce, type Value, type Var, walk } from "../../kernel/value.ts";
 import type { Operand, Steps } from "./operand.ts";
 import type { Bindings, Places } from "./places.ts";
 import type { Contraction, Store } from "./problem.ts";
@@ -89,6 +90,34 @@ export const sidesAt = (
 export function storeResults(tile: Tile, row: Row, column: number, sum: Instr): void {
   const { c } = tile;
   storeAt(tile, row, column, [c.reduce, sum], c.stores, tile.rows.inside(row.place));
+}
+
+/**
+ * Reads, where the cursor stands, what the results at a row and a column need besides the sum (a residual), so that the sum
+ * has not to be kept while it is read: some compilers then keep every product of it too.
+ */
+export function readBesideSum(tile: Tile, row: Row, column: number): void {
+  const { c: { reduce, stores }, ev, columns } = tile;
+  const { k } = ev;
+  if (columns.inside(column) && updatesInPlace(stores)) return;
+  const here = new Map<Value, Value>(at(tile, row, column));
+  const sum = k.substitute(reduce, here);
+  const needs = new Map<Value, boolean>([[sum, true]]);
+  const needsSum = (value: Value): boolean => {
+    const known = needs.get(value);
+    if (known !== undefined) return known;
+    const found = childrenOf(value).some(needsSum);
+    needs.set(value, found);
+    return found;
+  };
+  const seen = new Set<Value>();
+  const read = (value: Value): void => {
+    if (value === sum || value.kind === "const" || value.kind === "var" || seen.has(value)) return;
+    seen.add(value);
+    if (needsSum(value)) childrenOf(value).forEach(read);
+    else ev.eval(value, columns.width, alongOf(columns));
+  };
+  for (const { value } of stores) read(k.substitute(value, here));
 }
 
 /** Stores a rider's result for a column place, where the condition holds and the column exists. */

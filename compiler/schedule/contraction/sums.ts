@@ -8,7 +8,8 @@
 
 import type { IrBuilder } from "../../kernel/build.ts";
 import type { Instr } from "../../kernel/ir.ts";
-import { type Evaluator, isContiguous } from "../../kernel/lower.ts";
+import { type Evaluator } from "../../kernel/lower.ts";
+import { isContiguous } from "../../kernel/stride.ts";
 import { type BufferRef, type Value, type Var, walk } from "../../kernel/value.ts";
 import { extentOf } from "./extent.ts";
 import type { Contraction, Store } from "./problem.ts";

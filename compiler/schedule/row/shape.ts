@@ -17,9 +17,8 @@
 import { log2 } from "../../graph/real.ts";
 import type { Var } from "../../kernel/value.ts";
 import { walk } from "../../kernel/value.ts";
-import { isContiguous } from "../../kernel/lower.ts";
 import type { Target } from "../../target.ts";
-import { strideOf } from "../../kernel/stride.ts";
+import { isContiguous, strideOf } from "../../kernel/stride.ts";
 import { loadsOf } from "./interleave.ts";
 import { rowCount, rowLength, type RowSpace } from "./space.ts";
 

@@ -8,7 +8,7 @@
  * Up to three rows are left over at the end; the lane after the last block has them, in loops.
  */
 
-import { isContiguous, placeInBlock } from "../../kernel/lower.ts";
+import { isContiguous, placeInBlock } from "../../kernel/stride.ts";
 import { type Value, type Var, walk } from "../../kernel/value.ts";
 import type { Target } from "../../target.ts";
 import { elementsOf, loadsPerElement, type Pass } from "./passes.ts";

@@ -10,11 +10,10 @@
  * lanes share rows, else for a lane each.
  */
 
-import { isContiguous } from "../../kernel/lower.ts";
 import { type Value, type Var, walk } from "../../kernel/value.ts";
 import type { Target } from "../../target.ts";
 import { powerOfTwo } from "../row/shape.ts";
-import { strideOf } from "../../kernel/stride.ts";
+import { isContiguous, strideOf } from "../../kernel/stride.ts";
 import type { Scan } from "./problem.ts";
 
 export interface ScanShape {

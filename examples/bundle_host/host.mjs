@@ -128,6 +128,10 @@ export function readBundle(folder, schema) {
 export function checkTest(manifest, schema, test) {
   validate(schema, schema.$defs.selfTest, test, "self-test");
   need(test.program < manifest.sizes.length, "the self-test is for no size");
+  manifest.inputs.forEach(({ name, dtype }, i) => {
+    const elements = manifest.variants[0].programs[test.program].inputs[i][2] / bytesOn[dtype];
+    need(test.inputs[name]?.length === elements, `the self-test feeds ${name} other elements`);
+  });
   for (const { name, indices, values } of test.outputs) {
     const { tolerance } = manifest.outputs.find((output) => output.name === name) ?? {};
     need(tolerance && indices.length === values.length, `${name} can't be compared`);

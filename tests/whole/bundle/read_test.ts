@@ -241,6 +241,34 @@ Deno.test("a manifest that somebody changed is refused by a sentence, or every s
   assert(refused > runs / 2 && refused < runs, `${refused} of ${runs} were refused`);
 });
 
+Deno.test("a self-test that somebody changed is refused by a sentence, or compares what there is", async () => {
+  using bundle = await testBundle(mlpStep, { ...options, selfTest: true, sizes: { batch: 2 } });
+  const { manifest } = bundle.built;
+  const text = fileText(bundle.built, "selftest.json");
+  let [refused, runs] = [0, 0];
+  fc.assert(
+    fc.property(fc.array(change, { minLength: 1, maxLength: 3 }), (changes) => {
+      const changed = JSON.parse(text);
+      for (const one of changes) applyChange(changed, one);
+      runs++;
+      try {
+        const test = parseSelfTest(JSON.stringify(changed), manifest, "selftest.json");
+        const [own, others] = [test.outputs[0]!, test.state];
+        assert(own.indices.every((index) => index === 0) && own.values.length === own.indices.length);
+        for (const { name, indices } of others) {
+          const { shape } = manifest.state.find((state) => state.name === name)!;
+          assert(indices.every((index) => index >= 0 && index < shape.reduce((n, d) => n * d, 1)));
+        }
+      } catch (error) {
+        if (!(error instanceof Error && error.name === "RunError")) throw error;
+        refused++;
+      }
+    }),
+    { numRuns: 500, seed: 6 },
+  );
+  assert(refused > runs / 4 && refused < runs, `${refused} of ${runs} were refused`);
+});
+
 Deno.test("weights that somebody changed are refused by a sentence, also where the manifest's hashes agree", async () => {
   using bundle = await testBundle(mlp, { ...options, sizes: { batch: 2 } });
   let refused = 0;

@@ -11,6 +11,7 @@
  * @module
  */
 
+import { availableParallelism } from "node:os";
 import { parseArgs, styleText } from "node:util";
 import { ensureAdapter, type Readiness } from "../runtime/setup/ensure_adapter.ts";
 import { type PipelineTimesFile, pipelineTimesFile, slowestPipelines } from "./support/pipeline_times.ts";
@@ -22,6 +23,12 @@ const STATIC_CHECKS = [["fmt", "--check"], ["lint"], ["check", "--doc", ".", "RE
 
 /** A shader that never ends blocks its process for good; nothing that isn't stuck takes this long. */
 const PROCESS_MINUTES = { unit: 10, whole: 20, gpu: 20, doc: 10, long: 60 };
+
+/**
+ * Processes of a suite at once, at most: on a software adapter most of a test is compiling, by one core; and a device's
+ * memory has to do for all of them.
+ */
+const PROCESSES = 3;
 
 interface Options {
   readonly only?: Suite["name"];
@@ -64,40 +71,61 @@ async function runSuite(
   }
   if (suite.processes.length === 0) return [failure(`The suite ${suite.name} has no test file.`)];
   const counts: Counts[] = [];
-  for (const args of suite.processes) {
-    announce(`${suite.name}: deno test ${args.join(" ")}`);
-    const { problem, ...rest } = await runTests(args, PROCESS_MINUTES[suite.name], long, times);
-    if (problem !== null) console.log(problem);
-    counts.push({ ...rest, problem: problem && `${suite.name}, ${args.join(" ")}: ${problem}` });
-  }
+  const waiting = suite.processes.entries();
+  // One at a time shows what it prints at once; several, each when it is done.
+  const workers = Math.min(suite.processes.length, PROCESSES, availableParallelism());
+  const show = workers > 1 ? undefined : writeAll;
+  await Promise.all(Array.from({ length: workers }, async () => {
+    for (const [i, args] of waiting) {
+      const title = `${suite.name}: deno test ${args.join(" ")}`;
+      if (show) announce(title);
+      const { output, counts: { problem, ...rest } } = await runTests(
+        args,
+        { minutes: PROCESS_MINUTES[suite.name], long, times, show },
+      );
+      if (!show) {
+        announce(title);
+        await writeAll(output);
+      }
+      if (problem !== null) console.log(problem);
+      counts[i] = { ...rest, problem: problem && `${suite.name}, ${args.join(" ")}: ${problem}` };
+    }
+  }));
   return counts;
 }
 
-/** One `deno test` process, whose output is shown as it comes and read for its summary. */
+/** One `deno test` process, whose output is read for its summary, and shown as it comes where one says how. */
 async function runTests(
   args: readonly string[],
-  minutes: number,
-  long: boolean,
-  times: PipelineTimesFile,
-): Promise<Counts> {
+  { minutes, long, times, show }: {
+    readonly minutes: number;
+    readonly long: boolean;
+    readonly times: PipelineTimesFile;
+    readonly show: ((text: string) => Promise<void>) | undefined;
+  },
+): Promise<{ readonly output: string; readonly counts: Counts }> {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["test", "--allow-all", "--no-check", ...args, ...(long ? ["--", "--long"] : [])],
     env: { ...times.environment },
     stdin: "null",
     stdout: "piped",
+    stderr: show ? "inherit" : "piped",
   }).spawn();
   // SIGKILL, because a process whose event loop is blocked by a shader hears nothing else.
   const stuck = setTimeout(() => child.kill("SIGKILL"), minutes * 60_000);
-  const decoder = new TextDecoder();
   let output = "";
-  for await (const chunk of child.stdout) {
-    const text = decoder.decode(chunk, { stream: true });
-    output += text;
-    await writeAll(text);
-  }
+  const read = async (stream: ReadableStream<Uint8Array>) => {
+    const decoder = new TextDecoder();
+    for await (const chunk of stream) {
+      const text = decoder.decode(chunk, { stream: true });
+      output += text;
+      await show?.(text);
+    }
+  };
+  await Promise.all([read(child.stdout), ...show ? [] : [read(child.stderr)]]);
   const { code } = await child.status;
   clearTimeout(stuck);
-  return readSummary(output, code);
+  return { output, counts: readSummary(output, code) };
 }
 
 async function runDeno(args: readonly string[]): Promise<number> {

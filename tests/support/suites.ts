@@ -35,7 +35,7 @@ export function findSuites(): Suite[] {
 
 /**
  * A suite that runs on the adapter, with one process per file: an abort in WebGPU loses one file's tests and says whose
- * they were. One at a time, since a software adapter takes all cores by itself.
+ * they were.
  */
 function processPerFile(name: "gpu" | "long"): Suite {
   const files = globSync(`tests/${name}/**/*_test.ts`).sort();

@@ -8,7 +8,7 @@
 import type { Node, Tensor } from "../graph/node.ts";
 import { resultsOf } from "../graph/graph.ts";
 import { deviceBytes } from "../graph/dtype.ts";
-import { childrenOf, type Value, walk } from "../kernel/value.ts";
+import { childrenOf, slowFunctions, type Value, walk } from "../kernel/value.ts";
 import type { Target } from "../target.ts";
 import type { GroupWork } from "./group_work.ts";
 import { concrete } from "./lower_group.ts";
@@ -59,25 +59,13 @@ export const defaultCostModel: CostModel = {
   dispatchMs: 0.03,
 };
 
-const costly: ReadonlySet<string> = new Set([
-  "exp",
-  "exp2",
-  "log",
-  "log2",
-  "tanh",
-  "sin",
-  "cos",
-  "sqrt",
-  "inverseSqrt",
-]);
-
 /** Operations of a value itself, its operands being there. */
 export function ownFlops(v: Value): number {
   switch (v.kind) {
     case "load":
       return 8;
     case "unary":
-      return costly.has(v.op) ? 8 : 1;
+      return slowFunctions.has(v.op) ? 8 : 1;
     case "binary":
       return v.op === "div" || v.op === "rem" ? 4 : 1;
     case "select":

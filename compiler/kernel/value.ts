@@ -84,6 +84,12 @@ export type BinaryOp =
  */
 export type ReduceKind = "sum" | "prod" | "max" | "min" | "maxFast" | "minFast" | "argmax" | "argmin";
 
+/** Functions of floats that no machine does in one step, as it does arithmetic: what counts and models of cost set apart. */
+export const slowFunctions: ReadonlySet<UnaryOp> = new Set([
+  ...["exp", "exp2", "log", "log2"] as const,
+  ...["sqrt", "inverseSqrt", "sin", "cos", "tanh"] as const,
+]);
+
 export const isFloating = (type: ValueType): boolean => type === "f32" || type === "f16";
 
 /** The number that changes nothing: where an accumulator starts, and what nothing reduces to (SEMANTICS §3). */

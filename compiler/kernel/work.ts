@@ -22,7 +22,7 @@ import { type DispatchSize, type Executions, executionsOf } from "./executions.t
 import type { Block, Combine, Computed, Instr, Kernel, Statement } from "./ir.ts";
 import { literal } from "./ir.ts";
 import { Ranges } from "./ranges.ts";
-import { type BinaryOp, isFloating, type UnaryOp } from "./value.ts";
+import { type BinaryOp, isFloating, slowFunctions } from "./value.ts";
 import { type Touch, touchOf } from "./walk.ts";
 
 /** What a dispatch does to one buffer, in bytes. */
@@ -49,11 +49,6 @@ export interface KernelWork {
 }
 
 const arithmetic: ReadonlySet<BinaryOp> = new Set(["add", "sub", "mul", "div", "rem", "min", "max"]);
-const functions: ReadonlySet<UnaryOp> = new Set([
-  ...["exp", "exp2", "log", "log2"] as const,
-  ...["sqrt", "inverseSqrt", "sin", "cos", "tanh"] as const,
-]);
-
 /** The work of one dispatch of a kernel. */
 export function workOfKernel(kernel: Kernel, size: DispatchSize): KernelWork {
   const executions = executionsOf(kernel, size);
@@ -169,7 +164,7 @@ class Tally {
     if (!isFloating(instr.type.scalar)) return;
     const { width } = instr.type;
     if (instr.kind === "binary" && arithmetic.has(instr.op)) this.flops += width * times;
-    if (instr.kind === "unary" && functions.has(instr.op)) this.functions += width * times;
+    if (instr.kind === "unary" && slowFunctions.has(instr.op)) this.functions += width * times;
   }
 
   #touch({ place, index, width, writes }: Touch, times: number): void {

@@ -16,6 +16,7 @@ import type { ArrayDecl, Block, For, Instr, Kernel, Loop, Statement } from "../k
 import { Ranges } from "../kernel/ranges.ts";
 import { type AnyScheduled, isRaw } from "../kernel/raw.ts";
 import { statementsOfKernel } from "../kernel/walk.ts";
+import { slowFunctions } from "../kernel/value.ts";
 import type { Target } from "../target.ts";
 
 /** Steps that a dispatch costs whatever it does. */
@@ -28,11 +29,6 @@ const byLiteral = 4;
 const narrowest = 1 / 8;
 /** Turns that are assumed where bounds are known at dispatch only. */
 const unknownTurns = 64;
-
-const slowFunctions: ReadonlySet<string> = new Set([
-  ...["exp", "exp2", "log", "log2", "sin", "cos", "tanh", "sqrt", "inverseSqrt"],
-  ...["div", "rem"],
-]);
 
 /** Steps one after the other until all kernels have run; of raw kernels, whose text is closed, the dispatch alone. */
 export function estimatedSteps(kernels: readonly AnyScheduled[], target: Target): number {
@@ -68,8 +64,9 @@ function stepsOf(kernel: Kernel, { steps }: Target): number {
       case "read":
         return inArray(instr.array);
       case "unary":
+        return slowFunctions.has(instr.op) ? slow * part : part;
       case "binary":
-        if (!slowFunctions.has(instr.op)) return part;
+        if (instr.op !== "div" && instr.op !== "rem") return part;
         return (instr.type.scalar === "f32" ? slow : byLiteral) * part;
       case "select":
       case "cast":

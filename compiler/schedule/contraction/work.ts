@@ -1,6 +1,6 @@
 /** What an element of a side costs, in products of a vector: what tiles and orientations are compared by. */
 
-import { type Value, type Var, walk } from "../../kernel/value.ts";
+import { slowFunctions, type Value, type Var, walk } from "../../kernel/value.ts";
 import { contiguousLoads } from "./extent.ts";
 
 /** What reading single elements costs beside reading vectors, each. */
@@ -19,7 +19,7 @@ export function workOf(values: readonly Value[], along: readonly Var[], load: nu
         work += 4;
         break;
       case "unary":
-        work += slow.has(value.op) ? 15 : 1;
+        work += slowFunctions.has(value.op) ? 15 : 1;
         break;
       case "binary":
       case "select":
@@ -30,5 +30,3 @@ export function workOf(values: readonly Value[], along: readonly Var[], load: nu
   });
   return work;
 }
-
-const slow: ReadonlySet<string> = new Set(["exp", "exp2", "log", "log2", "tanh", "sin", "cos"]);

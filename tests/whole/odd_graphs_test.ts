@@ -105,3 +105,19 @@ Deno.test("an op whose own kernel binds too many buffers says so, and what to tr
         .test(error.what),
   );
 });
+
+Deno.test("more terms than a kernel can count are refused with their number, and so many elements in rows are not", () => {
+  const column = model(
+    { x: input([70_000, 1], "f32") },
+    ({ x }) => ({ y: sum(broadcastTo(x, [70_000, 70_000])) }),
+  );
+  assert.throws(
+    () => compileGraph(column.graph, { target: testTarget }),
+    /sum goes through 4900000000 numbers for each of its results, and a kernel counts up to 2147483647/,
+  );
+  const rows = model(
+    { x: input([70_000, 1], "f32") },
+    ({ x }) => ({ y: sum(broadcastTo(x, [70_000, 70_000]), 1) }),
+  );
+  assert.equal(compileGraph(rows.graph, { target: testTarget }).kernels.length > 0, true);
+});

@@ -47,7 +47,7 @@ Deno.test("weft explain takes two ops, a policy, the cpu, and gives data", async
 
 Deno.test("weft explain says what it cannot find", async () => {
   const nothing = await explain("conv", "--target", "gpu");
-  assert.equal(nothing.code, 1);
+  assert.equal(nothing.code, 2);
   assert.match(nothing.out, /weft: explain: "conv" names no op of the compiled graph/);
   assert.equal((await explain("--policy", "best")).code, 2);
 });

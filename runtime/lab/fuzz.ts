@@ -119,12 +119,13 @@ const ROUNDS: Readonly<Record<Device["kind"], readonly Round[]>> = {
   cpu: [{ longest: 5, scale: 1 }, { longest: 10, scale: 1 }, { longest: 3, scale: 5 }, {
     longest: 18,
     scale: 1,
-  }],
+  }, { longest: 5, scale: 1, dims: [0, 10, 9] }],
   webgpu: [
     { longest: 3, scale: 1, dims: [4, 6, 3] },
     { longest: 5, scale: 1, dims: [0, 7, 8] },
     { longest: 2, scale: 5, dims: [4, 6, 3] },
     { longest: 8, scale: 1, dims: [4, 6, 3] },
+    { longest: 3, scale: 1, dims: [0, 10, 9] },
   ],
 };
 /** Graphs of more elements than this, in all nodes, are left out: references would take long. */

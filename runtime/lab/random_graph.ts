@@ -27,8 +27,10 @@ export interface Tape {
   readonly outputs: readonly number[];
 }
 
-/** Sizes that axes may have. */
-export const sizes = [3, 1, 2, 4, 5, 7, 8, 13, 16];
+/** Sizes that axes may have: those that are drawn, and two that are asked for, longer than a few vectors and no whole ones. */
+export const sizes = [3, 1, 2, 4, 5, 7, 8, 13, 16, 17, 42];
+/** How many of them are drawn. */
+export const drawnSizes = 9;
 const ranks = [2, 1, 3, 0, 2];
 
 /**

@@ -4,7 +4,7 @@
  */
 
 import fc from "fast-check";
-import { sizes, type Tape } from "./random_graph.ts";
+import { drawnSizes, type Tape } from "./random_graph.ts";
 import { steps } from "./random_steps.ts";
 
 /**
@@ -20,7 +20,7 @@ export function tapes(
 ): fc.Arbitrary<Tape> {
   const small = fc.nat(63);
   return fc.record({
-    dims: dims ? fc.constant(dims) : fc.tuple(...[0, 1, 2].map(() => fc.nat(sizes.length - 1))),
+    dims: dims ? fc.constant(dims) : fc.tuple(...[0, 1, 2].map(() => fc.nat(drawnSizes - 1))),
     inputs: fc.array(fc.nat(255), { minLength: 1, maxLength: 3 }),
     steps: fc.array(fc.tuple(fc.nat(choices - 1), small, small, small), {
       minLength: 1,

@@ -66,7 +66,8 @@ export async function prepare(
     return offset;
   });
   const uniforms = allocate(blocks.length * 4 + 4, UNIFORM | COPY_DST);
-  if (blocks.length) device.queue.writeBuffer(uniforms, 0, Uint32Array.from(blocks)); // Deno aborts at an empty array
+  // Deno aborts at an empty array.
+  if (blocks.length) device.queue.writeBuffer(uniforms, 0, Uint32Array.from(blocks));
   const prepared: PreparedStep[] = [];
   for (const [i, step] of steps.entries()) {
     if ("from" in step) {

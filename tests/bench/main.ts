@@ -18,6 +18,7 @@ import { openAdapter } from "../../runtime/adapter.ts";
 import { byHand, check, weft } from "./contestants.ts";
 import { interleave, median } from "./interleave.ts";
 import { checkPeers, type PeerTime, peerTimes } from "./peers.ts";
+import { PeerPrograms } from "./peer_programs.ts";
 import { showRates, showWorst, sweep } from "./sweep.ts";
 import { workloads } from "./workloads.ts";
 import type { Workload } from "./workloads/workload.ts";
@@ -47,10 +48,17 @@ async function measure(
   using hand = await byHand(workload, gpu);
   const contestants = hand ? [own, hand] : [own];
   let error = await check(name, workload, contestants);
+  using programs = peers !== undefined && workload.peerProgram !== undefined
+    ? new PeerPrograms(peers, workload)
+    : undefined;
   const found = new Map<string, PeerTime[]>();
   const [ownMs, handMs] = await interleave(contestants, rounds, async () => {
-    if (peers === undefined || workload.peer === undefined) return;
-    for (const time of await peerTimes(peers, workload.peer)) {
+    const times = programs
+      ? await programs.times()
+      : peers !== undefined && workload.peer !== undefined
+      ? await peerTimes(peers, workload.peer)
+      : [];
+    for (const time of times) {
       found.set(time.peer, [...found.get(time.peer) ?? [], time]);
     }
   });

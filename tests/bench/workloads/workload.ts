@@ -17,6 +17,8 @@ export interface Resident {
 export interface Workload {
   /** What the peers' runners call it. */
   readonly peer?: string;
+  /** What the programs in `peer_programs/` call it, for those that the runners don't know. */
+  readonly peerProgram?: string;
   /** Floating-point operations of one run. */
   readonly flop?: number;
   /** Bytes that one run has to read and write. */

@@ -109,13 +109,13 @@ function programs(
       },
       names: ["y"],
     }),
-    // From the weights, which its forward pass would have kept.
-    attention_backward: ({ q, k, v, dy }) => ({
-      inputs: [jit(weights)(q.ref, k.ref), q, k, v, dy],
-      f: (p, q, k, v, dy) => {
+    // From the result, and the weights, which its forward pass would have kept; `along` is also their sum times `dp`.
+    attention_backward: ({ q, k, v, o, dy }) => ({
+      inputs: [jit(weights)(q.ref, k.ref), q, k, v, o, dy],
+      f: (p, q, k, v, o, dy) => {
         const scale = 1 / Math.sqrt(q.shape[2]);
         const dp = np.matmul(dy.ref, v.transpose([0, 2, 1]));
-        const along = p.ref.mul(dp.ref).sum(-1, { keepdims: true });
+        const along = dy.ref.mul(o).sum(-1, { keepdims: true });
         const slopes = p.ref.mul(dp.sub(along));
         return [
           np.matmul(slopes.ref, k).mul(scale),

@@ -44,11 +44,6 @@ interface Program {
 }
 
 function programs(tf: Package): Readonly<Record<string, (t: Named) => Program>> {
-  /** Of the gradient by what a softmax gives to that by what it takes. */
-  const softmaxBackward = (s: Package, g: Package) => {
-    const product = tf.mul(g, s);
-    return tf.sub(product, tf.mul(tf.sum(product, -1, true), s));
-  };
   const channelsLast = (x: Package) => tf.keep(tf.tidy(() => tf.transpose(x, [0, 2, 3, 1])));
   const channelsFirst = (x: Package) => tf.transpose(x, [0, 3, 1, 2]);
   const weights = (q: Package, k: Package, mask: Package) => {
@@ -63,7 +58,12 @@ function programs(tf: Package): Readonly<Record<string, (t: Named) => Program>> 
   return {
     matmul_nt: ({ a, b }) => ({ run: () => ({ y: tf.matMul(a, b, false, true) }) }),
     matmul_tn: ({ a, b }) => ({ run: () => ({ y: tf.matMul(a, b, true, false) }) }),
-    softmax_backward: ({ s, g }) => ({ run: () => ({ y: softmaxBackward(s, g) }) }),
+    softmax_backward: ({ s, g }) => ({
+      run() {
+        const product = tf.mul(g, s);
+        return { y: tf.sub(product, tf.mul(tf.sum(product, -1, true), s)) };
+      },
+    }),
     layer_norm_backward: ({ x, g, dy }) => ({
       run() {
         const centered = tf.sub(x, tf.mean(x, -1, true));
@@ -98,13 +98,14 @@ function programs(tf: Package): Readonly<Record<string, (t: Named) => Program>> 
       const mask = causalMask(q.shape[1]);
       return { run: () => ({ y: tf.matMul(weights(q, k, mask), v) }) };
     },
-    // From the weights, which its forward pass would have kept.
-    attention_backward({ q, k, v, dy }) {
+    // From the result, and the weights, which its forward pass would have kept.
+    attention_backward({ q, k, v, o, dy }) {
       const scale = 1 / Math.sqrt(q.shape[2]);
       const p = tf.tidy(() => weights(q, k, causalMask(q.shape[1])));
       return {
         run() {
-          const slopes = softmaxBackward(p, tf.matMul(dy, v, false, true));
+          const along = tf.sum(tf.mul(dy, o), -1, true);
+          const slopes = tf.mul(p, tf.sub(tf.matMul(dy, v, false, true), along));
           return {
             y: tf.mul(tf.matMul(slopes, k), scale),
             dk: tf.mul(tf.matMul(slopes, q, true, false), scale),

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { errorOf, tolerance } from "./check.ts";
 import type { PeerTime } from "./peers.ts";
 import type { Workload } from "./workloads/workload.ts";
@@ -23,6 +23,11 @@ const ours: readonly PeerProgram[] = ["jax", "tfjs", "ort"].map((name) => ({
 /** A workload's tensors in files, for the programs, and what they made of them. */
 export class PeerPrograms implements Disposable {
   readonly #place = Deno.makeTempDirSync({ prefix: "weft-peers-" });
+  readonly #leftOut = new Set<string>();
+  readonly #interrupted = () => {
+    this[Symbol.dispose]();
+    Deno.exit(130);
+  };
 
   /**
    * @param folder Where the packages are.
@@ -35,6 +40,7 @@ export class PeerPrograms implements Disposable {
     private readonly complain: (sentence: string) => void = console.error,
     private readonly programs: readonly PeerProgram[] = ours,
   ) {
+    Deno.addSignalListener("SIGINT", this.#interrupted);
     const shapes = Object.entries(workload.tensors).map(([name, { shape }]) => [name, shape]);
     Deno.writeTextFileSync(join(this.#place, "tensors.json"), JSON.stringify(Object.fromEntries(shapes)));
     for (const [name, { data }] of Object.entries(workload.tensors)) {
@@ -42,10 +48,11 @@ export class PeerPrograms implements Disposable {
     }
   }
 
-  /** One run of every program that knows the workload. */
+  /** One run of every program that knows the workload, but those whose result was wrong before. */
   async times(): Promise<PeerTime[]> {
     const times: PeerTime[] = [];
     for (const program of this.programs) {
+      if (this.#leftOut.has(program.peer)) continue;
       const time = await this.#time(program);
       if (time) times.push(time);
     }
@@ -59,7 +66,7 @@ export class PeerPrograms implements Disposable {
     }
     const { stdout, stderr, success } = await new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", "--no-check", "--no-config", "--no-lock", "--node-modules-dir=manual", file]
-        .concat(this.folder, name, this.#place),
+        .concat(resolve(this.folder), name, this.#place),
       cwd: this.folder,
       env: { NO_COLOR: "1" },
       stdin: "null",
@@ -68,17 +75,18 @@ export class PeerPrograms implements Disposable {
     if (!success) {
       const lines = new TextDecoder().decode(stderr).trim().split("\n");
       const reason = lines.find((line) => /error/i.test(line)) ?? lines.at(-1);
-      this.complain(`${peer} failed at ${name}, and is left out: ${reason}`);
-      return undefined;
+      return this.#leaveOut(peer, `failed at ${name}: ${reason}`);
     }
     if (line === undefined) return undefined;
     const wrong = await this.#wrong();
-    if (wrong !== undefined) {
-      this.complain(`${peer} is wrong at ${name}, and is left out: ${wrong}`);
-      return undefined;
-    }
+    if (wrong !== undefined) return this.#leaveOut(peer, `is wrong at ${name}: ${wrong}`);
     const { ms_amort, first_ms } = JSON.parse(line);
     return { peer, ms: ms_amort, first: first_ms };
+  }
+
+  #leaveOut(peer: string, reason: string): undefined {
+    this.#leftOut.add(peer);
+    this.complain(`${peer} is left out, for it ${reason}`);
   }
 
   /** What is wrong with the outputs, which lie beside the tensors. */
@@ -98,6 +106,7 @@ export class PeerPrograms implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    Deno.removeSignalListener("SIGINT", this.#interrupted);
     Deno.removeSync(this.#place, { recursive: true });
   }
 }

@@ -48,7 +48,7 @@ export class PeerPrograms implements Disposable {
     }
   }
 
-  /** One run of every program that knows the workload, but those whose result was wrong before. */
+  /** One run of every program, but those whose result was wrong before. */
   async times(): Promise<PeerTime[]> {
     const times: PeerTime[] = [];
     for (const program of this.programs) {
@@ -77,7 +77,7 @@ export class PeerPrograms implements Disposable {
       const reason = lines.find((line) => /error/i.test(line)) ?? lines.at(-1);
       return this.#leaveOut(peer, `failed at ${name}: ${reason}`);
     }
-    if (line === undefined) return undefined;
+    if (line === undefined) return this.#leaveOut(peer, `prints no time of ${name}`);
     const wrong = await this.#wrong();
     if (wrong !== undefined) return this.#leaveOut(peer, `is wrong at ${name}: ${wrong}`);
     const { ms_amort, first_ms } = JSON.parse(line);

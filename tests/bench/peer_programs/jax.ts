@@ -1,13 +1,13 @@
 /** What jax-js is measured with: each workload one function under `jit`. Values are used up by what they go into. */
 
 import { measure, type Package, packagesOf, type Prepared } from "./program.ts";
+import type { PeerWorkload } from "../workloads/workload.ts";
 
-await measure("jax-js", async (workload, tensors, folder): Promise<Prepared | undefined> => {
+await measure("jax-js", async (workload, tensors, folder): Promise<Prepared> => {
   const jax = packagesOf(folder)("@jax-js/jax");
   await jax.init("webgpu");
   jax.defaultDevice("webgpu");
   const program = programs(jax)[workload];
-  if (!program) return undefined;
   const given: Record<string, Package> = {};
   for (const [name, { shape, data }] of Object.entries(tensors)) {
     given[name] = jax.numpy.array(data).reshape(shape);
@@ -44,7 +44,7 @@ interface Program {
 
 function programs(
   { numpy: np, nn, lax, vjp, jit }: Package,
-): Readonly<Record<string, (t: Readonly<Record<string, Package>>) => Program>> {
+): Readonly<Record<PeerWorkload, (t: Readonly<Record<string, Package>>) => Program>> {
   const backward = (f: (x: Package) => Package, x: Package, cotangent: Package): Package[] => {
     const [y, pullback] = vjp(f, [x]);
     y.dispose();

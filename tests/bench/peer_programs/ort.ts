@@ -6,10 +6,9 @@ import { type Graph, onnxModel } from "./onnx.ts";
 import { ortGraphs } from "./ort_graphs.ts";
 import { measure, type Package, type Prepared } from "./program.ts";
 
-await measure("ort-web", async (workload, tensors, folder): Promise<Prepared | undefined> => {
+await measure("ort-web", async (workload, tensors, folder): Promise<Prepared> => {
   const shapes = Object.entries(tensors).map(([name, { shape }]) => [name, shape]);
-  const made = ortGraphs[workload]?.(Object.fromEntries(shapes));
-  if (!made) return undefined;
+  const made = ortGraphs[workload](Object.fromEntries(shapes));
   const dist = pathToFileURL(join(folder, "node_modules/onnxruntime-web/dist/")).href;
   const ort = await import(`${dist}ort.jspi.bundle.min.mjs`) as Package;
   ort.env.wasm.wasmPaths = dist;

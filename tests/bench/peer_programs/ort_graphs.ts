@@ -1,6 +1,7 @@
 /** What ONNX Runtime Web is measured with: graphs of operators that inference has, which express gradients too. */
 
 import type { Graph, Node } from "./onnx.ts";
+import type { PeerWorkload } from "../workloads/workload.ts";
 
 type Shapes = Readonly<Record<string, readonly number[]>>;
 
@@ -38,7 +39,7 @@ function graphOf(
 const kept = { keepdims: 1 };
 
 /** By workload, from the shapes of its tensors. */
-export const ortGraphs: Readonly<Record<string, (shapes: Shapes) => OrtGraphs>> = {
+export const ortGraphs: Readonly<Record<PeerWorkload, (shapes: Shapes) => OrtGraphs>> = {
   // Gemm's own transposed B is slower than a transposition of its own; its transposed A is not.
   matmul_nt: (t) => ({
     graph: graphOf(t, [node("Transpose", "b", "turned"), node("MatMul", "a turned", "y")], { y: [512, 512] }),

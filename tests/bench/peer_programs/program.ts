@@ -5,12 +5,13 @@
  *     deno run -A jax.ts FOLDER WORKLOAD TENSORS
  *
  * FOLDER has the packages in its node_modules; TENSORS is a folder of `tensors.json`, the shapes by name, and a file
- * `NAME.f32` for each. Outputs are written there as `NAME.out.f32`. A workload the peer has no program for prints nothing.
+ * `NAME.f32` for each. Outputs are written there as `NAME.out.f32`.
  * @module
  */
 
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import type { PeerWorkload } from "../workloads/workload.ts";
 import { median, runsPerWait } from "../interleave.ts";
 
 export interface HostTensor {
@@ -63,9 +64,9 @@ async function time({ run, wait }: Prepared): Promise<{ first_ms: number; ms_amo
 /** The whole of a peer's process. */
 export async function measure(
   peer: string,
-  prepare: (workload: string, tensors: Tensors, folder: string) => Promise<Prepared | undefined>,
+  prepare: (workload: PeerWorkload, tensors: Tensors, folder: string) => Promise<Prepared>,
 ): Promise<void> {
-  const [folder, workload, place] = Deno.args as [string, string, string];
+  const [folder, workload, place] = Deno.args as [string, PeerWorkload, string];
   const shapes = JSON.parse(await Deno.readTextFile(join(place, "tensors.json")));
   const tensors: Record<string, HostTensor> = {};
   for (const [name, shape] of Object.entries<number[]>(shapes)) {
@@ -73,15 +74,13 @@ export async function measure(
     tensors[name] = { shape, data: new Float32Array(bytes.buffer) };
   }
   const prepared = await prepare(workload, tensors, folder);
-  if (prepared) {
-    const times = await time(prepared);
-    // After the timed runs: what they left in the peer's pools may not change the result.
-    for (const [name, values] of Object.entries(await prepared.read())) {
-      const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-      await Deno.writeFile(join(place, `${name}.out.f32`), bytes);
-    }
-    console.log(JSON.stringify({ peer, workload, ...times }));
+  const times = await time(prepared);
+  // After the timed runs: what they left in the peer's pools may not change the result.
+  for (const [name, values] of Object.entries(await prepared.read())) {
+    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    await Deno.writeFile(join(place, `${name}.out.f32`), bytes);
   }
+  console.log(JSON.stringify({ peer, workload, ...times }));
   // Some peers leave workers behind, which would keep the process alive.
   Deno.exit(0);
 }

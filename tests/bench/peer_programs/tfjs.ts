@@ -1,15 +1,15 @@
 /** What TensorFlow.js is measured with: each workload a few of its operations, in the order that its own gradients have. */
 
 import { type HostTensor, measure, type Package, packagesOf, type Prepared } from "./program.ts";
+import type { PeerWorkload } from "../workloads/workload.ts";
 
-await measure("tfjs", async (workload, tensors, folder): Promise<Prepared | undefined> => {
+await measure("tfjs", async (workload, tensors, folder): Promise<Prepared> => {
   const load = packagesOf(folder);
   const tf = load("@tensorflow/tfjs-core");
   load("@tensorflow/tfjs-backend-webgpu");
   if (!await tf.setBackend("webgpu")) throw new Error("there is no WebGPU backend");
   await tf.ready();
   const program = programs(tf)[workload];
-  if (!program) return undefined;
   const given: Record<string, Package> = {};
   for (const [name, { shape, data }] of Object.entries<HostTensor>(tensors)) {
     given[name] = tf.tensor(data, shape);
@@ -43,7 +43,7 @@ interface Program {
   readonly read?: (outputs: Named) => Named;
 }
 
-function programs(tf: Package): Readonly<Record<string, (t: Named) => Program>> {
+function programs(tf: Package): Readonly<Record<PeerWorkload, (t: Named) => Program>> {
   const channelsLast = (x: Package) => tf.keep(tf.tidy(() => tf.transpose(x, [0, 2, 3, 1])));
   const channelsFirst = (x: Package) => tf.transpose(x, [0, 3, 1, 2]);
   const weights = (q: Package, k: Package, mask: Package) => {

@@ -2,7 +2,7 @@
 
 import { matmul, transpose } from "../../../mod.ts";
 import { matmulByHand } from "../by_hand/matmul.ts";
-import { type Floats, onDevice, resident, type Workload } from "./workload.ts";
+import { type Floats, onDevice, type PeerWorkload, resident, type Workload } from "./workload.ts";
 
 interface MatmulOptions {
   readonly batch?: number;
@@ -10,7 +10,7 @@ interface MatmulOptions {
   readonly transposedB?: boolean;
   readonly seeds?: readonly [number, number];
   readonly peer?: string;
-  readonly peerProgram?: string;
+  readonly peerProgram?: PeerWorkload;
   /** Rows that share a panel, by hand. */
   readonly rows?: number;
 }

@@ -6,8 +6,8 @@
  *
  * Weft and the kernels by hand run in this process, alternately, round by round; peers run in processes of their own
  * between two rounds: FOLDER's own runners, and on what those don't know the programs of `peer_programs/` with FOLDER's
- * packages, whose results are checked. A round runs a workload so often that waiting for it is under 2 % of what is timed. The table
- * shows medians over the rounds. Machines drift: only ratios of one call mean anything.
+ * packages, whose results are checked. A round runs a workload so often that waiting for it is under 2 % of what is
+ * timed. The table shows medians over the rounds. Machines drift: only ratios of one call mean anything.
  *
  * With --shapes, Weft alone over many shapes: what share of the rate of the best nearby shape each of them reaches.
  * @module

@@ -1,6 +1,6 @@
 /**
- * Other libraries on the workloads that the peers' own runners don't know: the programs in `peer_programs/`, each in a
- * process of its own, with the packages of a folder. A time counts only where the result is right.
+ * Other libraries on the workloads that the peers' own runners don't know: the programs in `peer_programs/`,
+ * each in a process of its own, with the packages of a folder. A time counts only where the result is right.
  * @module
  */
 

@@ -17,8 +17,8 @@ import { chain, total } from "./workloads/vectors.ts";
 import type { Workload } from "./workloads/workload.ts";
 
 /**
- * Each is made when it is measured: the numbers of all of them would fill the memory. Peers run attention once, beside the
- * first of the kernels by hand.
+ * Each is made when it is measured: the numbers of all of them would fill the memory. Peers run attention
+ * once, beside the first of the kernels by hand.
  */
 export const workloads: Readonly<Record<string, () => Workload>> = {
   "matmul 256": () => product([256, 256, 256], { peer: "matmul256", rows: 64 }),

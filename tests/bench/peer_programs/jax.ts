@@ -1,4 +1,7 @@
-/** What jax-js is measured with: each workload one function under `jit`. Values are used up by what they go into. */
+/**
+ * What jax-js is measured with: each workload one function under `jit`. Values are used up by what they go
+ * into.
+ */
 
 import { measure, type Package, packagesOf, type Prepared } from "./program.ts";
 import type { PeerWorkload } from "../workloads/workload.ts";
@@ -109,7 +112,8 @@ function programs(
       },
       names: ["y"],
     }),
-    // From the result, and the weights, which its forward pass would have kept; `along` is also their sum times `dp`.
+    // From the result, and the weights, which its forward pass would have kept; `along` is also their sum
+    // times `dp`.
     attention_backward: ({ q, k, v, o, dy }) => ({
       inputs: [jit(weights)(q.ref, k.ref), q, k, v, o, dy],
       f: (p, q, k, v, o, dy) => {

@@ -1,5 +1,6 @@
 /**
- * Graphs in ONNX's file format, as far as the programs for ONNX Runtime need it: protobuf messages, written by hand.
+ * Graphs in ONNX's file format, as far as the programs for ONNX Runtime need it: protobuf messages, written
+ * by hand.
  * @module
  */
 

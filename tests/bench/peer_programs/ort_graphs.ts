@@ -1,4 +1,7 @@
-/** What ONNX Runtime Web is measured with: graphs of operators that inference has, which express gradients too. */
+/**
+ * What ONNX Runtime Web is measured with: graphs of operators that inference has, which express gradients
+ * too.
+ */
 
 import type { Graph, Node } from "./onnx.ts";
 import type { PeerWorkload } from "../workloads/workload.ts";
@@ -103,7 +106,8 @@ export const ortGraphs: Readonly<Record<PeerWorkload, (shapes: Shapes) => OrtGra
     ];
     return { graph: graphOf(t, nodes, { y: t.w! }) };
   },
-  // Its kernel for attention, which is faster than products and a softmax; ONNX's Attention has none on WebGPU.
+  // Its kernel for attention, which is faster than products and a softmax; ONNX's Attention has none on
+  // WebGPU.
   attention: (t) => ({
     graph: graphOf(
       t,

@@ -1,11 +1,11 @@
 /**
- * What a process that measures a peer does, whichever peer it is: it reads a workload's tensors, times the peer's program,
- * writes what came out, and prints one JSON line.
+ * What a process that measures a peer does, whichever peer it is: it reads a workload's tensors, times the
+ * peer's program, writes what came out, and prints one JSON line.
  *
  *     deno run -A jax.ts FOLDER WORKLOAD TENSORS
  *
- * FOLDER has the packages in its node_modules; TENSORS is a folder of `tensors.json`, the shapes by name, and a file
- * `NAME.f32` for each. Outputs are written there as `NAME.out.f32`.
+ * FOLDER has the packages in its node_modules; TENSORS is a folder of `tensors.json`, the shapes by name, and
+ * a file `NAME.f32` for each. Outputs are written there as `NAME.out.f32`.
  * @module
  */
 

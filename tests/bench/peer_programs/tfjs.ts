@@ -1,4 +1,4 @@
-/** What TensorFlow.js is measured with: each workload a few of its operations, in the order that its own gradients have. */
+/** What TensorFlow.js is measured with: each workload a few of its operations, gradients written out. */
 
 import { type HostTensor, measure, type Package, packagesOf, type Prepared } from "./program.ts";
 import type { PeerWorkload } from "../workloads/workload.ts";
@@ -75,8 +75,8 @@ function programs(tf: Package): Readonly<Record<PeerWorkload, (t: Named) => Prog
         return { y, dg: tf.sum(tf.mul(dy, normal), 0), db: tf.sum(dy, 0) };
       },
     }),
-    // By the kernel of its own gradient, in the layout it prefers. Its other one, by matrices, takes twice as long, and
-    // `conv2d` of a flipped kernel a third longer.
+    // By the kernel of its own gradient, in the layout it prefers. Its other one, by matrices, takes twice as
+    // long, and `conv2d` of a flipped kernel a third longer.
     conv_by_data({ dy, w }) {
       const [n, , height, width] = dy.shape;
       const gradient = channelsLast(dy);
@@ -86,7 +86,8 @@ function programs(tf: Package): Readonly<Record<PeerWorkload, (t: Named) => Prog
         read: ({ y }) => ({ y: channelsFirst(y) }),
       };
     },
-    // As a convolution of the images by the results, which is a little faster than the kernel of its own gradient.
+    // As a convolution of the images by the results, which is a little faster than the kernel of its own
+    // gradient.
     conv_by_weights({ x, dy }) {
       const [images, results] = [tf.transpose(x, [1, 2, 3, 0]), tf.transpose(dy, [2, 3, 0, 1])];
       return {

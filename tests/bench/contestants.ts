@@ -6,6 +6,7 @@
 
 import { compile, type CompileModelOptions, type Device } from "../../mod.ts";
 import type { HandKernel } from "./by_hand/kernel.ts";
+import { errorOf, tolerance } from "./check.ts";
 import type { Workload } from "./workloads/workload.ts";
 
 export interface Contestant extends Disposable {
@@ -133,43 +134,15 @@ interface Step {
   readonly groups: HandKernel["groups"];
 }
 
-/** Errors that sums of tens of thousands of numbers in f32 stay below, relative to the largest of a tensor. */
-const tolerance = 1e-4;
-
 /** The largest error of what the last run gave. @throws where it is too large. */
 export async function check(
   name: string,
   workload: Workload,
   contestants: readonly Contestant[],
 ): Promise<number> {
-  const errors = await Promise.all(contestants.map((c) => errorOf(workload, c)));
+  const errors = await Promise.all(contestants.map((c) => errorOf(workload, (name) => c.read(name))));
   errors.forEach((error, i) => {
     if (!(error <= tolerance)) throw new Error(`${name}: ${["Weft", "by hand"][i]} is wrong by ${error}`);
   });
   return Math.max(...errors);
-}
-
-/**
- * The largest error of some elements of all that is known, each relative to the largest of its tensor's; NaN where an
- * element is NaN.
- */
-async function errorOf({ elements = {} }: Workload, contestant: Contestant): Promise<number> {
-  let worst = 0;
-  for (const [name, element] of Object.entries(elements)) {
-    const found = await contestant.read(name);
-    const wanted = placesOf(found.length).map((i) => [i, element(i)] as const);
-    const largest = Math.max(...wanted.map(([, x]) => Math.abs(x)));
-    for (const [i, x] of wanted) {
-      // Math.max keeps a NaN.
-      worst = Math.max(worst, Math.abs(found[i]! - x) / largest);
-    }
-  }
-  return worst;
-}
-
-/** 200 places, all over; the kernels by hand have a scalar as a vec4. */
-function placesOf(length: number): readonly number[] {
-  if (length <= 4) return [0];
-  return Array.from({ length: 200 }, (_, i) => Math.floor((i + 0.5) * length / 200) ^ (i & 1))
-    .map((i) => Math.min(i, length - 1));
 }

@@ -19,9 +19,7 @@ export async function interleave(
   between: () => Promise<void> = () => Promise.resolve(),
 ): Promise<number[]> {
   const runs: number[] = [];
-  for (const c of contestants) {
-    runs.push(Math.max(3, Math.ceil(waiting / share / await estimate(c))));
-  }
+  for (const c of contestants) runs.push(await runsPerWait((runs) => c.time(runs)));
   const times: number[][] = contestants.map(() => []);
   for (let round = 0; round < rounds; round++) {
     for (const [i, c] of contestants.entries()) times[i]!.push(await c.time(runs[i]!));
@@ -30,10 +28,15 @@ export async function interleave(
   return times.map(median);
 }
 
+/** How many runs back to back make waiting for their end less than its share. `time` gives milliseconds per run. */
+export async function runsPerWait(time: (runs: number) => Promise<number>): Promise<number> {
+  return Math.max(3, Math.ceil(waiting / share / await estimate(time)));
+}
+
 /** Milliseconds per run, roughly, from a few that take several times as long as waiting for them. */
-async function estimate(contestant: Contestant): Promise<number> {
+async function estimate(time: (runs: number) => Promise<number>): Promise<number> {
   for (let runs = 2;; runs *= 4) {
-    const once = await contestant.time(runs);
+    const once = await time(runs);
     if (once * runs > 5 * waiting) return once - waiting / runs;
   }
 }

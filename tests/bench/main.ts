@@ -5,8 +5,9 @@
  *     deno task bench --shapes [family…] [--json] [--rounds N]
  *
  * Weft and the kernels by hand run in this process, alternately, round by round; peers run in processes of their own
- * between two rounds. A round runs a workload so often that waiting for it is under 2 % of what is timed. The table
- * shows medians over the rounds. Machines drift: only ratios of one call mean anything.
+ * between two rounds: FOLDER's own runners, and on what those don't know the programs of `peer_programs/` with FOLDER's
+ * packages, whose results are checked. A round runs a workload so often that waiting for it is under 2 % of what is
+ * timed. The table shows medians over the rounds. Machines drift: only ratios of one call mean anything.
  *
  * With --shapes, Weft alone over many shapes: what share of the rate of the best nearby shape each of them reaches.
  * @module
@@ -18,6 +19,7 @@ import { openAdapter } from "../../runtime/adapter.ts";
 import { byHand, check, weft } from "./contestants.ts";
 import { interleave, median } from "./interleave.ts";
 import { checkPeers, type PeerTime, peerTimes } from "./peers.ts";
+import { PeerPrograms } from "./peer_programs.ts";
 import { showRates, showWorst, sweep } from "./sweep.ts";
 import { workloads } from "./workloads.ts";
 import type { Workload } from "./workloads/workload.ts";
@@ -47,10 +49,17 @@ async function measure(
   using hand = await byHand(workload, gpu);
   const contestants = hand ? [own, hand] : [own];
   let error = await check(name, workload, contestants);
+  using programs = peers !== undefined && workload.peerProgram !== undefined
+    ? new PeerPrograms(peers, workload)
+    : undefined;
   const found = new Map<string, PeerTime[]>();
   const [ownMs, handMs] = await interleave(contestants, rounds, async () => {
-    if (peers === undefined || workload.peer === undefined) return;
-    for (const time of await peerTimes(peers, workload.peer)) {
+    const times = programs
+      ? await programs.times()
+      : peers !== undefined && workload.peer !== undefined
+      ? await peerTimes(peers, workload.peer)
+      : [];
+    for (const time of times) {
       found.set(time.peer, [...found.get(time.peer) ?? [], time]);
     }
   });

@@ -74,6 +74,7 @@ export function convolutionByData(): Workload {
   const tensors = { dy: resident(result, 14), w: resident(kernel, 13), x: resident(image, 12) };
   const [dy, w] = [tensors.dy.data, tensors.w.data];
   return {
+    peerProgram: "conv_by_data",
     flop,
     tensors,
     model: onDevice(tensors, ({ dy, w, x }) => ({
@@ -111,6 +112,7 @@ export function convolutionByWeights(): Workload {
   const tensors = { x: resident(image, 12), dy: resident(result, 14), w: resident(kernel, 13) };
   const [x, dy] = [tensors.x.data, tensors.dy.data];
   return {
+    peerProgram: "conv_by_weights",
     flop,
     tensors,
     model: onDevice(tensors, ({ x, dy, w }) => ({

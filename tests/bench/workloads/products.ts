@@ -2,7 +2,7 @@
 
 import { matmul, transpose } from "../../../mod.ts";
 import { matmulByHand } from "../by_hand/matmul.ts";
-import { type Floats, onDevice, resident, type Workload } from "./workload.ts";
+import { type Floats, onDevice, type PeerWorkload, resident, type Workload } from "./workload.ts";
 
 interface MatmulOptions {
   readonly batch?: number;
@@ -10,13 +10,15 @@ interface MatmulOptions {
   readonly transposedB?: boolean;
   readonly seeds?: readonly [number, number];
   readonly peer?: string;
+  readonly peerProgram?: PeerWorkload;
   /** Rows that share a panel, by hand. */
   readonly rows?: number;
 }
 
 export function product(
   [m, k, n]: readonly [number, number, number],
-  { batch, transposedA = false, transposedB = false, seeds = [1, 2], peer, rows }: MatmulOptions = {},
+  { batch, transposedA = false, transposedB = false, seeds = [1, 2], peer, peerProgram, rows }:
+    MatmulOptions = {},
 ): Workload {
   const stack = batch === undefined ? [] : [batch];
   const tensors = {
@@ -26,6 +28,7 @@ export function product(
   const times = (a: Floats, b: Floats) => (matmul as unknown as (a: Floats, b: Floats) => Floats)(a, b);
   return {
     ...peer !== undefined && { peer },
+    ...peerProgram !== undefined && { peerProgram },
     flop: 2 * (batch ?? 1) * m * k * n,
     tensors,
     model: onDevice(tensors, ({ a, b }) => ({

@@ -59,6 +59,7 @@ export function sumOf(rows: number, columns: number, axis: 0 | 1): Workload {
 export function softmaxBackward(): Workload {
   const tensors = { s: resident([rows, columns], 6, 0, 2 / columns), g: resident([rows, columns], 7) };
   return {
+    peerProgram: "softmax_backward",
     bytes: rows * columns * 12,
     tensors,
     model: onDevice(tensors, ({ s, g }) => {
@@ -129,6 +130,7 @@ export function normBackward(): Workload {
     return total;
   };
   return {
+    peerProgram: "layer_norm_backward",
     bytes: rows * features * 12,
     tensors,
     model: onDevice(tensors, ({ x, g, b, dy }) => {

@@ -14,9 +14,22 @@ export interface Resident {
   readonly data: Float32Array<ArrayBuffer>;
 }
 
+/** What every program in `peer_programs/` knows. */
+export type PeerWorkload =
+  | "matmul_nt"
+  | "matmul_tn"
+  | "softmax_backward"
+  | "layer_norm_backward"
+  | "conv_by_data"
+  | "conv_by_weights"
+  | "attention"
+  | "attention_backward";
+
 export interface Workload {
   /** What the peers' runners call it. */
   readonly peer?: string;
+  /** What the programs in `peer_programs/` call it, for those that the runners don't know. */
+  readonly peerProgram?: PeerWorkload;
   /** Floating-point operations of one run. */
   readonly flop?: number;
   /** Bytes that one run has to read and write. */

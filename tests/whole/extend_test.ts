@@ -18,7 +18,11 @@ const examples: readonly (readonly [file: string, run: (device: Device) => Promi
     ["rewrite", rewrite, /^distribute +3 +3 .*\non cpu.*\n(?:not told .*\n)?results differ by \S+ at most/m],
     ["policy", policy, /^none +\d\d .*\nbest pair first +5 .*\ngreedy +5 /m],
     ["cost_model", costModel, /^expected: [\d.]+ ms by default, [\d.]+ fitted; measured: [\d.]+$/m],
-    ["schedule", schedule, /^4 × 4 blocks +1 .*\non cpu.*\n(?:not told .*\n)?y\[0, 2\] = \S+, by "4 × 4 blocks"$/m],
+    [
+      "schedule",
+      schedule,
+      /^4 × 4 blocks +1 .*\non cpu.*\n(?:not told .*\n)?y\[0, 2\] = \S+, by "4 × 4 blocks"$/m,
+    ],
   ];
 
 const folder = new URL("../../examples/extend/", import.meta.url);

@@ -11,13 +11,16 @@ import { compileGraph } from "../../compiler/compile.ts";
 import type { PlanLock } from "../../compiler/lock/lock.ts";
 import { lockOf } from "../../compiler/lock/make.ts";
 import { gpuTarget } from "../../compiler/target.ts";
-import { input, model, sum } from "../../mod.ts";
+import { input, matmul, model, sum } from "../../mod.ts";
 import { openDevice } from "../../runtime/device.ts";
 import { below, chromiumPath, openPage } from "../support/browser.ts";
 import { halves, mlpStep } from "../support/bundle_models.ts";
 import { fileText, testBundle } from "../support/bundles.ts";
 import { nodeFolder, nodeIsMissing } from "../support/node.ts";
 
+const square = model({ x: input([32, 64], "f32"), w: input([64, 64], "f32") }, ({ x, w }) => ({
+  y: matmul(x, w),
+}));
 const rows = model({ x: input(["n", 1000], "f32") }, ({ x }) => ({ y: sum(x, 1) }));
 
 const dawn = create([]) as GPU; // must stay referenced while its devices live
@@ -217,7 +220,7 @@ Deno.test({
   try {
     const { info, features } = await navigator.gpu.requestAdapter();
     const said = { size: info.subgroupMinSize, listed: features.has("subgroups") };
-    for (const folder of ["dist", "four"]) {
+    for (const folder of ["eight", "four"]) {
       const { load } = await import("./" + folder + "/index.js");
       const { selfTest } = await import("./" + folder + "/selftest.js");
       const mistakes = await selfTest();
@@ -226,16 +229,18 @@ Deno.test({
     document.title = JSON.stringify(said);
   } catch (error) { document.title = "failed: " + error; }
 </script>`;
+    using eight = await testBundle(square, { features: ["subgroups"] });
+    assert.deepEqual(eight.built.manifest.variants[0]!.info, { subgroupMinSize: 8 });
     using four = await testBundle(halves, { features: ["subgroups"], tune: "gpu" });
     assert.deepEqual(four.built.manifest.variants[0]!.info, { subgroupMinSize: 4 });
-    const files = [...below("dist", bundle.built.files), ...below("four", four.built.files)];
+    const files = [...below("eight", eight.built.files), ...below("four", four.built.files)];
     const served = new Map([...files, ["index.html", page]] as const);
     await using opened = await openPage(served, "index.html");
     await opened.page.waitForFunction('document.title !== "Test"', undefined, { timeout: 120_000 });
     assert.deepEqual(JSON.parse(await opened.page.title()), {
       size: 4,
       listed: true,
-      dist: { mistakes: [], taken: false },
+      eight: { mistakes: [], taken: false },
       four: { mistakes: [], taken: true },
     });
     assert.deepEqual(opened.complaints, []);

@@ -12,8 +12,8 @@ export interface Suite {
   readonly processes: readonly (readonly string[])[];
 }
 
-/** The library's code, whose documentation's examples run as tests. */
-const DOCUMENTED = ["mod.ts", "cli.ts", "compiler", "ops", "runtime", "tests/support"];
+/** The library's code, whose documentation's examples run as tests, in parts that take about as long. */
+const DOCUMENTED = [["mod.ts", "cli.ts", "compiler", "runtime", "tests/support"], ["ops"]];
 
 /** The suites of a checkout, whose root is the current folder. The long one is there when it has a test. */
 export function findSuites(): Suite[] {
@@ -27,7 +27,7 @@ export function findSuites(): Suite[] {
     {
       name: "doc",
       needsAdapter: true,
-      processes: [["--doc", ...DOCUMENTED.filter((path) => existsSync(path))]],
+      processes: DOCUMENTED.map((paths) => ["--doc", ...paths.filter((path) => existsSync(path))]),
     },
     ...(long.processes.length > 0 ? [long] : []),
   ];

@@ -37,7 +37,7 @@ import { type Barrier, barriersOf } from "./barriers.ts";
 import { foldLiterals } from "./fold_literals.ts";
 import { isFolded, uniformWords } from "./uniforms.ts";
 import { BufferText, singlyStoredHalves, wideBuffers } from "./wgsl_buffers.ts";
-import { canHandOn, combineByHanding, type Handing } from "./wgsl_combine.ts";
+import { canHandOn, combineByHanding, type HandingWriter } from "./wgsl_combine.ts";
 import { SharedText } from "./wgsl_shared.ts";
 import { rawModule } from "./wgsl_raw.ts";
 import { binaryText, castText, isSpecial, literalText, typeText, unaryText } from "./wgsl_ops.ts";
@@ -266,7 +266,7 @@ class Emitter {
     }
   }
 
-  readonly #handing: Handing = {
+  readonly #handing: HandingWriter = {
     make: (instr) => (this.#print({ kind: "let", instr }), instr),
     hand: (value, bit) => {
       const name = `v${this.#values++}`;

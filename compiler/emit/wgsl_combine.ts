@@ -21,7 +21,7 @@ import {
 } from "../kernel/ir.ts";
 
 /** Who writes the text: `hand` binds what the lane has whose number differs in one bit. */
-export interface Handing {
+export interface HandingWriter {
   readonly make: Make;
   hand(value: Instr, bit: number): Instr;
   put(statement: Statement): void;
@@ -34,7 +34,7 @@ export const canHandOn = (block: Block): block is Combine =>
   block.kind === "combine" &&
   block.arrays.every(({ type: { scalar } }) => scalar !== "bool" && scalar !== "f16");
 
-export function combineByHanding({ op, arrays, across }: Combine, { make, hand, put }: Handing): void {
+export function combineByHanding({ op, arrays, across }: Combine, { make, hand, put }: HandingWriter): void {
   const lower = new Map<number, Instr>();
   /** Is this lane the first of its pair? */
   const isLower = (bit: number): Instr => {

@@ -23,7 +23,7 @@ import { bindDim, divideDims, namesOf } from "../../compiler/graph/dim.ts";
 import { deviceBytes, type DType } from "../../compiler/graph/dtype.ts";
 import { wholeWords } from "../engine.ts";
 import { elementBytes } from "../safetensors/header.ts";
-import { complaintOf } from "./schema.ts";
+import { parseBySchema } from "./schema.ts";
 
 type Fail = (message: string) => never;
 
@@ -35,15 +35,7 @@ export function parseManifest(text: string, where: string): Manifest {
   const fail: Fail = (message) => {
     throw new RunError(`${where}: ${message}.`);
   };
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch {
-    return fail("it is not JSON");
-  }
-  const complaint = complaintOf("manifest", parsed);
-  if (complaint !== undefined) fail(complaint);
-  const manifest = parsed as unknown as Manifest;
+  const manifest = parseBySchema("manifest", text, fail) as Manifest;
   checkLists(manifest, fail);
   checkTensors(manifest, fail);
   for (const [v, variant] of manifest.variants.entries()) {

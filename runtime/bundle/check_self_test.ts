@@ -7,22 +7,14 @@
 import type { ExpectedTensor, Manifest, SelfTest } from "../../compiler/bundle/manifest.ts";
 import { RunError } from "../../compiler/errors.ts";
 import { bindDim } from "../../compiler/graph/dim.ts";
-import { complaintOf } from "./schema.ts";
+import { parseBySchema } from "./schema.ts";
 
 /** @param manifest That was checked. @throws RunError that says what does not hold. */
 export function parseSelfTest(text: string, manifest: Manifest, where: string): SelfTest {
   const fail = (message: string): never => {
     throw new RunError(`${where}: ${message}.`);
   };
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch {
-    return fail("it is not JSON");
-  }
-  const complaint = complaintOf("selfTest", parsed);
-  if (complaint !== undefined) fail(complaint);
-  const test = parsed as SelfTest;
+  const test = parseBySchema("selfTest", text, fail) as SelfTest;
   const { sizes, inputs, outputs, state } = manifest;
   const size = sizes[test.program] ?? fail(`it is for choice ${test.program} of ${sizes.length} sizes`);
   const elementsOf = (shape: readonly (number | string)[]) =>

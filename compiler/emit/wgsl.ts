@@ -70,7 +70,8 @@ export interface WgslOptions {
 
 /** The kernel as it is printed: combines that lanes can't do among themselves are phases. */
 export const printedKernel = (kernel: Kernel, { subgroup = 0 }: WgslOptions): Kernel =>
-  expandCombines(kernel, undefined, { lanes: Math.max(1, subgroup), can: canHandOn });
+  // Exchanges go by bits of a lane's number: of 6 adjacent lanes 4 can take part.
+  expandCombines(kernel, undefined, { lanes: 1 << (31 - Math.clz32(Math.max(1, subgroup))), can: canHandOn });
 
 const combinesIn = (blocks: readonly Block[]): boolean =>
   blocks.some((block) => block.kind === "combine" || (block.kind === "loop" && combinesIn(block.body)));

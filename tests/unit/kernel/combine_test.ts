@@ -227,6 +227,11 @@ Deno.test("emitWgsl() combines without memory where lanes can hand on what they 
   const many = text(32);
   assert.deepEqual(masks(many), Array(elements).fill(["4", "2", "1"]).flat());
   assert.equal(many.match(/workgroupBarrier/g)!.length, 1);
+  const uneven = emitWgsl(combineKernel({ op: "sum", scalars: ["f32"] }, 8, 8, 1), {
+    ...options,
+    subgroup: 6,
+  });
+  assert.deepEqual(masks(uneven), Array(elements).fill(["2", "1"]).flat());
   const any = text(8, ["bool"], "max");
   assert.deepEqual(masks(any), []);
   assert.match(any, /workgroupBarrier/);

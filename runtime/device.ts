@@ -119,6 +119,7 @@ async function openWebGpu({ device, trace, gpu, quirks: known }: DeviceOptions):
       health,
       blockingMap,
       timestamps,
+      compileAhead: gpu === undefined && classOf(quirks) === "software",
     });
     return new OpenDevice(target.name, adapter, target, engine);
   } catch (error) {

@@ -42,6 +42,9 @@ export function uniformWords(kernel: AnyKernel): readonly UniformWord[] {
   ];
 }
 
+/** Bytes of the block, whole vec4s; 0 where the kernel has none. */
+export const uniformBytes = (kernel: AnyKernel): number => Math.ceil(uniformWords(kernel).length / 4) * 16;
+
 const float = new Float32Array(1);
 const floatBits = new Uint32Array(float.buffer);
 
@@ -61,7 +64,7 @@ export function encodeUniforms(
   if (params.length !== kernel.params.length) {
     throw new InternalError("uniforms", `${params.length} values for ${kernel.params.length} parameters`);
   }
-  const block = new Uint32Array(Math.ceil(words.length / 4) * 4);
+  const block = new Uint32Array(uniformBytes(kernel) / 4);
   let next = 0;
   words.forEach((word, i) => {
     if (word.kind === "groups") block[i] = groups;

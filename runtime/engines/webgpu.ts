@@ -22,6 +22,7 @@ import {
   type Transfer,
 } from "../engine.ts";
 import { turn } from "../turn.ts";
+import { CompileAhead, type KernelToCompile } from "./webgpu/compile_ahead.ts";
 import type { Health } from "./webgpu/health.ts";
 import { GpuMemory } from "./webgpu/memory.ts";
 import { Pipelines } from "./webgpu/pipelines.ts";
@@ -49,6 +50,8 @@ export interface WebGpuEngineOptions {
   readonly blockingMap: boolean;
   /** Whether timestamps work: the self-test's `timestamps`. */
   readonly timestamps: boolean;
+  /** Whether other threads compile a program's kernels too; they open the adapter that Deno itself prefers. */
+  readonly compileAhead: boolean;
 }
 
 export class WebGpuEngine implements Engine {
@@ -119,8 +122,16 @@ export class WebGpuEngine implements Engine {
   async load(program: Program, arenas: readonly Memory[]): Promise<Runner> {
     this.assertUsable();
     const options = wgslOptionsOf(this.#options.target);
-    const prepared = await prepare(this.#device, this.#pipelines, program, arenas.map(gpu), options);
-    this.assertUsable();
+    const compileAhead = (kernels: readonly KernelToCompile[]) =>
+      this.#options.compileAhead ? new CompileAhead(kernels, this.#options.adapter) : undefined;
+    const prepared = await prepare(
+      this.#device,
+      this.#pipelines,
+      program,
+      arenas.map(gpu),
+      options,
+      compileAhead,
+    );
     const runner = new WebGpuRunner(prepared, {
       device: this.#device,
       beforeSubmit: () => {
@@ -139,6 +150,7 @@ export class WebGpuEngine implements Engine {
       forget: (gone) => this.#runners.delete(gone),
     });
     this.#runners.add(runner);
+    this.assertUsable();
     return runner;
   }
 
@@ -181,6 +193,7 @@ interface RunnerContext {
 class WebGpuRunner implements Runner {
   readonly #prepared: Prepared;
   readonly #context: RunnerContext;
+  #hasRun = false;
 
   constructor(prepared: Prepared, context: RunnerContext) {
     this.#prepared = prepared;
@@ -189,6 +202,8 @@ class WebGpuRunner implements Runner {
 
   run(before: readonly Transfer[], after: readonly Transfer[]): void {
     const { device } = this.#context;
+    if (this.#hasRun) this.#endCompiling(); // the first run has compiled all
+    this.#hasRun = true;
     this.#context.beforeSubmit();
     const encoder = device.createCommandEncoder();
     encodeTransfers(encoder, before);
@@ -205,6 +220,7 @@ class WebGpuRunner implements Runner {
       encodeTransfers(encoder, transfers);
       device.queue.submit([encoder.finish()]);
     };
+    this.#endCompiling();
     this.#context.beforeSubmit();
     transfer(before);
     const times = await this.#context.time(this.#prepared, encodeSegment);
@@ -213,8 +229,13 @@ class WebGpuRunner implements Runner {
   }
 
   dispose(): void {
+    this.#endCompiling();
     for (const buffer of this.#prepared.buffers) buffer.destroy();
     this.#context.forget(this);
+  }
+
+  #endCompiling(): void {
+    this.#prepared.ahead?.[Symbol.dispose]();
   }
 }
 

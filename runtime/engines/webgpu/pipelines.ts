@@ -29,6 +29,10 @@ export class Pipelines {
     return this.#compiled.size;
   }
 
+  has(code: string): boolean {
+    return this.#compiled.has(code);
+  }
+
   /** `accesses` are those of the storage buffers at bindings 0 …; a uniform block may follow them. */
   get(code: string, accesses: readonly Access[], uniforms: boolean, label: string): Promise<Compiled> {
     let compiled = this.#compiled.get(code);

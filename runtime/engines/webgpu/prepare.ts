@@ -5,12 +5,13 @@
  */
 
 import { emitWgsl, type WgslOptions } from "../../../compiler/emit/wgsl.ts";
-import { encodeUniforms, uniformWords } from "../../../compiler/emit/uniforms.ts";
+import { encodeUniforms, uniformBytes } from "../../../compiler/emit/uniforms.ts";
 import { CompileError, RunError } from "../../../compiler/errors.ts";
 import { isRaw, type RawKernel } from "../../../compiler/kernel/raw.ts";
-import type { Binding, Program } from "../../../compiler/program/program.ts";
+import type { Binding, Dispatch, Program } from "../../../compiler/program/program.ts";
 import { wholeVectors, wholeWords } from "../../engine.ts";
 import { turn } from "../../turn.ts";
+import type { CompileAhead, KernelToCompile } from "./compile_ahead.ts";
 import { scoped } from "./health.ts";
 import type { GpuMemory } from "./memory.ts";
 import type { Compiled, Pipelines } from "./pipelines.ts";
@@ -38,6 +39,8 @@ export type Segment =
   | { readonly kind: "copies"; readonly copies: readonly PreparedCopy[] };
 
 export interface Prepared {
+  /** Its kernels, compiled ahead by others until it is disposed. */
+  readonly ahead: CompileAhead | undefined;
   readonly segments: readonly Segment[];
   /** Buffers made here: uniform blocks, and the way-station of copies within one arena. */
   readonly buffers: readonly GPUBuffer[];
@@ -46,18 +49,22 @@ export interface Prepared {
 /** Dispatches between two turns of the event loop while bind groups are made. */
 const DISPATCHES_PER_TURN = 256;
 
+/** `compileAhead` begins it for kernels that the device has not compiled yet. */
 export async function prepare(
   device: GPUDevice,
   pipelines: Pipelines,
   program: Program,
   arenas: readonly GpuMemory[],
   options: WgslOptions,
+  compileAhead: (kernels: readonly KernelToCompile[]) => CompileAhead | undefined,
 ): Promise<Prepared> {
-  const compiled = await compileKernels(device, pipelines, program, options);
+  const texts = kernelTexts(program, options);
+  const ahead = compileAhead(texts.filter(({ raw, code }) => !raw && !pipelines.has(code)));
   const buffers: GPUBuffer[] = [];
-  const uniforms = makeUniforms(device, program);
-  if (uniforms.buffer !== undefined) buffers.push(uniforms.buffer);
   try {
+    const compiled = await compileKernels(device, pipelines, texts, options);
+    const uniforms = makeUniforms(device, program);
+    if (uniforms.buffer !== undefined) buffers.push(uniforms.buffer);
     const segments: Segment[] = [];
     let dispatches: PreparedDispatch[] = [];
     const endPass = () => {
@@ -89,8 +96,9 @@ export async function prepare(
       dispatches.push({ pipeline, bindGroup, ...foldGroups(dispatch.groups, device.limits) });
     }
     endPass();
-    return { segments, buffers };
+    return { ahead, segments, buffers };
   } catch (error) {
+    ahead?.[Symbol.dispose]();
     for (const buffer of buffers) buffer.destroy();
     throw error;
   }
@@ -104,26 +112,44 @@ function foldGroups(
   return groups <= limit ? { x: groups, y: 1 } : { x: limit, y: Math.ceil(groups / limit) };
 }
 
+interface KernelText extends KernelToCompile {
+  /** The kernel itself, where a user wrote it. */
+  readonly raw: RawKernel | undefined;
+}
+
+/** The program's kernels as the device takes them, with what their first dispatch is called and binds. */
+function kernelTexts(program: Program, options: WgslOptions): readonly KernelText[] {
+  const first = new Map<number, Dispatch>();
+  for (const step of program.steps) {
+    if (step.kind === "dispatch" && !first.has(step.dispatch.kernel)) {
+      first.set(step.dispatch.kernel, step.dispatch);
+    }
+  }
+  return program.kernels.map((kernel, index) => {
+    const dispatch = first.get(index);
+    return {
+      code: emitWgsl(kernel, options),
+      accesses: kernel.buffers.map(({ access }) => access),
+      bytes: dispatch?.bindings.map(({ bytes }) => wholeVectors(bytes)) ?? [],
+      uniformBytes: uniformBytes(kernel),
+      label: dispatch?.label ?? `kernel ${index}`,
+      raw: isRaw(kernel) ? kernel : undefined,
+    };
+  });
+}
+
 async function compileKernels(
   device: GPUDevice,
   pipelines: Pipelines,
-  program: Program,
+  texts: readonly KernelText[],
   options: WgslOptions,
 ): Promise<readonly Compiled[]> {
-  const labels = new Map<number, string>();
-  for (const step of program.steps) {
-    if (step.kind !== "dispatch" || labels.has(step.dispatch.kernel)) continue;
-    labels.set(step.dispatch.kernel, step.dispatch.label);
-  }
   const compiled: Compiled[] = [];
-  for (const [index, kernel] of program.kernels.entries()) {
-    const accesses = kernel.buffers.map(({ access }) => access);
-    const hasBlock = uniformWords(kernel).length > 0;
-    const label = labels.get(index) ?? `kernel ${index}`;
-    const compile = () => pipelines.get(emitWgsl(kernel, options), accesses, hasBlock, label);
-    if (isRaw(kernel)) {
-      await checkRaw(device, kernel, options.features);
-      compiled.push(await compile().catch((cause) => refuse(kernel, cause)));
+  for (const { code, accesses, uniformBytes, label, raw } of texts) {
+    const compile = () => pipelines.get(code, accesses, uniformBytes > 0, label);
+    if (raw !== undefined) {
+      await checkRaw(device, raw, options.features);
+      compiled.push(await compile().catch((cause) => refuse(raw, cause)));
     } else compiled.push(await compile());
   }
   return compiled;

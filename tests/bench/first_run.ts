@@ -1,12 +1,13 @@
 /**
  * Where the first second goes, and what a run costs its host afterwards.
  *
- *     deno run -A runtime/setup/main.ts tests/bench/first_run.ts [mlp|gpt]… [--json] [--peers FOLDER]
+ *     deno run -A runtime/setup/main.ts tests/bench/first_run.ts [mlp|gpt]… [--rounds 3] [--json] [--peers FOLDER]
  *
- * Each training step starts in a process of its own, twice: with an empty cache of the driver's (of Mesa's; other drivers
- * keep theirs elsewhere) and with what the first one left. `host` is the JavaScript of one run, divided by its dispatches:
- * recording and submitting, nothing waited for. With --peers other libraries take their first step too, with an empty
- * cache; theirs begins where their device is open, so it stands beside Weft's from there on.
+ * Each training step starts in a process of its own, twice a round: with an empty cache of the driver's (of Mesa's; other
+ * drivers keep theirs elsewhere) and with what the first one left. `host` is the JavaScript of one run, divided by its
+ * dispatches: recording and submitting, nothing waited for. With --peers other libraries take their first step too, in turn
+ * with Weft, each with an empty cache; theirs begins where their device is open, so it stands beside Weft's from there on.
+ * What is printed is the median of the rounds.
  * @module
  */
 
@@ -103,13 +104,69 @@ async function coldPeers(name: Name, folder: string): Promise<PeerTime[]> {
   }
 }
 
+/** One cold and one warm start, and the peers' cold ones. */
+interface Round {
+  readonly cold: Times;
+  readonly warm: Times;
+  readonly peers: readonly PeerTime[];
+}
+
+async function measure(name: Name, folder: string | undefined): Promise<Round> {
+  const cache = Deno.makeTempDirSync();
+  try {
+    const cold = await inFreshProcess(name, cache);
+    const warm = await inFreshProcess(name, cache);
+    return { cold, warm, peers: folder === undefined ? [] : await coldPeers(name, folder) };
+  } finally {
+    Deno.removeSync(cache, { recursive: true });
+  }
+}
+
+/** Each stage's median; they need not be of one round, so they add up to about the total's. */
+function print(name: Name, rounds: readonly Round[]): void {
+  const mid = (of: (round: Round) => number) => median(rounds.map(of)).toFixed(0);
+  const stages = Object.keys(rounds[0]!.cold.stages);
+  console.log(
+    table([
+      [`${name}: ms`, "cold", "warm"],
+      ...stages.map((
+        stage,
+      ) => [stage, mid(({ cold }) => cold.stages[stage]!), mid(({ warm }) => warm.stages[stage]!)]),
+      ["to the end of the first run", mid(({ cold }) => total(cold)), mid(({ warm }) => total(warm))],
+    ]).join("\n"),
+  );
+  const host = median(rounds.map(({ warm }) => warm.host));
+  const { dispatches } = rounds[0]!.warm;
+  console.log(`host: ${host.toFixed(1)} µs of JavaScript per dispatch, ${dispatches} dispatches`);
+  const ofPeers = rounds[0]!.peers.map(({ peer }) => ({
+    peer,
+    first: median(
+      rounds.flatMap(({ peers }) => peers.filter((one) => one.peer === peer).map(({ first }) => first)),
+    ),
+  }));
+  if (ofPeers.length > 0) {
+    const own = rounds.map(({ cold }) => total(cold, opening));
+    const best = Math.min(...ofPeers.map(({ first }) => first));
+    const single = rounds.map(({ peers }, i) => own[i]! / Math.min(...peers.map(({ first }) => first)));
+    console.log(
+      `first step, cold, from an open device on: Weft ${median(own).toFixed(0)} ms, ${
+        ofPeers.map(({ peer, first }) => `${peer} ${first.toFixed(0)} ms`).join(", ")
+      }; ${(median(own) / best).toFixed(2)} of the best (by round ${
+        single.map((ratio) => ratio.toFixed(2)).join(", ")
+      })`,
+    );
+  }
+  console.log();
+}
+
 if (import.meta.main) {
-  const { values: { json, once: isOnce, peers: folder }, positionals } = parseArgs({
+  const { values: { json, once: isOnce, peers: folder, rounds: roundsText }, positionals } = parseArgs({
     allowPositionals: true,
     options: {
       json: { type: "boolean", default: false },
       once: { type: "boolean", default: false },
       peers: { type: "string" },
+      rounds: { type: "string", default: "3" },
     },
   });
   if (folder !== undefined) checkPeers(folder);
@@ -120,42 +177,9 @@ if (import.meta.main) {
       console.log(JSON.stringify(await once(name)));
       continue;
     }
-    const cache = Deno.makeTempDirSync();
-    try {
-      const cold = await inFreshProcess(name, cache);
-      const warm = await inFreshProcess(name, cache);
-      const peers = folder === undefined ? [] : await coldPeers(name, folder);
-      if (json) {
-        console.log(JSON.stringify({ name, cold, warm, peers }));
-        continue;
-      }
-      const rows = Object.keys(cold.stages).map((stage) => [
-        stage,
-        cold.stages[stage]!.toFixed(0),
-        warm.stages[stage]!.toFixed(0),
-      ]);
-      console.log(
-        table([
-          [`${name}: ms`, "cold", "warm"],
-          ...rows,
-          ["to the end of the first run", total(cold).toFixed(0), total(warm).toFixed(0)],
-        ]).join("\n"),
-      );
-      console.log(
-        `host: ${warm.host.toFixed(1)} µs of JavaScript per dispatch, ${warm.dispatches} dispatches`,
-      );
-      if (peers.length > 0) {
-        const best = Math.min(...peers.map(({ first }) => first));
-        const own = total(cold, opening);
-        console.log(
-          `first step, cold, from an open device on: Weft ${own.toFixed(0)} ms, ${
-            peers.map(({ peer, first }) => `${peer} ${first.toFixed(0)} ms`).join(", ")
-          }; ${(own / best).toFixed(2)} of the best`,
-        );
-      }
-      console.log();
-    } finally {
-      Deno.removeSync(cache, { recursive: true });
-    }
+    const rounds: Round[] = [];
+    for (let round = 0; round < Number(roundsText); round++) rounds.push(await measure(name, folder));
+    if (json) console.log(JSON.stringify({ name, rounds }));
+    else print(name, rounds);
   }
 }

@@ -62,7 +62,7 @@ export class CompileAhead implements Disposable {
       const gone = () => this.#stop(helper);
       helper.addEventListener("message", gone); // it is done
       helper.addEventListener("error", (event) => {
-        event.preventDefault(); // the run compiles what is missing
+        event.preventDefault(); // Weft's own files are not there to be loaded: the run compiles alone
         gone();
       });
       const task: HelperTask = {

@@ -8,7 +8,7 @@ import type { HelperTask, KernelToCompile } from "./compile_ahead.ts";
 import { Pipelines } from "./pipelines.ts";
 
 addEventListener("message", async ({ data }: MessageEvent<HelperTask>) => {
-  await compileAll(data);
+  await compileAll(data).catch(() => {}); // the run compiles what is missing, and says what is wrong
   (globalThis as unknown as { postMessage(message: string): void }).postMessage("done");
 });
 

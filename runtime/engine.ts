@@ -39,6 +39,8 @@ export type MemoryUse = Arena["role"] | "result";
 
 /** A program made ready for a device: nothing is made or compiled any more when it runs. */
 export interface Runner {
+  /** Has the driver compile what it would otherwise compile in the first run; reads and writes none of the memory. */
+  warmUp(): Promise<void>;
   /** One run: the transfers before, all steps of the program, the transfers after. */
   run(before: readonly Transfer[], after: readonly Transfer[]): void;
   /** The same, one dispatch after the other; resolves to the milliseconds of each dispatch, in order. */

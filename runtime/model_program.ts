@@ -44,6 +44,10 @@ export class ModelProgram<I extends Inputs, O extends Outputs> implements ModelE
     return this.#executable.state;
   }
 
+  warmUp(): Promise<void> {
+    return this.#executable.warmUp();
+  }
+
   run(feeds: Feeds<I>): Results<O> {
     const compare = this.#compare;
     if (compare === undefined) return this.#executable.run(feeds);

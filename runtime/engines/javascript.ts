@@ -125,6 +125,12 @@ class JavaScriptRunner implements Runner {
     });
   }
 
+  /** JavaScript is compiled while it runs. */
+  warmUp(): Promise<void> {
+    this.#engine.assertUsable();
+    return Promise.resolve();
+  }
+
   run(before: readonly Transfer[], after: readonly Transfer[]): void {
     this.#engine.assertUsable();
     for (const transfer of before) this.#engine.copy(transfer);

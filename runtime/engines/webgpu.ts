@@ -22,7 +22,8 @@ import {
   type Transfer,
 } from "../engine.ts";
 import { turn } from "../turn.ts";
-import { CompileAhead, type KernelToCompile } from "./webgpu/compile_ahead.ts";
+import { CompileAhead } from "./webgpu/compile_ahead.ts";
+import { firstDispatch, type KernelText, mayDispatchFirst } from "./webgpu/first_dispatch.ts";
 import type { Health } from "./webgpu/health.ts";
 import { GpuMemory } from "./webgpu/memory.ts";
 import { Pipelines } from "./webgpu/pipelines.ts";
@@ -122,7 +123,7 @@ export class WebGpuEngine implements Engine {
   async load(program: Program, arenas: readonly Memory[]): Promise<Runner> {
     this.assertUsable();
     const options = wgslOptionsOf(this.#options.target);
-    const compileAhead = (kernels: readonly KernelToCompile[]) =>
+    const compileAhead = (kernels: readonly KernelText[]) =>
       this.#options.compileAhead ? new CompileAhead(kernels, this.#options.adapter) : undefined;
     const prepared = await prepare(
       this.#device,
@@ -198,6 +199,17 @@ class WebGpuRunner implements Runner {
   constructor(prepared: Prepared, context: RunnerContext) {
     this.#prepared = prepared;
     this.#context = context;
+  }
+
+  async warmUp(): Promise<void> {
+    if (this.#hasRun) return;
+    for (const { text, compiled } of this.#prepared.kernels) {
+      if (!mayDispatchFirst(text)) continue;
+      this.#context.beforeSubmit();
+      await firstDispatch(this.#context.device, compiled, text);
+      await turn(); // compiling blocks
+    }
+    this.#endCompiling();
   }
 
   run(before: readonly Transfer[], after: readonly Transfer[]): void {

@@ -9,33 +9,18 @@
  * @module
  */
 
-import type { Access } from "../../../compiler/kernel/ir.ts";
 import type { AdapterDescription } from "../../adapter.ts";
-
-/** A kernel as a helper needs it. */
-export interface KernelToCompile {
-  readonly code: string;
-  /** Of the storage buffers at bindings 0 …. */
-  readonly accesses: readonly Access[];
-  /** Bytes of those buffers. */
-  readonly bytes: readonly number[];
-  /** Bytes of the uniform block behind them; 0 for none. */
-  readonly uniformBytes: number;
-  readonly label: string;
-}
+import { type KernelText, mayDispatchFirst } from "./first_dispatch.ts";
 
 /** What a helper is told, once. */
 export interface HelperTask {
   readonly adapter: Pick<AdapterDescription, "limits" | "features" | "description">;
-  readonly kernels: readonly KernelToCompile[];
+  readonly kernels: readonly KernelText[];
 }
 
 /** Opening a device takes as long as compiling one kernel, so few kernels are not worth a helper. */
 const KERNELS_PER_HELPER = 8;
 const MOST_HELPERS = 4;
-
-/** What a helper allocates for one kernel; the larger ones run so long that their compiling doesn't matter. */
-const MOST_BYTES = 64 * 2 ** 20;
 
 /** Helpers at work. */
 export class CompileAhead implements Disposable {
@@ -45,8 +30,8 @@ export class CompileAhead implements Disposable {
    * `kernels` in the order of their first dispatch. Without permission to read Weft's own files, or on a machine of one
    * core, there are no helpers.
    */
-  constructor(kernels: readonly KernelToCompile[], { limits, features, description }: AdapterDescription) {
-    const small = kernels.filter(({ bytes }) => bytes.reduce((a, b) => a + b, 0) <= MOST_BYTES).toReversed();
+  constructor(kernels: readonly KernelText[], { limits, features, description }: AdapterDescription) {
+    const small = kernels.filter(mayDispatchFirst).toReversed();
     const count = Math.min(
       navigator.hardwareConcurrency - 1,
       Math.floor(small.length / KERNELS_PER_HELPER),

@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { HelperTask, KernelToCompile } from "./compile_ahead.ts";
+import type { HelperTask } from "./compile_ahead.ts";
+import { firstDispatch } from "./first_dispatch.ts";
 import { Pipelines } from "./pipelines.ts";
 
 addEventListener("message", async ({ data }: MessageEvent<HelperTask>) => {
@@ -18,29 +19,10 @@ async function compileAll(
   const adapter = await navigator.gpu.requestAdapter();
   if (adapter?.info.description !== description) return; // another one's kernels are of no use
   const device = await adapter.requestDevice({ requiredFeatures: [...features], requiredLimits: limits });
-  device.addEventListener("uncapturederror", (event) => event.preventDefault()); // the run will hear of it
   const pipelines = new Pipelines(device);
-  for (const kernel of kernels) await compile(device, pipelines, kernel);
-}
-
-/** A driver may compile at the first dispatch only. Zeros in the uniform block end most loops at once. */
-async function compile(
-  device: GPUDevice,
-  pipelines: Pipelines,
-  { code, accesses, bytes, uniformBytes, label }: KernelToCompile,
-): Promise<void> {
-  const { pipeline, layout } = await pipelines.get(code, accesses, uniformBytes > 0, label);
-  const buffers = bytes.map((size) => device.createBuffer({ size, usage: GPUBufferUsage.STORAGE }));
-  if (uniformBytes > 0) {
-    buffers.push(device.createBuffer({ size: uniformBytes, usage: GPUBufferUsage.UNIFORM }));
+  for (const kernel of kernels) {
+    const { code, accesses, uniformBytes, label } = kernel;
+    const compiled = await pipelines.get(code, accesses, uniformBytes > 0, label);
+    await firstDispatch(device, compiled, kernel);
   }
-  const entries = buffers.map((buffer, binding) => ({ binding, resource: { buffer } }));
-  const encoder = device.createCommandEncoder();
-  const pass = encoder.beginComputePass();
-  pass.setPipeline(pipeline);
-  pass.setBindGroup(0, device.createBindGroup({ layout, entries }));
-  pass.dispatchWorkgroups(1);
-  pass.end();
-  device.queue.submit([encoder.finish()]);
-  for (const buffer of buffers) buffer.destroy();
 }

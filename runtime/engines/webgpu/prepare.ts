@@ -11,7 +11,8 @@ import { isRaw, type RawKernel } from "../../../compiler/kernel/raw.ts";
 import type { Binding, Dispatch, Program } from "../../../compiler/program/program.ts";
 import { wholeVectors, wholeWords } from "../../engine.ts";
 import { turn } from "../../turn.ts";
-import type { CompileAhead, KernelToCompile } from "./compile_ahead.ts";
+import type { CompileAhead } from "./compile_ahead.ts";
+import type { KernelText } from "./first_dispatch.ts";
 import { scoped } from "./health.ts";
 import type { GpuMemory } from "./memory.ts";
 import type { Compiled, Pipelines } from "./pipelines.ts";
@@ -38,9 +39,17 @@ export type Segment =
   | { readonly kind: "pass"; readonly dispatches: readonly PreparedDispatch[] }
   | { readonly kind: "copies"; readonly copies: readonly PreparedCopy[] };
 
+/** A kernel that may be tried on other memory than the program's. */
+export interface PreparedKernel {
+  readonly text: KernelText;
+  readonly compiled: Compiled;
+}
+
 export interface Prepared {
-  /** Its kernels, compiled ahead by others until it is disposed. */
+  /** Those who compile its kernels ahead, until they are disposed. */
   readonly ahead: CompileAhead | undefined;
+  /** The kernels that Weft wrote. */
+  readonly kernels: readonly PreparedKernel[];
   readonly segments: readonly Segment[];
   /** Buffers made here: uniform blocks, and the way-station of copies within one arena. */
   readonly buffers: readonly GPUBuffer[];
@@ -56,13 +65,13 @@ export async function prepare(
   program: Program,
   arenas: readonly GpuMemory[],
   options: WgslOptions,
-  compileAhead: (kernels: readonly KernelToCompile[]) => CompileAhead | undefined,
+  compileAhead: (kernels: readonly KernelText[]) => CompileAhead | undefined,
 ): Promise<Prepared> {
-  const texts = kernelTexts(program, options);
-  const ahead = compileAhead(texts.filter(({ raw, code }) => !raw && !pipelines.has(code)));
+  const kernels = kernelsOf(program, options);
+  const ahead = compileAhead(kernels.filter(({ raw, code }) => !raw && !pipelines.has(code)));
   const buffers: GPUBuffer[] = [];
   try {
-    const compiled = await compileKernels(device, pipelines, texts, options);
+    const compiled = await compileKernels(device, pipelines, kernels, options);
     const uniforms = makeUniforms(device, program);
     if (uniforms.buffer !== undefined) buffers.push(uniforms.buffer);
     const segments: Segment[] = [];
@@ -96,7 +105,8 @@ export async function prepare(
       dispatches.push({ pipeline, bindGroup, ...foldGroups(dispatch.groups, device.limits) });
     }
     endPass();
-    return { ahead, segments, buffers };
+    const own = kernels.map((text, i) => ({ text, compiled: compiled[i]! })).filter(({ text }) => !text.raw);
+    return { ahead, kernels: own, segments, buffers };
   } catch (error) {
     ahead?.[Symbol.dispose]();
     for (const buffer of buffers) buffer.destroy();
@@ -112,13 +122,13 @@ function foldGroups(
   return groups <= limit ? { x: groups, y: 1 } : { x: limit, y: Math.ceil(groups / limit) };
 }
 
-interface KernelText extends KernelToCompile {
+interface ProgramKernel extends KernelText {
   /** The kernel itself, where a user wrote it. */
   readonly raw: RawKernel | undefined;
 }
 
 /** The program's kernels as the device takes them, with what their first dispatch is called and binds. */
-function kernelTexts(program: Program, options: WgslOptions): readonly KernelText[] {
+function kernelsOf(program: Program, options: WgslOptions): readonly ProgramKernel[] {
   const first = new Map<number, Dispatch>();
   for (const step of program.steps) {
     if (step.kind === "dispatch" && !first.has(step.dispatch.kernel)) {
@@ -141,11 +151,11 @@ function kernelTexts(program: Program, options: WgslOptions): readonly KernelTex
 async function compileKernels(
   device: GPUDevice,
   pipelines: Pipelines,
-  texts: readonly KernelText[],
+  kernels: readonly ProgramKernel[],
   options: WgslOptions,
 ): Promise<readonly Compiled[]> {
   const compiled: Compiled[] = [];
-  for (const { code, accesses, uniformBytes, label, raw } of texts) {
+  for (const { code, accesses, uniformBytes, label, raw } of kernels) {
     const compile = () => pipelines.get(code, accesses, uniformBytes > 0, label);
     if (raw !== undefined) {
       await checkRaw(device, raw, options.features);

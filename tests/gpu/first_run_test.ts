@@ -1,4 +1,4 @@
-/** Kernels that other threads compile while the first run does: when there are helpers, what they do, how they end. */
+/** What makes a first run quick: the warm-up, and other threads that compile its kernels. */
 
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
@@ -10,6 +10,8 @@ import { quirksOf } from "../../runtime/quirks.ts";
 
 const step = trainStep(mlp.only("loss"), adam({ rate: 1e-3 }));
 const sizes = { batch: 8 };
+
+const zeros = { x: new Float32Array(8 * 784), y: new Int32Array(8) };
 
 const opened = await openAdapter();
 const isSoftware = classOf(await quirksOf(opened)) === "software";
@@ -58,10 +60,8 @@ Deno.test("a program of many kernels has helpers on a software adapter, which en
     using trainer = await compile(step, { device, sizes });
     const helpers = CountedWorker.working.size;
     assert.equal(helpers > 0, isSoftware && navigator.hardwareConcurrency > 1);
-    const feeds = { x: new Float32Array(8 * 784), y: new Int32Array(8) };
-    trainer.run(feeds);
-    assert.equal(CountedWorker.working.size <= helpers, true);
-    trainer.run(feeds);
+    trainer.run(zeros);
+    trainer.run(zeros);
     assert.equal(CountedWorker.working.size, 0);
     await trainer.idle();
   }));
@@ -87,9 +87,9 @@ Deno.test("few kernels, and kernels that the device has compiled before, have no
   }));
 
 /** A process of its own: the driver reads where its cache lies when it opens. */
-async function child(cache: string, ...permissions: string[]): Promise<string> {
+async function child(cache: string, task: "load" | "warm up", ...permissions: string[]): Promise<string> {
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-check", "--no-prompt", ...permissions, import.meta.filename!, "--load"],
+    args: ["run", "--no-check", "--no-prompt", ...permissions, import.meta.filename!, task],
     env: { MESA_SHADER_CACHE_DIR: cache, DENO_WEBGPU_BACKEND: "vulkan", XDG_RUNTIME_DIR: "/tmp" },
   }).output();
   const said = new TextDecoder().decode(stdout).trim();
@@ -97,10 +97,21 @@ async function child(cache: string, ...permissions: string[]): Promise<string> {
   return said;
 }
 
-if (import.meta.main && Deno.args[0] === "--load") {
+if (import.meta.main) {
   await counted(async () => {
     using device = await openDevice({ device: "webgpu" });
     using trainer = await compile(step, { device, sizes });
+    if (Deno.args[0] === "warm up") {
+      const timed = async (act: () => Promise<unknown>) => {
+        const start = performance.now();
+        await act();
+        return performance.now() - start;
+      };
+      const warming = await timed(() => trainer.warmUp());
+      const first = await timed(() => trainer.run(zeros).loss.item());
+      console.log(JSON.stringify({ warming, first }));
+      return;
+    }
     console.log(`${CountedWorker.working.size} helpers`);
     await CountedWorker.allEnd();
     await trainer.idle();
@@ -123,16 +134,48 @@ Deno.test({
   fn: async () => {
     const cache = Deno.makeTempDirSync();
     try {
-      assert.notEqual(await child(cache, "-A"), "0 helpers");
+      assert.notEqual(await child(cache, "load", "-A"), "0 helpers");
       const filled = bytesOf(cache);
       Deno.removeSync(cache, { recursive: true });
       Deno.mkdirSync(cache);
       // Deno would ask whoever may not read Weft's own files, so they have no helpers.
       const engines = fileURLToPath(new URL("../../runtime/engines", import.meta.url));
-      assert.equal(await child(cache, "-A", `--deny-read=${engines}`), "0 helpers");
+      assert.equal(await child(cache, "load", "-A", `--deny-read=${engines}`), "0 helpers");
       assert.ok(filled > bytesOf(cache) + 10_000, `${filled} bytes, ${bytesOf(cache)} without helpers`);
     } finally {
       Deno.removeSync(cache, { recursive: true });
     }
   },
 });
+
+Deno.test({
+  name: "after warmUp() the first run compiles nothing",
+  ignore: !isMesa,
+  fn: async () => {
+    const cache = Deno.makeTempDirSync();
+    try {
+      const { warming, first } = JSON.parse(await child(cache, "warm up", "-A"));
+      assert.ok(first < warming / 3, `warming up took ${warming} ms, the first run ${first} ms`);
+    } finally {
+      Deno.removeSync(cache, { recursive: true });
+    }
+  },
+});
+
+for (const kind of ["webgpu", "cpu"] as const) {
+  Deno.test(`warmUp() changes no state and no result on ${kind}, and is refused when its program is gone`, async () => {
+    using device = await openDevice({ device: kind });
+    const feeds = { x: zeros.x.map((_, i) => Math.sin(i)), y: zeros.y };
+    using plain = await compile(step, { device, sizes });
+    const expected = await plain.run(feeds).loss.item();
+    const trainer = await compile(step, { device, sizes });
+    const [name] = trainer.state.names;
+    const before = await trainer.state.read(name!);
+    await trainer.warmUp();
+    assert.deepEqual(await trainer.state.read(name!), before);
+    assert.equal(await trainer.run(feeds).loss.item(), expected);
+    await trainer.warmUp();
+    trainer.dispose();
+    await assert.rejects(trainer.warmUp(), /disposed/);
+  });
+}

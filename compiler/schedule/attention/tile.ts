@@ -22,7 +22,7 @@ export interface AttentionTile {
 type Shape = readonly [rows: number, block: number];
 
 /** Best first, by measurement (tests/bench/attention.ts). */
-const fewLanes: readonly Shape[] = [[8, 16], [8, 8], [4, 8], [4, 4], [2, 8], [2, 4], [1, 8], [1, 4]];
+const fewLanes: readonly Shape[] = [[8, 16], [8, 8], [4, 8], [2, 16], [4, 4], [2, 8], [2, 4], [1, 8], [1, 4]];
 const manyLanes: readonly Shape[] = [[1, 8], [1, 4]];
 
 const powerBelow = (n: number): number => 2 ** Math.floor(log2(Math.max(1, n)));

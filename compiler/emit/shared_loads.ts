@@ -25,9 +25,12 @@ import {
 } from "../kernel/ir.ts";
 import { statementsOfKernel } from "../kernel/walk.ts";
 
-/** Loads at the first one's index and each a step further. */
+/** Loads at an index and each a step further, all at `most` at most where that is stated. */
 export interface LoadGroup {
   readonly first: LoadInstr;
+  /** The first one's index, before it is held to `most`. */
+  readonly index: Instr;
+  readonly most: number | undefined;
   readonly step: number;
   readonly count: number;
 }
@@ -48,6 +51,16 @@ export function sharedLoads(kernel: Kernel): ReadonlyMap<Instr, SharedLoad> {
 interface Candidate {
   readonly load: LoadInstr;
   readonly place: number;
+  readonly index: Instr;
+  readonly most: number | undefined;
+}
+
+/** An index that is held to a number at most (`kernel/lower_load.ts`), and that number. */
+function heldTo(index: Instr): readonly [Instr, number | undefined] {
+  if (index.kind === "binary" && index.op === "min" && index.b.kind === "literal") {
+    return [index.a, index.b.value];
+  }
+  return [index, undefined];
 }
 
 class Search {
@@ -98,10 +111,11 @@ class Search {
 
   #consider(instr: Instr, candidates: Map<string, Candidate[]>): void {
     if (instr.kind !== "load" || !this.#readable.has(instr.buffer) || !this.#isAlike(instr.index)) return;
-    const form = this.#formOf(instr.index);
-    const key = `${instr.buffer} ${instr.type.width} ${keyOf(plus(form, -form.constant))}`;
+    const [index, most] = heldTo(instr.index);
+    const form = this.#formOf(index);
+    const key = `${instr.buffer} ${instr.type.width} ${most} ${keyOf(plus(form, -form.constant))}`;
     const known = candidates.get(key);
-    const candidate = { load: instr, place: form.constant };
+    const candidate = { load: instr, place: form.constant, index, most };
     if (known) known.push(candidate);
     else candidates.set(key, [candidate]);
   }
@@ -116,7 +130,8 @@ class Search {
         count < this.#lanes && loads[begin + count]?.place === first.place + count * step
       ) count++;
       count = Math.min(count, this.#lanes);
-      const group: LoadGroup = { first: first.load, step, count };
+      const { load, index, most } = first;
+      const group: LoadGroup = { first: load, index, most, step, count };
       for (let position = 0; position < count; position++) {
         this.found.set(loads[begin + position]!.load, { group, position });
       }

@@ -34,15 +34,16 @@ export class SharedText {
     operand: (instr: Instr) => string,
   ): { readonly lines: readonly string[]; readonly text: string } {
     const { group, position } = this.#loads.get(instr)!;
-    const { first, step, count } = group;
+    const { first, index, most, step, count } = group;
     const known = this.#names.get(group);
     const name = known ?? `w${this.#names.size}`;
     const text = `subgroupBroadcast(${name}, ${position}u)`;
     if (known !== undefined) return { lines: [], text };
     this.#names.set(group, name);
     const which = count < this.#lanes ? `min(lane, ${count - 1}i)` : "lane";
+    const own = `${operand(index)} + ${which} * ${step}i`;
     const lines = [
-      `let ${name}_at = ${operand(first.index)} + ${which} * ${step}i;`,
+      `let ${name}_at = ${most === undefined ? own : `min(${own}, ${most}i)`};`,
       `let ${name} = ${buffer.load(lane, `${name}_at`, first.type.width)};`,
     ];
     return { lines, text };

@@ -65,10 +65,10 @@ export class BackwardKernel {
     this.rows = new LaneRows(this.b, this.ev, tile);
     const problem = new AttentionProblem(k, site, queryBlock, keyBlock);
     this.problem = problem;
-    this.outGradient = problem.matrix(site.outGradient, problem.lead);
+    this.outGradient = problem.ofQueries(site.outGradient);
     this.out = site.out.shape.length < site.q.shape.length
       ? problem.scalars(site.out)
-      : problem.matrix(site.out, problem.lead);
+      : problem.ofQueries(site.out);
     this.lse = problem.scalars(site.lse);
   }
 

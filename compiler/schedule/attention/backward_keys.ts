@@ -97,7 +97,7 @@ class KeysKernel extends BackwardKernel {
     if (v) products.push({ own: v, other: this.outGradient, scores: slopes! });
     b.for(begin, end, 1, (turn) => {
       const query = b.mul(turn, block);
-      const row = (s: Instr) => problem.safeQuery(b, b.add(query, s), block);
+      const row = (s: Instr) => b.add(query, s);
       rows.dots(products, row);
       if (deltas) {
         rows.each(block, unrollAll, (s) => {

@@ -49,7 +49,7 @@ class QueriesKernel extends BackwardKernel {
       const slopes = rows.scores();
       b.for(b.int(0), problem.keyBlocks(b, b.add(first, grid.rowsPerGroup), tile.block), 1, (turn) => {
         const key = b.mul(turn, tile.block);
-        const row = (s: Instr) => problem.safeKey(b, b.add(key, s), tile.block);
+        const row = (s: Instr) => b.add(key, s);
         rows.dots([
           { own: q, other: problem.key, scores: dots },
           { own: g, other: problem.value, scores: slopes },

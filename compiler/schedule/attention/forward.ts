@@ -81,7 +81,7 @@ export class Forward {
       const scores = rows.scores();
       b.for(b.int(0), problem.keyBlocks(b, b.add(first, grid.rowsPerGroup), step), 1, (turn) => {
         const key = this.#firstKey(turn);
-        const row = (s: Instr) => problem.safeKey(b, b.add(key, s), step);
+        const row = (s: Instr) => b.add(key, s);
         rows.dots([{ own: q, other: problem.key, scores }], row);
         const { shrink, visible } = this.#merge(scores, key, first);
         rows.accumulate(out, problem.value, scores, row, visible, shrink);

@@ -70,6 +70,7 @@ export class AttentionProblem {
   readonly masks: boolean;
   readonly #k: Values;
   readonly #causal: boolean;
+  readonly #queryBlock: number;
   readonly #taken: Value[] = [];
 
   /**
@@ -86,9 +87,10 @@ export class AttentionProblem {
     this.keys = key.shape.at(-2)!;
     this.grouped = this.lead.length === 0 ? 1 : this.leadShape.at(-1)! / this.keyLeadShape.at(-1)!;
     const keyLead = this.lead.map((x, a) => a === this.lead.length - 1 ? k.idiv(x, this.grouped) : x);
-    this.query = this.matrix(q, this.lead);
-    this.key = this.matrix(key, keyLead);
-    this.value = this.matrix(v, keyLead);
+    this.#queryBlock = queryBlock;
+    this.query = this.ofQueries(q);
+    this.key = this.#matrix(key, keyLead, keyBlock);
+    this.value = this.#matrix(v, keyLead, keyBlock);
     this.i = this.#variable(roundUp(this.queries, queryBlock));
     this.j = this.#variable(roundUp(this.keys, keyBlock));
     this.dot = this.#hole([this.i, this.j]);
@@ -123,10 +125,18 @@ export class AttentionProblem {
     return k.load({ name: "attention.dot", dtype: "f32", size }, index);
   }
 
-  /** The rows of a reader at leading indices. */
-  matrix(reader: Reader, lead: readonly Value[]): Matrix {
+  /** The rows of a reader with one per query. */
+  ofQueries(reader: Reader): Matrix {
+    return this.#matrix(reader, this.lead, this.#queryBlock);
+  }
+
+  /**
+   * The rows of a reader at leading indices, padded to whole blocks: a row behind the last is some other's, or none's, and
+   * what it gives counts as masked. So the rows of a block are equally far apart, and lanes may share their loads.
+   */
+  #matrix(reader: Reader, lead: readonly Value[], block: number): Matrix {
     const [rows, size] = reader.shape.slice(-2) as [number, number];
-    const row = this.#variable(rows);
+    const row = this.#variable(roundUp(rows, block));
     const along = this.#variable(size);
     return { lead, row, along, size, value: reader.at([...lead, row, along]) };
   }
@@ -162,15 +172,6 @@ export class AttentionProblem {
   firstQuery(b: IrBuilder, key: Instr): Instr {
     if (!this.#causal) return b.int(0);
     return b.binary("max", b.sub(key, this.keys - this.queries), b.int(0));
-  }
-
-  /** A row of a block, inside the matrix where the last block is not whole: what it then gives counts as masked. */
-  safeKey(b: IrBuilder, row: Instr, block: number): Instr {
-    return this.keys % block === 0 ? row : b.min(row, this.keys - 1);
-  }
-
-  safeQuery(b: IrBuilder, row: Instr, block: number): Instr {
-    return this.queries % block === 0 ? row : b.min(row, this.queries - 1);
   }
 }
 

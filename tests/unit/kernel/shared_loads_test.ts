@@ -33,6 +33,15 @@ Deno.test("sharedLoads() groups loads a step apart, as many as there are lanes a
   assert.deepEqual(groupsOf(summing((b) => row(b, 5, 3), 1)), [5]);
 });
 
+Deno.test("sharedLoads() groups loads that are all held to their buffer's end, and lanes hold theirs to it too", () => {
+  const held = (b: IrBuilder, most: (i: number) => number) => row(b, 4, 4).map((at, i) => b.min(at, most(i)));
+  const kernel = summing((b) => held(b, () => 4092));
+  assert.deepEqual(groupsOf(kernel), [4]);
+  const code = emitWgsl(kernel, { features: { f16: false, subgroups: true }, broadcast: 8 });
+  assert.match(code, /let w0_at = min\(.* \+ min\(lane, 3i\) \* 4i, 4092i\);/);
+  assert.deepEqual(groupsOf(summing((b) => held(b, (i) => 4092 - 4 * i))), []);
+});
+
 Deno.test("sharedLoads() leaves a load alone that has no neighbor a step away", () => {
   assert.deepEqual(groupsOf(summing((b) => row(b, 1, 4))), []);
   const uneven = (b: IrBuilder) => [0, 4, 8, 20, 24].map((at) => b.add(b.mul(b.group, 256), at));

@@ -162,6 +162,24 @@ Deno.test("a masked pair contributes nothing where lanes own several rows, forwa
   }
 });
 
+Deno.test("rows that a last block meets behind its matrix, NaN of the next head's, contribute nothing", () => {
+  const [T, D] = [67, 4];
+  const heads = around0([2, T, D]);
+  for (const attrs of [plain, causal]) {
+    const c = edited(forward([heads, heads, heads], attrs), (inputs) => {
+      for (const x of inputs) x.fill(NaN, T * D);
+    });
+    for (const target of targets) {
+      for (const one of [c, backward(c)]) {
+        check(one, target, "javascript", 4);
+        for (const result of run(one, target, "javascript")) {
+          assert.ok(result.subarray(0, result.length / 2).every(Number.isFinite), target.name);
+        }
+      }
+    }
+  }
+});
+
 Deno.test("lanes own several rows on a software target, whether loads are handed on or not", () => {
   const heads = around0([4, 128, 8]);
   const c = forward([heads, heads, heads], causal);

@@ -45,6 +45,8 @@ Deno.test("build writes a bundle, and inspect prints it", async () => {
       built.out,
       /dist: \d+ kernels, 1 variant, [\d,]+ bytes in \d+ files\nNo kernel of this model is better with shader-f16/,
     );
+    assert.match(built.out, /\nThe weights are drawn from the seed 0: --state FILE gives trained ones/);
+    assert.equal(built.err, "");
     const unfed = await weft("run", dist);
     assert.equal(unfed.code, 2);
     assert.match(unfed.err, /The input "x", f32 \[batch, 20\], is not given: --input x=FILE\.npy/);

@@ -137,3 +137,35 @@ Deno.test("mistakes on the command line are sentences", async () => {
   };
   await Promise.all([worker(), worker()]);
 });
+
+Deno.test("the independent host that is called wrongly, or on no bundle, says so and ends with 2", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "weft-test-" });
+  try {
+    const host = async (...args: readonly string[]) => {
+      const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+        args: ["run", "-A", "--no-check", join(root, "examples/bundle_host/host.mjs"), ...args],
+        env: { NO_COLOR: "1" },
+      }).output();
+      return { code, err: new TextDecoder().decode(stderr) };
+    };
+    const wrong: readonly (readonly [readonly string[], RegExp])[] = [
+      [[], /^host\.mjs: name a bundle's folder: node host\.mjs FOLDER \[MANIFEST_SCHEMA\]\.\n$/],
+      [[folder], /^host\.mjs: there is no .*manifest\.json; FOLDER is what `weft build` has made\.\n$/],
+      [["a", "b", "c"], /name a bundle's folder/],
+    ];
+    for (const [args, message] of wrong) {
+      const { code, err } = await host(...args);
+      assert.equal(code, 2, err);
+      assert.match(err, message);
+    }
+    for (const name of ["manifest.json", "manifest.schema.json"]) {
+      await Deno.writeTextFile(join(folder, name), "{");
+    }
+    assert.deepEqual(await host(folder), {
+      code: 1,
+      err: `host.mjs: ${join(folder, "manifest.schema.json")} is not JSON.\n`,
+    });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});

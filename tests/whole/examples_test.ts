@@ -64,3 +64,21 @@ Deno.test({
     assert(right > 0.7, String(right));
   },
 });
+
+Deno.test("each page loads the bundle that models.ts says how to build, and no two the same", async () => {
+  const pages = new URL("../../examples/pages/", import.meta.url);
+  const said = await Deno.readTextFile(new URL("models.ts", pages));
+  const built = [...said.matchAll(/--out examples\/pages\/(\S+)/g)].map(([, folder]) => folder!);
+  const loaded: string[] = [];
+  for await (const { name } of Deno.readDir(pages)) {
+    if (!name.endsWith(".html")) continue;
+    const page = await Deno.readTextFile(new URL(name, pages));
+    loaded.push(...[...page.matchAll(/from "\.\/(.*)\/index\.js"/g)].map(([, folder]) => folder!));
+  }
+  assert.equal(loaded.length, 3);
+  assert.equal(new Set(loaded).size, 3);
+  assert.deepEqual(loaded.sort(), built.sort());
+  const readme = await Deno.readTextFile(new URL("../../README.md", import.meta.url));
+  const shown = [...readme.matchAll(/examples\/pages\/models\.ts[^`]*?--out examples\/pages\/(\S+)/g)];
+  assert(shown.length > 0 && shown.every(([, folder]) => loaded.includes(folder!)));
+});

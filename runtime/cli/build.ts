@@ -24,7 +24,7 @@ import { SafetensorsReader } from "../safetensors.ts";
 import type { InitialState } from "../state.ts";
 import { given } from "./given.ts";
 import { seedOption } from "./options.ts";
-import { progressBar } from "./progress_bar.ts";
+import { progressBar, whenSlow } from "./progress_bar.ts";
 import { loadModel, sizesFrom } from "./load_model.ts";
 import { choiceOfSizes } from "./sizes.ts";
 import { UsageError } from "./usage_error.ts";
@@ -161,21 +161,11 @@ async function build(path: string, flags: BuildFlags): Promise<string> {
   ].join("\n");
 }
 
-/** Milliseconds that a build says nothing for: most take no longer. */
-const silent = 1000;
-
 /** Builds, and says how far the self-test is where it takes long. */
 async function buildShowing(model: Model, options: BundleOptions): Promise<BuiltBundle> {
   using bar = progressBar();
-  let started: number | undefined;
-  let next = 0;
-  const onProgress = (part: number) => {
-    started ??= performance.now();
-    if (part < next || performance.now() - started < silent) return;
-    next = part + 0.05;
-    bar.show(part, "self-test by plain loops (--no-self-test leaves it out)");
-  };
-  return await buildBundle(model, { ...options, onProgress });
+  const show = (part: number) => bar.show(part, "self-test by plain loops (--no-self-test leaves it out)");
+  return await buildBundle(model, { ...options, onProgress: whenSlow(show) });
 }
 
 /** What weights a bundle has that was given none. */

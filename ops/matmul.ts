@@ -59,13 +59,15 @@ export const matmulOp = defineOp<Record<never, never>>({
     const N = inputs[1]!.shape.at(-1)!;
     const batches = count(inputs[0]!.shape.slice(0, -2));
     const out = hostArray(outputs[0]!.dtype, batches * M * N);
+    const row = new Float64Array(N); // a row at once: memory is read in its order
     for (let batch = 0; batch < batches; batch++) {
       for (let m = 0; m < M; m++) {
-        for (let n = 0; n < N; n++) {
-          let total = 0;
-          for (let k = 0; k < K; k++) total += a![(batch * M + m) * K + k]! * b![(batch * K + k) * N + n]!;
-          out[(batch * M + m) * N + n] = total;
+        row.fill(0);
+        for (let k = 0; k < K; k++) {
+          const left = a![(batch * M + m) * K + k]!;
+          for (let n = 0; n < N; n++) row[n]! += left * b![(batch * K + k) * N + n]!;
         }
+        out.set(row, (batch * M + m) * N);
       }
     }
     return [out];

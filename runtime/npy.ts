@@ -11,7 +11,7 @@
 
 import { RunError } from "../compiler/errors.ts";
 import { showShape } from "../compiler/graph/dim.ts";
-import type { DType, StoredArray } from "../compiler/graph/dtype.ts";
+import { type DType, isFloat, type StoredArray } from "../compiler/graph/dtype.ts";
 
 /** An array as a file has it. */
 export interface NpyArray {
@@ -78,10 +78,15 @@ export function parseNpy(bytes: Uint8Array<ArrayBuffer>, name: string): NpyArray
   return { shape, descr, data: reader(bytes.slice(start + length).buffer) };
 }
 
-/** The elements as an input of this type takes them. Nothing is lost silently. */
+/**
+ * The elements as an input of this type takes them.
+ *
+ * @throws RunError where something would be lost: integers that the type doesn't have, and all of float64, whose numbers
+ * are hardly ever those of float32.
+ */
 export function npyAs({ data, descr }: NpyArray, dtype: DType, name: string): StoredArray {
+  if (isFloat(dtype)) return floatsOf(data, descr, dtype, name);
   const numbers = Float64Array.from(data as ArrayLike<number>, Number);
-  if (dtype === "f32" || dtype === "f16") return Float32Array.from(numbers);
   const [lo, hi] = dtype === "i32" ? [-(2 ** 31), 2 ** 31 - 1] : dtype === "u32" ? [0, 2 ** 32 - 1] : [0, 1];
   const bad = numbers.findIndex((x) => !Number.isInteger(x) || x < lo || x > hi);
   if (bad >= 0) {
@@ -94,6 +99,22 @@ export function npyAs({ data, descr }: NpyArray, dtype: DType, name: string): St
     : dtype === "u32"
     ? Uint32Array.from(numbers)
     : Uint8Array.from(numbers);
+}
+
+function floatsOf(data: NpyArray["data"], descr: string, dtype: DType, name: string): Float32Array {
+  const as32 = `save it as float32, such as numpy.save("${name}", x.astype("float32"))`;
+  if (descr === "<f8") throw new RunError(`${name} is float64 (<f8), and its input is ${dtype}: ${as32}.`);
+  const floats = Float32Array.from(data as ArrayLike<number>, Number);
+  const lost = floats.findIndex((x, i) =>
+    typeof data[i] === "bigint" ? BigInt(x) !== data[i] : !Object.is(x, data[i])
+  );
+  if (lost < 0) return floats;
+  throw new RunError(
+    `${name} (${descr}) holds ${
+      data[lost]
+    } at element ${lost}, which f32 can't, and its input is ${dtype}. If the ` +
+      `nearest number will do, ${as32}.`,
+  );
 }
 
 export function encodeNpy(

@@ -53,12 +53,25 @@ export async function loaderFiles(
   const files = new Map<string, string>();
   for (const { filePath, text } of project.emitToMemory().getFiles()) {
     const name = filePath.replace(/^.*\//, "");
-    if (name.endsWith(".js")) files.set(name, await minified(text, manifest));
-    else if (name === "index.d.ts") files.set(name, `/// <reference types="@webgpu/types" />\n${text}`);
-    else if (name === "selftest.d.ts") files.set(name, text);
+    if (name.endsWith(".js")) {
+      // Deno looks for types where a script says, and not beside it.
+      const types = name.replace(/js$/, "d.ts");
+      const where = typed.includes(types) ? `/* @ts-self-types="./${types}" */\n` : "";
+      files.set(name, where + await minified(text, manifest));
+    } else if (typed.includes(name)) {
+      files.set(name, name === "index.d.ts" ? webgpuTypes + text : text);
+    }
   }
   return files;
 }
+
+/** For compilers that don't know WebGPU by themselves; those that do (Deno's) may well lack the package. */
+const webgpuTypes = `// @ts-ignore: where the package is missing, WebGPU is among the compiler's own types
+/// <reference types="@webgpu/types" />
+`;
+
+/** The types that users of a bundle see. */
+const typed: readonly string[] = ["index.d.ts", "selftest.d.ts"];
 
 async function minified(text: string, { generator }: Manifest): Promise<string> {
   const { code } = await minify(text, {

@@ -29,6 +29,8 @@ export interface SelfTestOptions {
   readonly program: number;
   /** First contents of states by path; zeros for others. */
   readonly states: ReadonlyMap<string, StoredArray>;
+  /** Hears how much of it is computed, 0 … 1. */
+  readonly onProgress?: ((part: number) => void) | undefined;
 }
 
 /** By name; null where nothing can be said. */
@@ -42,7 +44,10 @@ export interface MadeSelfTest {
   readonly state: Tolerances;
 }
 
-export function makeSelfTest(traced: Graph, { sizes, program, states }: SelfTestOptions): MadeSelfTest {
+export function makeSelfTest(
+  traced: Graph,
+  { sizes, program, states, onProgress }: SelfTestOptions,
+): MadeSelfTest {
   const graph = bindSizes(traced, sizes);
   const known = new Map<Node, HostArray>();
   const inputs: Record<string, readonly number[]> = {};
@@ -62,7 +67,7 @@ export function makeSelfTest(traced: Graph, { sizes, program, states }: SelfTest
     const write = graph.writes.find((w) => w.state.node === tensor.node);
     return write ? [[path, write.value] as const] : [];
   });
-  const expected = expectedOf([...outputs, ...written].map(([, tensor]) => tensor), known);
+  const expected = expectedOf([...outputs, ...written].map(([, tensor]) => tensor), known, { onProgress });
   const unchecked: Record<string, string> = {};
   const check = (
     list: readonly (readonly [string, Tensor])[],

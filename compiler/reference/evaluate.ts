@@ -47,7 +47,10 @@ export function nodesBelow(outputs: readonly Tensor[]): Node[] {
 export function evaluateGraph(outputs: readonly Tensor[], feeds: Feeds, hook?: Hook): HostArray[] {
   const results = new Map<Node, readonly HostArray[]>();
   const of = (t: Tensor): HostArray => results.get(t.node)![t.result]!;
-  for (const node of nodesBelow(outputs)) {
+  const nodes = nodesBelow(outputs);
+  const lastUse = new Map(nodes.flatMap((node) => node.inputs.map((t) => [t.node, node] as const)));
+  for (const { node } of outputs) lastUse.delete(node);
+  for (const node of nodes) {
     const fed = feeds.get(node);
     if (fed) {
       results.set(node, [fed]);
@@ -56,6 +59,8 @@ export function evaluateGraph(outputs: readonly Tensor[], feeds: Feeds, hook?: H
     const inputs = node.inputs.map(of);
     const computed: readonly HostArray[] = node.op.reference(inputs, node.attrs, concreteTypes(node));
     results.set(node, hook ? hook(node, computed, inputs) : computed);
+    // All results of a training step together are gigabytes.
+    for (const t of node.inputs) if (lastUse.get(t.node) === node) results.delete(t.node);
   }
   return outputs.map(of);
 }

@@ -7,7 +7,7 @@
  *
  * A jump (floor, a comparison, argmax) can turn a small move into another result. Each run is therefore made twice:
  * *pinned*, where results of ops that jumped are put back, which gives the distances; and *free*, which gives the other
- * results that an element may have.
+ * results that an element may have. Where nothing had to be put back the two are one, and it is computed once.
  * @module
  */
 
@@ -50,6 +50,8 @@ export interface ToleranceOptions {
   readonly seed?: number;
   /** Results may come from a device's own functions, which are less exact (`Op.builtinUlp`). */
   readonly builtins?: boolean;
+  /** Hears how much of the work is done, 0 … 1: for a large graph it takes minutes. */
+  readonly onProgress?: ((part: number) => void) | undefined;
 }
 
 /** The unit in the last place of x in a float type. */
@@ -71,26 +73,45 @@ function exponentOf(x: number): number {
 export function expectedOf(
   outputs: readonly Tensor[],
   feeds: Feeds,
-  { seed = 1, builtins = false }: ToleranceOptions = {},
+  { seed = 1, builtins = false, onProgress }: ToleranceOptions = {},
 ): Expected[] {
+  const nodes = nodesBelow(outputs).filter((node) => !feeds.has(node));
+  const jumpy = nodes.some((node) => node.op.jumps);
+  const evaluations = 1 + runs * (jumpy ? 2 : 1);
+  let evaluation = 0;
+  const evaluate = (hook: Hook): HostArray[] => {
+    let done = 0;
+    const results = evaluateGraph(outputs, feeds, (node, results, inputs) => {
+      onProgress?.((evaluation + ++done / nodes.length) / evaluations);
+      return hook(node, results, inputs);
+    });
+    evaluation++;
+    return results;
+  };
+  /** What jumping ops gave. */
   const base = new Map<Node, readonly HostArray[]>();
-  const values = evaluateGraph(outputs, feeds, (node, results) => {
-    base.set(node, results);
+  const values = evaluate((node, results) => {
+    if (node.op.jumps) base.set(node, results);
     return results;
   });
-  const jumpy = nodesBelow(outputs).some((node) => node.op.jumps);
   const pinned: HostArray[][] = [];
   const free: HostArray[][] = [];
   for (let run = 0; run < runs; run++) {
     const move = moving(randomOf(seed + run), builtins);
-    pinned.push(
-      evaluateGraph(
-        outputs,
-        feeds,
-        (node, results, inputs) => pin(node, move(node, results, inputs), base.get(node)!),
-      ),
-    );
-    if (jumpy) free.push(evaluateGraph(outputs, feeds, moving(randomOf(seed + run), builtins)));
+    let jumped = false;
+    const results = evaluate((node, results, inputs) => {
+      const moved = move(node, results, inputs);
+      const put = pin(moved, base.get(node));
+      jumped ||= put !== moved;
+      return put;
+    });
+    pinned.push(results);
+    if (!jumpy) continue;
+    if (jumped) free.push(evaluate(moving(randomOf(seed + run), builtins)));
+    else {
+      free.push(results);
+      onProgress?.(++evaluation / evaluations);
+    }
   }
   return outputs.map(({ dtype }, o) =>
     judge(dtype, values[o]!, pinned.map((r) => r[o]!), free.map((r) => r[o]!))
@@ -135,15 +156,23 @@ function givenBy(node: Node, inputs: readonly HostArray[]): (x: number, i: numbe
   return (x) => (given ??= new Set(inputs.flatMap((input) => Array.from(input, Math.abs)))).has(Math.abs(x));
 }
 
-/** Puts back the elements of a jumping op that are not merely a little off. */
-function pin(node: Node, results: readonly HostArray[], base: readonly HostArray[]): readonly HostArray[] {
-  if (!node.op.jumps) return results;
-  return results.map((result, r) =>
+/**
+ * Puts back the elements of a jumping op that are not merely a little off; the results themselves where all are.
+ *
+ * @param base What the op gave before; undefined where it doesn't jump.
+ */
+function pin(results: readonly HostArray[], base: readonly HostArray[] | undefined): readonly HostArray[] {
+  if (!base) return results;
+  let jumped = false;
+  const put = results.map((result, r) =>
     result.map((x, i) => {
       const want = base[r]![i]!;
-      return Math.abs(x - want) <= 1e-3 * Math.max(Math.abs(x), Math.abs(want)) ? x : want;
+      if (Math.abs(x - want) <= 1e-3 * Math.max(Math.abs(x), Math.abs(want)) || Object.is(x, want)) return x;
+      jumped = true;
+      return want;
     })
   );
+  return jumped ? put : results;
 }
 
 /** Distance of two results; two equal infinities or NaNs have none. */

@@ -12,10 +12,10 @@
  */
 
 import { createHash } from "node:crypto";
-import { lstatSync, readFileSync } from "node:fs";
+import { existsSync, lstatSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { need, parse, validate } from "./json_schema.mjs";
+import { HostError, need, parse, validate } from "./json_schema.mjs";
 import { half, runOnce, whole } from "./run.mjs";
 
 const bytesOn = { f32: 4, f16: 2, i32: 4, u32: 4, bool: 4 };
@@ -139,11 +139,29 @@ export function checkTest(manifest, schema, test) {
   return test;
 }
 
-if (process.argv[1]?.endsWith("host.mjs")) {
-  const [folder, schema = join(folder, "manifest.schema.json")] = process.argv.slice(2);
-  const gpu = (await import("webgpu")).create([]);
-  console.log(
-    JSON.stringify(await runOnce(gpu, readBundle(folder, JSON.parse(readFileSync(schema, "utf8"))))),
-  );
-  process.exit(0); // Dawn keeps a thread alive
+/** The exit code: 2 where it was called wrongly, 1 where a bundle is refused or is further off than it may be. */
+async function main([folder, schema, ...rest]) {
+  const say = (message, code) => {
+    console.error(`host.mjs: ${message}.`);
+    return code;
+  };
+  if (!folder || rest.length > 0) {
+    return say("name a bundle's folder: node host.mjs FOLDER [MANIFEST_SCHEMA]", 2);
+  }
+  schema ??= join(folder, "manifest.schema.json");
+  const missing = [join(folder, "manifest.json"), schema].find((file) => !existsSync(file));
+  if (missing) return say(`there is no ${missing}; FOLDER is what \`weft build\` has made`, 2);
+  try {
+    const bundle = readBundle(folder, parse(readFileSync(schema), schema));
+    const { create } = await import("webgpu").catch(() =>
+      need(false, "it needs a package: npm install webgpu")
+    );
+    console.log(JSON.stringify(await runOnce(create([]), bundle)));
+    return 0;
+  } catch (error) {
+    if (error instanceof HostError) return say(error.message, 1);
+    throw error;
+  }
 }
+
+if (process.argv[1]?.endsWith("host.mjs")) process.exit(await main(process.argv.slice(2))); // Dawn keeps a thread alive

@@ -101,6 +101,7 @@ function copied(device, encoder, from, offset, bytes) {
 /** One run from the bundle's own state; which features it took, and the bytes of each output as the device has them. */
 export async function runOnce(gpu, bundle) {
   const { manifest, tensors, test } = bundle;
+  need(test, "the bundle was built without a self-test, whose run this host makes");
   const { device, variant, dispatch, mistakes } = await open(gpu, bundle);
   const program = variant.programs[test.program];
   const arenas = program.arenas.map(({ bytes }) => device.createBuffer({ size: bytes, usage: 140 }));

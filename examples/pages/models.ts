@@ -1,13 +1,17 @@
 /**
- * The models of the pages beside this file, each of which is a bundle and a few lines of HTML.
+ * The models of the pages beside this file, each of which is a bundle and a few lines of HTML. digits.html, train.html
+ * and text.html load these:
  *
  *     deno run -A cli.ts build examples/pages/models.ts --export digits --size batch=1 \
- *       --state examples/pages/digits.safetensors --out dist
+ *       --state examples/pages/digits.safetensors --out examples/pages/dist/digits
+ *
+ *     deno run -A cli.ts build examples/pages/models.ts --export curveStep --size batch=64 \
+ *       --out examples/pages/dist/train
  *
  *     deno run -A cli.ts build examples/pages/models.ts --export text \
- *       --state examples/pages/text.safetensors --weights f16 --out dist
+ *       --state examples/pages/text.safetensors --weights f16 --out examples/pages/dist/text
  *
- * train_digits.ts and train_text.ts make those files.
+ * train_digits.ts and train_text.ts make those files. Any web server of this folder shows the pages.
  */
 
 import {

@@ -37,6 +37,7 @@ import { defaultLimits, gpuTarget, softwareTarget, type Target } from "../../com
 import { arrayText, described, isStored } from "../host_form.ts";
 import { sizesOfLock } from "../lock/replay.ts";
 import type { InitialState } from "../state.ts";
+import { checkSizes } from "./check_sizes.ts";
 import { bundleLimits, type LimitNumbers } from "./limits.ts";
 import { constantWeights, isZero, type Weight, weightFiles, widestFirst } from "./weights.ts";
 
@@ -65,6 +66,8 @@ export interface BundleOptions {
   readonly state?: InitialState;
   /** Whether to compute what a run must give, by plain loops: slow for large models. Default true. */
   readonly selfTest?: boolean;
+  /** Hears how much of the self-test is computed, 0 … 1: of a large model's build it is the longest part. */
+  readonly onProgress?: (part: number) => void;
   /** `json`: without the loader, for hosts in other languages. Default `module`. */
   readonly format?: "module" | "json";
   /** Most bytes of one weight file. Default 2 GiB. */
@@ -90,7 +93,8 @@ export interface BuiltBundle {
 /**
  * Builds a bundle of a model.
  *
- * @throws CompileError or ShapeError where the model can't be compiled as asked; RunError where a state doesn't fit.
+ * @throws CompileError or ShapeError where the model can't be compiled as asked; RunError where a state doesn't fit, or
+ * where the sizes leave nothing to compute.
  * @example
  * ```ts
  * import { buildBundle, input, linear, model } from "@weft/weft";
@@ -124,6 +128,7 @@ export async function buildBundle<I extends Inputs, O extends Outputs>(
     throw new RunError(`buildBundle(): the sizes ${twice || "{}"} are there twice; give each choice once.`);
   }
   const { graph } = model;
+  for (const choice of choices) checkSizes(graph, choice);
   const { open } = options;
   if (open !== undefined) checkOpen(graph, choices, open);
   const target = targetOf(options);
@@ -157,6 +162,7 @@ export async function buildBundle<I extends Inputs, O extends Outputs>(
       sizes: choices[0]!,
       program: 0,
       states: new Map(states.map(({ name, data }) => [name, data])),
+      onProgress: options.onProgress,
     })
     : undefined;
   const testText = test && `${JSON.stringify(test.test)}\n`;

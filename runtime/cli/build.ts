@@ -6,7 +6,15 @@
 import { basename, resolve } from "node:path";
 import { Command, Option } from "commander";
 import type { DType } from "../../compiler/graph/dtype.ts";
-import { buildBundle, type BundleOptions, isBundleName, nameRule } from "../bundle/build.ts";
+import type { Model } from "../../compiler/model/model.ts";
+import {
+  buildBundle,
+  type BuiltBundle,
+  type BundleOptions,
+  isBundleName,
+  nameRule,
+} from "../bundle/build.ts";
+import { checkSizes } from "../bundle/check_sizes.ts";
 import { bundleLimits, type LimitNumbers } from "../bundle/limits.ts";
 import { bundlePlace, writeBundle } from "../bundle/write.ts";
 import { osReason } from "../os_reason.ts";
@@ -16,6 +24,7 @@ import { SafetensorsReader } from "../safetensors.ts";
 import type { InitialState } from "../state.ts";
 import { given } from "./given.ts";
 import { seedOption } from "./options.ts";
+import { progressBar, whenSlow } from "./progress_bar.ts";
 import { loadModel, sizesFrom } from "./load_model.ts";
 import { choiceOfSizes } from "./sizes.ts";
 import { UsageError } from "./usage_error.ts";
@@ -86,9 +95,12 @@ async function build(path: string, flags: BuildFlags): Promise<string> {
   if (flags.size.length === 0 && !lock) sizesFrom([], loaded);
   const sizes = flags.size.map((text) => choiceOfSizes(text.replaceAll("=..", "=")));
   for (const choice of sizes) {
-    sizesFrom(Object.entries(choice).map(([name, size]) => `${name}=${size}`), loaded);
+    const texts = Object.entries(choice).map(([name, size]) => `${name}=${size}`);
+    sizesFrom(texts, loaded);
+    await given(`--size ${texts.join(",")}`, () => checkSizes(model.graph, choice));
   }
   if (lock) {
+    await given("--lock", () => checkSizes(model.graph, lock.model.sizes));
     for (const choice of sizes) {
       await given("--lock", () => sizesOfLock(lock, choice, flags.lock!));
     }
@@ -133,7 +145,7 @@ async function build(path: string, flags: BuildFlags): Promise<string> {
           )),
       },
   };
-  const built = await buildBundle(model, options);
+  const built = await buildShowing(model, options);
   await writeBundle(flags.out, built);
   const { manifest, files } = built;
   const bytes = [...files.values()].flat().reduce((sum, part) => sum + part.length, 0);
@@ -145,7 +157,23 @@ async function build(path: string, flags: BuildFlags): Promise<string> {
       bytes.toLocaleString("en")
     } bytes in ${files.size} files`,
     ...unused.map((name) => `No kernel of this model is better with ${name}, so nothing asks for it.`),
+    ...drawn(flags, model),
   ].join("\n");
+}
+
+/** Builds, and says how far the self-test is where it takes long. */
+async function buildShowing(model: Model, options: BundleOptions): Promise<BuiltBundle> {
+  using bar = progressBar();
+  const show = (part: number) => bar.show(part, "self-test by plain loops (--no-self-test leaves it out)");
+  return await buildBundle(model, { ...options, onProgress: whenSlow(show) });
+}
+
+/** What weights a bundle has that was given none. */
+function drawn({ state, seed }: BuildFlags, { graph }: Model): string[] {
+  if (state !== undefined || !graph.states.some(({ role }) => role === "parameter")) return [];
+  return [
+    `The weights are drawn from the seed ${seed}: --state FILE gives trained ones, as \`state.save("FILE")\` writes them.`,
+  ];
 }
 
 function parseFeatures(text: string): (typeof featureNames)[keyof typeof featureNames][] {

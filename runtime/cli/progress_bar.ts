@@ -62,6 +62,21 @@ export function progressBar(): ProgressBar {
   };
 }
 
+/** Passes on how far a step is where it takes longer than a second, and then for each twentieth that is done. */
+export function whenSlow(
+  show: (part: number) => void,
+  now: () => number = () => performance.now(),
+): (part: number) => void {
+  let started: number | undefined;
+  let next = 0;
+  return (part) => {
+    started ??= now();
+    if (part < next || now() - started < 1000) return;
+    next = part + 0.05;
+    show(part);
+  };
+}
+
 /**
  * The same for steps that take long each: what is done next is said at once where it is something else.
  *

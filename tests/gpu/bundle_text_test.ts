@@ -34,7 +34,7 @@ function unpack(site: Served, folder: string): void {
 
 /** The text by Deno, after another one of so many characters from the same bundle. */
 async function written(folder: string, options: LoadOptions, before = 0): Promise<string> {
-  const script = (name: string) => import(pathToFileURL(join(folder, "dist", name)).href);
+  const script = (name: string) => import(pathToFileURL(join(folder, "dist/text", name)).href);
   assert.deepEqual(await (await script("selftest.js")).selfTest(options), []);
   using bundle = await (await script("index.js")).load(options);
   for await (const _ of write(bundle, model, { prompt: "What light", seed: 7, count: before }));
@@ -86,8 +86,8 @@ Deno.test({
       import { pathToFileURL } from "node:url";
       import { create } from "webgpu";
       const [folder, asked, model] = process.argv.slice(2);
-      const { load } = await import(pathToFileURL(folder + "/dist/index.js"));
-      const { selfTest } = await import(pathToFileURL(folder + "/dist/selftest.js"));
+      const { load } = await import(pathToFileURL(folder + "/dist/text/index.js"));
+      const { selfTest } = await import(pathToFileURL(folder + "/dist/text/selftest.js"));
       const { write } = await import(pathToFileURL(folder + "/text.js"));
       const gpu = create([]);
       const mistakes = await selfTest({ gpu });
@@ -113,7 +113,7 @@ Deno.test({
     const { page, complaints } = opened;
     const until = (condition: string) => page.waitForFunction(condition, undefined, { timeout: 120_000 });
     await until("!document.getElementById('write').disabled");
-    const selfTest = "import('/dist/selftest.js').then(({ selfTest }) => selfTest())";
+    const selfTest = "import('/dist/text/selftest.js').then(({ selfTest }) => selfTest())";
     assert.deepEqual(await page.evaluate(selfTest), []);
     for (const least of [3, asked.count]) {
       await page.click("#write");

@@ -14,7 +14,8 @@ export async function pageOf(
 ): Promise<Map<string, string | Uint8Array[]>> {
   const folder = Deno.makeTempDirSync({ prefix: "weft-test-" });
   try {
-    const build = ["build", "examples/pages/models.ts", "--export", model, "--out", `${folder}/dist`];
+    const out = `${folder}/dist/${html.replace(".html", "")}`;
+    const build = ["build", "examples/pages/models.ts", "--export", model, "--out", out];
     const { success, stderr } = await new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", "--no-check", "cli.ts", ...build, "--tune", "software", ...args],
       cwd: new URL("../../", import.meta.url),

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import schema from "../../compiler/bundle/manifest.schema.json" with { type: "json" };
 import type { Manifest } from "../../compiler/bundle/manifest.ts";
-import { add, init, input, model, mul, SafetensorsReader, setState, state } from "../../mod.ts";
+import { add, concat, init, input, model, mul, SafetensorsReader, setState, state, sum } from "../../mod.ts";
 import { buildBundle } from "../../runtime/bundle/build.ts";
 import { weightFiles } from "../../runtime/bundle/weights.ts";
 import { cnn, gptStep, halves, mlp, mlpStep } from "../support/bundle_models.ts";
@@ -239,6 +239,41 @@ Deno.test("what can't be a bundle is refused by a sentence", async () => {
     buildBundle(mlp, { ...options, sizes: { batch: 1 }, state: () => new Float32Array(1) }),
     /wants a Float32Array of 660 elements, not a Float32Array of 1 element/,
   );
+});
+
+Deno.test("a bundle that could do nothing is refused, and one with an empty part is built", async () => {
+  const build = (net: unknown, sizes: object) =>
+    buildBundle(net as never, { ...options, sizes: sizes as never });
+  await assert.rejects(build(mlp, { batch: 0 }), {
+    name: "RunError",
+    message: /with batch = 0 can do nothing: no input has an element \(x\)/,
+  });
+  await assert.rejects(build(mlpStep, [{ batch: 2 }, { batch: 0 }]), {
+    message: /no input has an element \(x, y\)/,
+  });
+  const both = model({ x: input(["n"], "f32"), past: input(["m"], "f32") }, ({ x, past }) => ({
+    now: mul(x, 2),
+    sum: sum(concat([past, x])),
+  }));
+  assert.equal((await build(both, { n: 2, m: 0 })).manifest.kernels.length > 0, true);
+  await assert.rejects(build(both, { n: 0, m: 0 }), { message: /with n = 0, m = 0 can do nothing/ });
+  const doubled = model({ x: input(["n"], "f32"), y: input([2], "f32") }, ({ x }) => ({ twice: mul(x, 2) }));
+  await assert.rejects(build(doubled, { n: 0 }), { message: /no output has an element \(twice\)/ });
+});
+
+Deno.test("a build says how far its self-test is, from the start to the end", async () => {
+  const parts: number[] = [];
+  await buildBundle(mlpStep, {
+    ...options,
+    sizes: { batch: 2 },
+    selfTest: true,
+    onProgress: (part) => parts.push(part),
+  });
+  assert(
+    parts.length > 100 && parts[0]! < 0.01 && parts.at(-1)! > 0.99 && parts.at(-1)! <= 1,
+    String(parts.at(-1)),
+  );
+  assert(parts.every((part, i) => i === 0 || part > parts[i - 1]!));
 });
 
 Deno.test("a bundle takes the place of a bundle, and of nothing else", async () => {

@@ -45,6 +45,8 @@ Deno.test("build writes a bundle, and inspect prints it", async () => {
       built.out,
       /dist: \d+ kernels, 1 variant, [\d,]+ bytes in \d+ files\nNo kernel of this model is better with shader-f16/,
     );
+    assert.match(built.out, /\nThe weights are drawn from the seed 0: --state FILE gives trained ones/);
+    assert.equal(built.err, "");
     const unfed = await weft("run", dist);
     assert.equal(unfed.code, 2);
     assert.match(unfed.err, /The input "x", f32 \[batch, 20\], is not given: --input x=FILE\.npy/);
@@ -134,4 +136,36 @@ Deno.test("mistakes on the command line are sentences", async () => {
     }
   };
   await Promise.all([worker(), worker()]);
+});
+
+Deno.test("the independent host that is called wrongly, or on no bundle, says so and ends with 2", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "weft-test-" });
+  try {
+    const host = async (...args: readonly string[]) => {
+      const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+        args: ["run", "-A", "--no-check", join(root, "examples/bundle_host/host.mjs"), ...args],
+        env: { NO_COLOR: "1" },
+      }).output();
+      return { code, err: new TextDecoder().decode(stderr) };
+    };
+    const wrong: readonly (readonly [readonly string[], RegExp])[] = [
+      [[], /^host\.mjs: name a bundle's folder: node host\.mjs FOLDER \[MANIFEST_SCHEMA\]\.\n$/],
+      [[folder], /^host\.mjs: there is no .*manifest\.json; FOLDER is what `weft build` has made\.\n$/],
+      [["a", "b", "c"], /name a bundle's folder/],
+    ];
+    for (const [args, message] of wrong) {
+      const { code, err } = await host(...args);
+      assert.equal(code, 2, err);
+      assert.match(err, message);
+    }
+    for (const name of ["manifest.json", "manifest.schema.json"]) {
+      await Deno.writeTextFile(join(folder, name), "{");
+    }
+    assert.deepEqual(await host(folder), {
+      code: 1,
+      err: `host.mjs: ${join(folder, "manifest.schema.json")} is not JSON.\n`,
+    });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });

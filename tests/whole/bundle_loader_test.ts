@@ -92,6 +92,38 @@ Deno.test("index.d.ts has the inputs, outputs and states of the model, as tsc re
   }
 });
 
+Deno.test("Deno reads a bundle's types: a wrong call is a type error, and a right one needs no package", async () => {
+  using bundle = await testBundle(mlpStep, { ...options, sizes: { batch: 2 } });
+  const sources = {
+    "right.ts": `
+      import { type Bundle, load } from "./index.js";
+      import { selfTest } from "./selftest.js";
+      using bundle: Bundle = await load({ onProgress: (done: number, of: number) => void (done / of) });
+      const { loss } = await bundle.run({ x: new Float32Array(40), y: new Int32Array(2) });
+      const mistakes: string[] = await selfTest({ device: bundle.device satisfies GPUDevice });
+      console.log(loss[0], mistakes);`,
+    "wrong.ts": `
+      import { load } from "./index.js";
+      import { selfTest } from "./selftest.js";
+      using bundle = await load();
+      await bundle.run({ x: new Float32Array(40), y: new Float32Array(2) });
+      const mistakes: number = await selfTest();
+      console.log(mistakes);`,
+  };
+  for (const [name, text] of Object.entries(sources)) Deno.writeTextFileSync(join(bundle.folder, name), text);
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["check", "--no-config", ...Object.keys(sources)],
+    cwd: bundle.folder,
+    env: { NO_COLOR: "1" },
+  }).output();
+  const said = new TextDecoder().decode(stderr);
+  assert.equal(code, 1, said);
+  assert.match(said, /Found 2 errors/);
+  assert.match(said, /Float32Array<ArrayBuffer>' is not assignable to type 'Int32Array/);
+  assert.match(said, /'string\[\]' is not assignable to type 'number'/);
+  assert.doesNotMatch(said, /at file:.*right\.ts/);
+});
+
 Deno.test("halves are converted as Float16Array converts them", () => {
   const all = Uint16Array.from({ length: 65536 }, (_, i) => i);
   const floats = decodeHalves(all);

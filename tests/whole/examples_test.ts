@@ -64,3 +64,50 @@ Deno.test({
     assert(right > 0.7, String(right));
   },
 });
+
+Deno.test("each page loads the bundle that models.ts says how to build, and no two the same", async () => {
+  const pages = new URL("../../examples/pages/", import.meta.url);
+  const said = await Deno.readTextFile(new URL("models.ts", pages));
+  const built = [...said.matchAll(/--out examples\/pages\/(\S+)/g)].map(([, folder]) => folder!);
+  const loaded: string[] = [];
+  for await (const { name } of Deno.readDir(pages)) {
+    if (!name.endsWith(".html")) continue;
+    const page = await Deno.readTextFile(new URL(name, pages));
+    loaded.push(...[...page.matchAll(/from "\.\/(.*)\/index\.js"/g)].map(([, folder]) => folder!));
+  }
+  assert.equal(loaded.length, 3);
+  assert.equal(new Set(loaded).size, 3);
+  assert.deepEqual(loaded.sort(), built.sort());
+  const readme = await Deno.readTextFile(new URL("../../README.md", import.meta.url));
+  const shown = [...readme.matchAll(/examples\/pages\/models\.ts[^`]*?--out examples\/pages\/(\S+)/g)];
+  assert(shown.length > 0 && shown.every(([, folder]) => loaded.includes(folder!)));
+});
+
+Deno.test("a program outside the checkout has Weft and its npm packages by one line of deno.json, or by --config", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "weft-test-" });
+  const root = new URL("../../", import.meta.url).pathname;
+  try {
+    const source = `import { buildBundle, compile, input, linear, model, openDevice } from "@weft/weft";
+const net = model({ x: input(["batch", 4], "f32") }, ({ x }) => ({ y: linear(4, 3)(x) }));
+using device = await openDevice({ device: "cpu" });
+using program = await compile(net, { device, sizes: { batch: 1 } });
+const y = await program.run({ x: new Float32Array(4) }).y.read();
+console.log(y.length, (await buildBundle(net, { name: "net", sizes: { batch: 1 } })).files.has("index.js"));
+`;
+    await Deno.writeTextFile(join(folder, "main.ts"), source);
+    const run = async (...options: readonly string[]) => {
+      const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+        args: ["run", "-A", "--no-check", ...options, "main.ts"],
+        cwd: folder,
+        env: { NO_COLOR: "1" },
+      }).output();
+      assert.equal(new TextDecoder().decode(stdout), "3 true\n", new TextDecoder().decode(stderr));
+    };
+    await run("--config", join(root, "deno.json"));
+    const imports = { "@weft/weft": join(root, "mod.ts") };
+    await Deno.writeTextFile(join(folder, "deno.json"), JSON.stringify({ imports }));
+    await run();
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});

@@ -82,12 +82,9 @@ export async function loadOn(
     last = turn.catch(() => {});
     try {
       const [read] = await turn;
-      const arrays = await read!;
-      usable();
-      return arrays;
-    } catch (error) {
-      usable();
-      throw error;
+      return await read!;
+    } finally {
+      usable(); // what failed first says more than what failed after it
     }
   };
 

@@ -62,7 +62,18 @@ Deno.test("other types are read where nothing is lost, and refused where somethi
     file("{'descr': '<f8', 'fortran_order': False, 'shape': (1, 2)}", Float64Array.of(0.1, 2).buffer),
     "x",
   );
-  assert.deepEqual(npyAs(doubles, "f32", "x"), Float32Array.of(0.1, 2));
+  for (const dtype of ["f32", "f16"] as const) {
+    assert.throws(() => npyAs(doubles, dtype, "x.npy"), {
+      message: new RegExp(
+        `x\\.npy is float64 \\(<f8\\), and its input is ${dtype}: save it as float32, .*x\\.astype\\("float32"\\)`,
+      ),
+    });
+  }
+  assert.deepEqual(npyAs(longs, "f32", "x"), Float32Array.of(3, -4));
+  const beyond = { ...longs, data: BigInt64Array.of(2n ** 24n, 2n ** 53n + 1n) };
+  assert.throws(() => npyAs(beyond, "f32", "x.npy"), {
+    message: /x\.npy \(<i8\) holds 9007199254740993 at element 1, which f32 can't, .*astype\("float32"\)/,
+  });
   assert.throws(() => npyAs(doubles, "i32", "x"), { message: /holds 0\.1 at element 0/ });
   assert.throws(() => npyAs(parseNpy(encodeNpy("i32", [1], Int32Array.of(2)), "x"), "bool", "x"), {
     message: /holds 2/,

@@ -34,6 +34,9 @@ async function made() {
   Deno.writeFileSync(path("binary"), new Uint8Array([0xff, 0xfe, 0, 1, 2, 200, 7, 7, 7, 7, 7, 7, 7, 7]));
   Deno.writeFileSync(path("x.npy"), encodeNpy("f32", [4, 8], new Float32Array(32)));
   Deno.writeFileSync(path("short.npy"), encodeNpy("f32", [4, 8], new Float32Array(32)).subarray(0, 200));
+  const double = encodeNpy("f32", [4, 8], new Float32Array(64));
+  double[double.indexOf(0x34)] = 0x38; // '<f4' becomes '<f8'
+  Deno.writeFileSync(path("double.npy"), double);
   Deno.writeFileSync(path("other.npy"), encodeNpy("f32", [8, 4], new Float32Array(32)));
   const words = (line: string) => line.split(" ").map((word) => word.replace("@", `${at.folder}/`));
   const run = async (line: string) => {
@@ -117,6 +120,10 @@ const wrong: readonly (readonly [call: string, says: RegExp])[] = [
   ["tune @model.ts --size n=3 --size n=4", /"n" is 3 already/],
   ["build @model.ts --size m=3 --out @x", /no size "m"; its sizes are "n"/],
   ["build @model.ts --size n=3,n=4 --out @x", /"n" is 3 already/],
+  [
+    "build @model.ts --size n=0 --out @x",
+    /--size n=0: A bundle with n = 0 can do nothing: no input has an element/,
+  ],
   [`build ${on} --out @x --features f64`, /no feature "f64"/],
   [`build ${on} --out @x --seed x`, /no whole number from 0 up/],
   [`build ${on} --out @full`, /is there already and is no bundle/],
@@ -138,6 +145,7 @@ const wrong: readonly (readonly [call: string, says: RegExp])[] = [
   ["run @dist --input x", /write a name and a file/],
   ["run @dist --input z=@x.npy", /no such input; it has x/],
   ["run @dist --input x=@other.npy", /the bundle takes x \[4, 8\]/],
+  ["run @dist --input x=@double.npy", /is float64 \(<f8\), and its input is f32: save it as float32/],
   ["run @dist --input x=@short.npy", /an array \[4, 8\] of <f4 has 128 bytes/],
   ["run @dist --times 0", /no number above 0/],
   ["run @dist --input x=@x.npy --output @text.txt", /is a file; name a folder/],

@@ -59,7 +59,7 @@ export function named<T extends { readonly name: string }>(
   const unknown = parts.find((part) => !all.some(({ name }) => name.includes(part)));
   if (unknown !== undefined) {
     throw new UsageError(
-      `no ${what}'s name has "${unknown}" in it; there are ${all.map(({ name }) => name).join(", ")}`,
+      `no ${what}'s name has "${unknown}" in it; there are ${all.map(({ name }) => `"${name}"`).join(", ")}`,
     );
   }
   return parts.length === 0 ? all : all.filter(({ name }) => parts.some((part) => name.includes(part)));

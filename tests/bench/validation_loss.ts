@@ -15,13 +15,14 @@ import { benchmark, runBenchmark } from "./command.ts";
 import { median } from "./interleave.ts";
 
 interface Flags {
-  readonly text: string;
+  readonly text?: string;
   readonly seeds: readonly number[];
   readonly rate?: number;
   readonly json: boolean;
 }
 
 async function show({ text, seeds, rate, json }: Flags): Promise<void> {
+  if (text === undefined) throw new UsageError("which text? --text FILE");
   const { UsageError: OptionError, withDefaults } = await import("../../examples/train_gpt/options.ts");
   const { train } = await import("../../examples/train_gpt/train.ts");
   const losses: number[] = [];
@@ -50,7 +51,7 @@ if (import.meta.main) {
       measures: "Trains a GPT from several seeds and gives the loss on the whole validation split.",
       takes: "about eight minutes per seed on a software adapter with two cores.",
     })
-      .requiredOption("--text <file>", "the text to train on")
+      .option("--text <file>", "the text to train on; needed")
       .option("--seeds <numbers>", "seeds, with commas between them", (list) => list.split(",").map(count), [
         1,
         2,

@@ -108,7 +108,7 @@ function chosen(names: readonly string[], asked: readonly string[]): [FusionProg
       throw new UsageError(
         `no program's name has "${part}" in it, and it is no family; the families are ${
           Object.keys(families).join(", ")
-        }, the programs ${fusionSet.map(({ name }) => name).join(", ")}`,
+        }, the programs ${fusionSet.map(({ name }) => `"${name}"`).join(", ")}`,
       );
     }
     for (const program of found) programs.add(program);

@@ -23,7 +23,8 @@ interface Flags {
 
 async function show({ text, seeds, rate, json }: Flags): Promise<void> {
   if (text === undefined) throw new UsageError("which text? --text FILE");
-  const { UsageError: OptionError, withDefaults } = await import("../../examples/train_gpt/options.ts");
+  const { UsageError: OptionError } = await import("../../examples/command_line.ts");
+  const { withDefaults } = await import("../../examples/train_gpt/options.ts");
   const { train } = await import("../../examples/train_gpt/train.ts");
   const losses: number[] = [];
   for (const seed of seeds) {

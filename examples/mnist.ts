@@ -1,6 +1,7 @@
 /** Reading MNIST's files (LeCun, Cortes, Burges): images and labels in the IDX format, gzipped or not. */
 
 import { join } from "node:path";
+import { UsageError } from "./command_line.ts";
 
 export interface Digits {
   readonly count: number;
@@ -19,7 +20,7 @@ const FILES = ["train", "t10k"] as const;
 export async function readMnist(folder: string): Promise<{ training: Digits; test: Digits }> {
   const [training, test] = await Promise.all(FILES.map((part) => readPart(folder, part)));
   if (test === undefined) {
-    throw new Error(
+    throw new UsageError(
       `There is no t10k-images-idx3-ubyte(.gz) with its labels in ${folder}. Download MNIST's files into a folder and ` +
         "name it: --data FOLDER.",
     );
@@ -42,7 +43,7 @@ async function readPart(folder: string, name: string): Promise<Digits | undefine
   if (images === undefined || labels === undefined) return undefined;
   const count = new DataView(images.buffer).getUint32(4);
   if (images.length !== 16 + 784 * count || labels.length !== 8 + count) {
-    throw new Error(`The files of MNIST in ${folder} are not whole; download them again.`);
+    throw new UsageError(`The files of MNIST in ${folder} are not whole; download them again.`);
   }
   return {
     count,

@@ -4,7 +4,6 @@
  *     deno run -A examples/mnist_mlp.ts --data FOLDER [--epochs 5] [--device cpu]
  */
 
-import { parseArgs } from "node:util";
 import {
   adam,
   compile,
@@ -17,6 +16,7 @@ import {
   relu,
   trainStep,
 } from "../mod.ts";
+import { defaultsOf, oneOf, runProgram, text, whole } from "./command_line.ts";
 import { type Digits, part, readMnist } from "./mnist.ts";
 
 export const mlp = model({ x: input(["batch", 784], "f32"), y: input(["batch"], "i32") }, ({ x, y }) => {
@@ -54,21 +54,25 @@ export async function trainDigits(
   return answers.filter((answer, i) => answer === test.labels[i]).length / test.count;
 }
 
+const commandLine = {
+  about: "Trains three linear layers on MNIST's digits, and says how many others they read right.",
+  call: "deno run -A examples/mnist_mlp.ts",
+  flags: {
+    data: text("mnist", "FOLDER", "where MNIST's files are"),
+    epochs: whole(5, 1, "passes over the training digits"),
+    device: oneOf("auto", ["auto", "webgpu", "cpu"], "where to compute"),
+  },
+} as const;
+
 if (import.meta.main) {
-  const { values } = parseArgs({
-    options: {
-      data: { type: "string", default: "mnist" },
-      epochs: { type: "string", default: "5" },
-      device: { type: "string", default: "auto" },
-    },
-  });
-  try {
-    const digits = await readMnist(values.data);
-    using device = await openDevice({ device: values.device as "auto" | "webgpu" | "cpu" });
-    const right = await trainDigits(device, digits, { epochs: Number(values.epochs) });
-    console.log(`${(100 * right).toFixed(2)} % of ${digits.test.count} digits are read right`);
-  } catch (error) {
-    console.error(error instanceof Error ? error.message : error);
-    Deno.exit(1);
-  }
+  Deno.exit(
+    await runProgram(commandLine, Deno.args, async (said) => {
+      const { data, epochs, device: kind } = { ...defaultsOf(commandLine), ...said };
+      const digits = await readMnist(data);
+      using device = await openDevice({ device: kind });
+      const right = await trainDigits(device, digits, { epochs });
+      console.log(`${(100 * right).toFixed(2)} % of ${digits.test.count} digits are read right`);
+      return 0;
+    }),
+  );
 }

@@ -10,28 +10,19 @@
  *     late_losses, progress, curve    what one sees of it
  */
 
-import { WeftError } from "../mod.ts";
+import { runProgram } from "./command_line.ts";
 import { openCheckpoint, resumedOptions } from "./train_gpt/checkpoint.ts";
-import { helpText, parseCommandLine, UsageError, withDefaults } from "./train_gpt/options.ts";
+import { commandLine, withDefaults } from "./train_gpt/options.ts";
 import { stopOnSignal } from "./train_gpt/stop_on_signal.ts";
 import { train } from "./train_gpt/train.ts";
 
-async function main(args: readonly string[]): Promise<number> {
-  try {
-    const said = parseCommandLine(args);
-    if (said === "help") {
-      console.log(helpText());
-      return 0;
-    }
-    const checkpoint = said.resume === undefined ? undefined : await openCheckpoint(said.resume);
-    const options = withDefaults(checkpoint === undefined ? said : resumedOptions(checkpoint, said));
-    const { step } = await train(options, checkpoint, stopOnSignal());
-    return step < options.steps && !options.report ? 130 : 0;
-  } catch (error) {
-    if (!(error instanceof UsageError || error instanceof WeftError)) throw error;
-    console.error(error.message);
-    return error instanceof UsageError ? 2 : 1;
-  }
+if (import.meta.main) {
+  Deno.exit(
+    await runProgram(commandLine, Deno.args, async (said) => {
+      const checkpoint = said.resume === undefined ? undefined : await openCheckpoint(said.resume);
+      const options = withDefaults(checkpoint === undefined ? said : resumedOptions(checkpoint, said));
+      const { step } = await train(options, checkpoint, stopOnSignal());
+      return step < options.steps && !options.report ? 130 : 0;
+    }),
+  );
 }
-
-if (import.meta.main) Deno.exit(await main(Deno.args));

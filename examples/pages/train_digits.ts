@@ -6,9 +6,9 @@
  * People draw where they like: each digit is shown a few pixels beside where MNIST has it, elsewhere in each epoch.
  */
 
-import { parseArgs } from "node:util";
 import { adam, compile, type Device, openDevice, trainStep } from "../../mod.ts";
 import { writeSafetensors } from "../../runtime/safetensors.ts";
+import { defaultsOf, runProgram, text, whole } from "../command_line.ts";
 import { type Digits, part, readMnist } from "../mnist.ts";
 import { digitReader } from "./models.ts";
 
@@ -79,20 +79,24 @@ async function train(
   );
 }
 
+const commandLine = {
+  about: "Trains the network of the page that reads digits, and writes its weights as halves.",
+  call: "deno run -A examples/pages/train_digits.ts",
+  flags: {
+    data: text("mnist", "FOLDER", "where MNIST's files are"),
+    epochs: whole(12, 1, "passes over the training digits"),
+    out: text("examples/pages/digits.safetensors", "FILE", "where the weights are written"),
+  },
+} as const;
+
 if (import.meta.main) {
-  const { values: { data, epochs, out } } = parseArgs({
-    options: {
-      data: { type: "string", default: "mnist" },
-      epochs: { type: "string", default: "12" },
-      out: { type: "string", default: "examples/pages/digits.safetensors" },
-    },
-  });
-  try {
-    const digits = await readMnist(data);
-    using device = await openDevice();
-    await train(device, digits, { epochs: Number(epochs), out });
-  } catch (error) {
-    console.error(error instanceof Error ? error.message : error);
-    Deno.exit(1);
-  }
+  Deno.exit(
+    await runProgram(commandLine, Deno.args, async (said) => {
+      const { data, epochs, out } = { ...defaultsOf(commandLine), ...said };
+      const digits = await readMnist(data);
+      using device = await openDevice();
+      await train(device, digits, { epochs, out });
+      return 0;
+    }),
+  );
 }

@@ -7,11 +7,12 @@
  * All options of `deno task train` are understood; `--resume DIR` takes the model of a run that has ended, as it is.
  */
 
-import { SafetensorsReader, WeftError, writeSafetensors } from "../../mod.ts";
+import { SafetensorsReader, writeSafetensors } from "../../mod.ts";
+import { runProgram } from "../command_line.ts";
 import type { GptOptions } from "../gpt.ts";
 import { gptDecoder } from "../gpt_decode.ts";
 import { type Checkpoint, openCheckpoint, resumedOptions } from "../train_gpt/checkpoint.ts";
-import { helpText, parseCommandLine, UsageError, withDefaults } from "../train_gpt/options.ts";
+import { commandLine, withDefaults } from "../train_gpt/options.ts";
 import { stopOnSignal } from "../train_gpt/stop_on_signal.ts";
 import { shapeOf, train } from "../train_gpt/train.ts";
 
@@ -56,28 +57,23 @@ async function writePage({ path, options, symbols }: Checkpoint, folder: URL): P
   await Deno.rename(temporary, new URL("text.json", folder));
 }
 
-async function main(args: readonly string[]): Promise<number> {
-  try {
-    const said = parseCommandLine(args);
-    if (said === "help") {
-      console.log(helpText());
-      return 0;
-    }
-    const checkpoint = said.resume === undefined ? undefined : await openCheckpoint(said.resume);
-    const options = withDefaults(
-      checkpoint === undefined ? { ...small, ...said } : resumedOptions(checkpoint, said),
-    );
-    const { step } = await train(options, checkpoint, stopOnSignal());
-    if (options.report) return 0;
-    if (step < options.steps) return 130;
-    await writePage(await openCheckpoint(options.out), new URL("./", import.meta.url));
-    console.log("examples/pages/text.safetensors and text.json are written");
-    return 0;
-  } catch (error) {
-    if (!(error instanceof UsageError || error instanceof WeftError)) throw error;
-    console.error(error.message);
-    return error instanceof UsageError ? 2 : 1;
-  }
+if (import.meta.main) {
+  Deno.exit(
+    await runProgram(
+      { ...commandLine, call: "deno run -A examples/pages/train_text.ts" },
+      Deno.args,
+      async (said) => {
+        const checkpoint = said.resume === undefined ? undefined : await openCheckpoint(said.resume);
+        const options = withDefaults(
+          checkpoint === undefined ? { ...small, ...said } : resumedOptions(checkpoint, said),
+        );
+        const { step } = await train(options, checkpoint, stopOnSignal());
+        if (options.report) return 0;
+        if (step < options.steps) return 130;
+        await writePage(await openCheckpoint(options.out), new URL("./", import.meta.url));
+        console.log("examples/pages/text.safetensors and text.json are written");
+        return 0;
+      },
+    ),
+  );
 }
-
-if (import.meta.main) Deno.exit(await main(Deno.args));

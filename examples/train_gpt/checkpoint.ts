@@ -8,7 +8,8 @@
 import { dirname, join } from "node:path";
 import { SafetensorsReader, type State } from "../../mod.ts";
 import type { LossPoint } from "./curve.ts";
-import { type Options, UsageError } from "./options.ts";
+import { UsageError } from "../command_line.ts";
+import type { Options } from "./options.ts";
 
 const FILE = "checkpoint.safetensors";
 const LOSSES = "losses.csv";

@@ -1,6 +1,6 @@
 /** Text as numbers: where it comes from, its symbols, and the pieces that are trained on and judged by. */
 
-import { UsageError } from "./options.ts";
+import { UsageError } from "../command_line.ts";
 
 /** A text cut into what is trained on (the first nine tenths) and what is judged by (the rest). */
 export interface Corpus {

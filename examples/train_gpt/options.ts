@@ -1,63 +1,6 @@
-/** The command line of the training program: one table says names, defaults, limits and help. */
+/** What the training program can be asked for. */
 
-import { parseArgs } from "node:util";
-
-/** A command line that can't be understood, said in one sentence. */
-export class UsageError extends Error {}
-
-interface Flag<T> {
-  readonly value: T;
-  /** What stands for the value in the help. */
-  readonly shown: string;
-  readonly help: string;
-  /** The value, or undefined where the text is none. */
-  parse(text: string): T | undefined;
-  /** What the value must be, for messages. */
-  readonly must: string;
-}
-
-const whole = (value: number, least: number, help: string): Flag<number> => ({
-  value,
-  shown: "N",
-  help,
-  parse: (text) =>
-    /^\d+$/.test(text) && Number(text) >= least && Number.isSafeInteger(Number(text))
-      ? Number(text)
-      : undefined,
-  must: `a whole number from ${least} up`,
-});
-
-const real = (value: number, help: string, below = Infinity): Flag<number> => ({
-  value,
-  shown: "X",
-  help,
-  parse: (text) => text.trim() !== "" && Number(text) >= 0 && Number(text) < below ? Number(text) : undefined,
-  must: below === Infinity ? "a number from 0 up" : `a number from 0 up to below ${below}`,
-});
-
-const text = (value: string, shown: string, help: string): Flag<string> => ({
-  value,
-  shown,
-  help,
-  parse: (given) => given === "" ? undefined : given,
-  must: "not empty",
-});
-
-const oneOf = <T extends string>(value: T, choices: readonly T[], help: string): Flag<T> => ({
-  value,
-  shown: choices.join("|"),
-  help,
-  parse: (given) => choices.find((choice) => choice === given),
-  must: `one of ${choices.join(", ")}`,
-});
-
-const yes = (value: boolean, help: string): Flag<boolean> => ({
-  value,
-  shown: "",
-  help,
-  parse: () => undefined,
-  must: "",
-});
+import { defaultsOf, oneOf, real, text, UsageError, type Values, whole, yes } from "../command_line.ts";
 
 const flags = {
   text: text("", "FILE", "train on this file instead of Weft's own sources"),
@@ -88,54 +31,18 @@ const flags = {
   device: oneOf("auto", ["auto", "webgpu", "cpu"], "where to compute"),
 };
 
-type Flags = typeof flags;
-export type Options = {
-  readonly [K in keyof Flags]: Flags[K]["value"] extends boolean ? boolean : Flags[K]["value"];
-};
+export type Options = Values<typeof flags>;
 
-/** `minRate` is `--min-rate`. */
-const flagOf = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-
-const names = Object.keys(flags) as (keyof Flags)[];
-
-/** What the command line says and no more; `help` where it asks for that. */
-export function parseCommandLine(args: readonly string[]): Partial<Options> | "help" {
-  const options = Object.fromEntries(
-    names.map((name) =>
-      [flagOf(name), {
-        type: typeof flags[name].value === "boolean" ? "boolean" as const : "string" as const,
-      }] as const
-    ),
-  );
-  let parsed: { values: Record<string, string | boolean | undefined> };
-  try {
-    parsed = parseArgs({
-      args: [...args],
-      options: { ...options, help: { type: "boolean" as const } },
-      allowNegative: true,
-    });
-  } catch (error) {
-    const message = error instanceof Error ? error.message.split(". ")[0]! : String(error);
-    throw new UsageError(`${message}. \`--help\` lists the options.`);
-  }
-  const { help, ...values } = parsed.values;
-  if (help) return "help";
-  const said: Record<string, string | number | boolean> = {};
-  for (const name of names) {
-    const given = values[flagOf(name)];
-    if (given === undefined) continue;
-    const { parse, must } = flags[name];
-    const value = typeof given === "boolean" ? given : parse(String(given));
-    if (value === undefined) throw new UsageError(`--${flagOf(name)} must be ${must}, not "${given}".`);
-    said[name] = value;
-  }
-  return said as Partial<Options>;
-}
+export const commandLine = {
+  about: "Trains a small GPT on characters and writes text with it.",
+  call: "deno task train",
+  flags,
+  after: "Ctrl-C saves a checkpoint and stops; a second Ctrl-C stops at once.",
+} as const;
 
 /** What is said, and the defaults for the rest; refused where it doesn't fit together. */
 export function withDefaults(said: Partial<Options>): Options {
-  const defaults = Object.fromEntries(names.map((name) => [name, flags[name].value])) as Options;
-  const options = { ...defaults, ...said };
+  const options = { ...defaultsOf(commandLine), ...said };
   const { heads, width, warmup, steps, minRate, rate } = options;
   if (width % heads !== 0) {
     throw new UsageError(
@@ -148,23 +55,4 @@ export function withDefaults(said: Partial<Options>): Options {
   if (minRate > rate) throw new UsageError(`--min-rate ${minRate} is more than --rate ${rate}.`);
   if (said.warmup === undefined) return { ...options, warmup: Math.min(warmup, Math.floor(steps / 20)) };
   return options;
-}
-
-/** The text of `--help`. */
-export function helpText(): string {
-  const rows = names.map((name) => {
-    const { shown, value, help } = flags[name];
-    const fallback = value === "" || typeof value === "boolean" ? "" : ` (${JSON.stringify(value)})`;
-    return [`--${flagOf(name)}${shown && ` ${shown}`}`, help + fallback] as const;
-  });
-  const width = Math.max(...rows.map(([flag]) => flag.length));
-  return [
-    "Trains a small GPT on characters and writes text with it.",
-    "",
-    "    deno task train [options]",
-    "",
-    ...rows.map(([flag, help]) => `  ${flag.padEnd(width)}  ${help}`),
-    "",
-    "Ctrl-C saves a checkpoint and stops; a second Ctrl-C stops at once.",
-  ].join("\n");
 }

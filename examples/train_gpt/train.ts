@@ -16,7 +16,8 @@ import { type Checkpoint, openFolder, readLosses, saveCheckpoint } from "./check
 import { lossCurve, type LossPoint } from "./curve.ts";
 import { Batches, type Corpus, readCorpus } from "./data.ts";
 import { LateLosses } from "./late_losses.ts";
-import { type Options, UsageError } from "./options.ts";
+import { UsageError } from "../command_line.ts";
+import type { Options } from "./options.ts";
 import { showProgress } from "./progress.ts";
 import { type Stop, write } from "./sample.ts";
 import { covering, judgeModel, spread, validate } from "./validate.ts";

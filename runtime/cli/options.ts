@@ -5,10 +5,13 @@
 
 import { existsSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { InvalidArgumentError, Option } from "commander";
+import { Option } from "commander";
 import { policies } from "../../compiler/fuse/policies.ts";
 import type { DeviceOptions } from "../device.ts";
+import { count } from "./numbers.ts";
 import { UsageError } from "./usage_error.ts";
+
+export { count, positive, whole } from "./numbers.ts";
 
 /** `--export NAME` */
 export const exportOption = (): Option =>
@@ -39,31 +42,6 @@ export const weftOption = (): Option =>
     undefined,
     "this copy's mod.ts",
   );
-
-/** For `argParser`: a whole number from 0 up. */
-export function count(text: string): number {
-  const number = Number(text);
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(number)) {
-    throw new InvalidArgumentError("It is no whole number from 0 up.");
-  }
-  return number;
-}
-
-/** For `argParser`: a number above 0. */
-export function positive(text: string): number {
-  const number = Number(text);
-  if (text.trim() === "" || !(number > 0) || number === Infinity) {
-    throw new InvalidArgumentError("It is no number above 0.");
-  }
-  return number;
-}
-
-/** For `argParser`: a whole number above 0. */
-export function whole(text: string): number {
-  const number = positive(text);
-  if (!Number.isSafeInteger(number)) throw new InvalidArgumentError("It is no whole number above 0.");
-  return number;
-}
 
 /** Throws a UsageError where a file can't go to a place for what is there: before the work, not after it. */
 export function checkFolderOf(path: string | undefined): void {

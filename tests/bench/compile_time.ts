@@ -9,47 +9,42 @@
  * @module
  */
 
-import { compileGraph } from "../../compiler/compile.ts";
-import { softwareTarget } from "../../compiler/target.ts";
-import { TimingTrace } from "../../compiler/trace.ts";
-import { adamW, trainStep } from "../../mod.ts";
-import { gpt } from "../../examples/gpt.ts";
+import { benchmarkInRounds, runBenchmark } from "./command.ts";
+import { median } from "./interleave.ts";
 
 type Times = Readonly<Record<string, number>>;
 
-/** One compile in this process: milliseconds by stage. */
-function compileOnce(): Times {
-  const trace = new TimingTrace();
-  const options = { layers: 4, heads: 4, width: 128, context: 64, symbols: 96 };
-  const net = trace.stage("trace", () => gpt(options).only("loss"));
-  const step = trace.stage("gradient", () => trainStep(net, adamW({ rate: 1e-3 })));
-  const graph = trace.stage("markers", () => step.graph);
-  compileGraph(graph, { target: softwareTarget, sizes: { batch: 8 }, trace });
-  const times = Object.fromEntries(trace.times);
-  return { ...times, total: Object.values(times).reduce((a, b) => a + b, 0) };
-}
-
 async function inFreshProcess(): Promise<Times> {
   const { stdout, success } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", import.meta.filename!, "--once"],
+    args: ["run", "-A", new URL("compile_once.ts", import.meta.url).pathname],
     stderr: "inherit",
   }).output();
   if (!success) throw new Error("a process failed to compile the step");
   return JSON.parse(new TextDecoder().decode(stdout));
 }
 
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1]!;
+interface Flags {
+  readonly rounds: number;
+  readonly json: boolean;
+}
+
+async function show({ rounds, json }: Flags): Promise<void> {
+  const runs: Times[] = [];
+  for (let i = 0; i < rounds; i++) runs.push(await inFreshProcess());
+  const medians = Object.fromEntries(
+    Object.keys(runs[0]!).map((stage) => [stage, Math.round(median(runs.map((r) => r[stage]!)))]),
+  );
+  if (json) console.log(JSON.stringify({ runs, medians }));
+  else for (const [stage, ms] of Object.entries(medians)) console.log(`${stage.padEnd(14)} ${ms} ms`);
+}
 
 if (import.meta.main) {
-  if (Deno.args.includes("--once")) {
-    console.log(JSON.stringify(compileOnce()));
-  } else {
-    const runs: Times[] = [];
-    for (let i = 0; i < 5; i++) runs.push(await inFreshProcess());
-    const medians = Object.fromEntries(
-      Object.keys(runs[0]!).map((stage) => [stage, Math.round(median(runs.map((r) => r[stage]!)))]),
-    );
-    if (Deno.args.includes("--json")) console.log(JSON.stringify({ runs, medians }));
-    else for (const [stage, ms] of Object.entries(medians)) console.log(`${stage.padEnd(14)} ${ms} ms`);
-  }
+  await runBenchmark(
+    benchmarkInRounds({
+      call: "deno run -A tests/bench/compile_time.ts",
+      measures:
+        "Times the stages of compiling the GPT training step, in processes of its own, without the driver's part.",
+      takes: "fifteen seconds; it needs no device.",
+    }, 5).action(show),
+  );
 }

@@ -8,40 +8,8 @@
  * @module
  */
 
-import { type Compiled, compileGraph } from "../../compiler/compile.ts";
-import { softwareTarget, type Target } from "../../compiler/target.ts";
-import { type CountedProgram, examplePrograms, gptStep, mlpStep, oneKernelEach } from "./programs.ts";
-
-/** Reductions and products are split over workgroups for speed, not for what they are: here they are not. */
-export const unsplit = (target: Target): Target => ({
-  ...target,
-  contraction: { ...target.contraction, partSteps: 0 },
-  row: { ...target.row, perChunk: 1 << 30 },
-});
-
-export const compileFor = ({ graph, sizes }: CountedProgram, target: Target): Compiled =>
-  compileGraph(graph(), { target, sizes });
-
-/** The counts that bars are set for; bytes of temporaries at their peak, beside the lower bound for the order used. */
-export interface ProgramCounts {
-  readonly dispatches: number;
-  readonly fromSplitting: number;
-  readonly shaders: number;
-  readonly copies: number;
-  readonly temporaries: number;
-  readonly bound: number;
-}
-
-export function countsOf({ program, kernels }: Compiled): ProgramCounts {
-  return {
-    dispatches: kernels.length,
-    fromSplitting: kernels.filter((k) => k.split).length,
-    shaders: program.kernels.length,
-    copies: program.steps.filter((s) => s.kind === "copy").length,
-    temporaries: program.memory.peak,
-    bound: program.memory.bound,
-  };
-}
+import type { Compiled } from "../../compiler/compile.ts";
+import { benchmark, runBenchmark } from "./command.ts";
 
 /** Every kernel of a program, in order. */
 function listOf({ kernels }: Compiled): string {
@@ -50,9 +18,11 @@ function listOf({ kernels }: Compiled): string {
   ).join("\n");
 }
 
-if (import.meta.main) {
+async function show({ json }: { readonly json: boolean }): Promise<void> {
+  const { softwareTarget } = await import("../../compiler/target.ts");
+  const { compileFor, countsOf, unsplit } = await import("./program_counts.ts");
+  const { examplePrograms, gptStep, mlpStep, oneKernelEach } = await import("./programs.ts");
   const target = unsplit(softwareTarget);
-  const json = Deno.args.includes("--json");
   for (const program of [mlpStep, gptStep, ...oneKernelEach, ...examplePrograms]) {
     const compiled = compileFor(program, target);
     const counts = countsOf(compiled);
@@ -64,4 +34,15 @@ if (import.meta.main) {
     const shown = Object.entries(counts).map(([what, n]) => `${n.toLocaleString("en")} ${what}`);
     console.log(`${program.name}: ${shown.join(", ")}`);
   }
+}
+
+if (import.meta.main) {
+  await runBenchmark(
+    benchmark({
+      call: "deno run -A tests/bench/dispatches.ts",
+      measures:
+        "Lists the kernels of two training steps, and counts kernels and memory of those and of every example.",
+      takes: "ten seconds; it needs no device.",
+    }).action(show),
+  );
 }

@@ -1,9 +1,10 @@
 /**
  * Times contestants alternately, each so often per round that waiting for the end is under 2 % of what is timed.
+ *
+ * `runtime/lab/measure.ts` times plans that Weft compiled, as many as memory and time allow, and gives ratios with their
+ * intervals. Here are kernels by hand as well, other clocks, other libraries between two rounds, and nobody is left out.
  * @module
  */
-
-import type { Contestant } from "./contestants.ts";
 
 /** Deno waits 11 ms for the end of what was submitted. */
 const waiting = 11;
@@ -12,9 +13,14 @@ const share = 0.02;
 export const median = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[values.length >> 1]!;
 
+export interface Timed {
+  /** Milliseconds per run of so many runs back to back, the wait for their end included. */
+  time(runs: number): Promise<number>;
+}
+
 /** Milliseconds per run, the median of the rounds; the number of runs per round is each one's own. */
 export async function interleave(
-  contestants: readonly Contestant[],
+  contestants: readonly Timed[],
   rounds: number,
   between: () => Promise<void> = () => Promise.resolve(),
 ): Promise<number[]> {

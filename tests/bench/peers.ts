@@ -5,6 +5,7 @@
  */
 
 import { join } from "node:path";
+import { UsageError } from "../../runtime/cli/usage_error.ts";
 
 export interface PeerTime {
   readonly peer: string;
@@ -43,14 +44,14 @@ export async function peerTimes(
   return times;
 }
 
-/** @throws where there are no runners in the folder. */
+/** @throws UsageError where there are no runners in the folder. */
 export function checkPeers(folder: string): void {
   for (const [, file] of runners) {
     try {
       Deno.statSync(join(folder, file));
       Deno.statSync(join(folder, "node_modules"));
     } catch {
-      throw new Error(
+      throw new UsageError(
         `${folder} has no ${file} or no node_modules: --peers wants the folder of the peers' runners, with their packages installed`,
       );
     }

@@ -5,7 +5,8 @@
  * @module
  */
 
-import type { Device } from "../../mod.ts";
+import { type Device, openDevice } from "../../mod.ts";
+import { named } from "./command.ts";
 import { check, type Contestant, weft } from "./contestants.ts";
 import { interleave } from "./interleave.ts";
 import { families, type Family } from "./shapes.ts";
@@ -14,7 +15,7 @@ import type { Workload } from "./workloads/workload.ts";
 /** How many times the work of a shape nearby shapes have at most. */
 const near = 8;
 
-export interface ShapeRate {
+interface ShapeRate {
   readonly family: string;
   readonly shape: string;
   readonly ms: number;
@@ -25,23 +26,23 @@ export interface ShapeRate {
   readonly error: number;
 }
 
-/** Measures the families whose names contain one of the given parts, or all, and shows each when it is done. */
-export async function sweep(
-  device: Device,
-  { rounds, only, show }: {
-    readonly rounds: number;
-    readonly only: readonly string[];
-    readonly show: (rates: readonly ShapeRate[]) => void;
-  },
-): Promise<readonly ShapeRate[]> {
+/**
+ * Measures the families whose names contain one of the parts, or all, and prints each when it is done and then the worst
+ * shape of each.
+ */
+export async function overShapes(
+  parts: readonly string[],
+  { json, rounds }: { readonly json: boolean; readonly rounds: number },
+): Promise<void> {
+  const chosen = named(parts, families, "family");
+  using device = await openDevice({ device: "webgpu" });
   const all: ShapeRate[] = [];
-  for (const family of families) {
-    if (only.length > 0 && !only.some((part) => family.name.includes(part))) continue;
+  for (const family of chosen) {
     const rates = await measure(family, device, rounds);
-    show(rates);
+    console.log(json ? rates.map((rate) => JSON.stringify(rate)).join("\n") : `${showRates(rates)}\n`);
     all.push(...rates);
   }
-  return all;
+  if (!json) console.log(`The worst of each family, beside the best nearby\n${showWorst(all)}`);
 }
 
 async function measure(family: Family, device: Device, rounds: number): Promise<readonly ShapeRate[]> {
@@ -91,7 +92,7 @@ function expectedTime(i: number, works: readonly Workload[], times: readonly num
 }
 
 /** A family as lines of text. */
-export function showRates(rates: readonly ShapeRate[]): string {
+function showRates(rates: readonly ShapeRate[]): string {
   const lines = rates.map(({ shape, ms, rate, unit, fraction }) =>
     `  ${shape.padEnd(32)} ${ms.toFixed(3).padStart(9)} ms ${rate.toFixed(2).padStart(8)} ${unit.padEnd(8)}` +
     fraction.toFixed(2).padStart(6)
@@ -100,7 +101,7 @@ export function showRates(rates: readonly ShapeRate[]): string {
 }
 
 /** The worst shape of each family. */
-export function showWorst(rates: readonly ShapeRate[]): string {
+function showWorst(rates: readonly ShapeRate[]): string {
   const byFamily = Map.groupBy(rates, (r) => r.family);
   return [...byFamily].map(([family, members]) => {
     const worst = members.reduce((a, b) => b.fraction < a.fraction ? b : a);

@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { cnn, gptStep, mlp, mlpStep, writer } from "../support/bundle_models.ts";
 import { buildBundle } from "../../runtime/bundle/build.ts";
 import type { Model } from "../../mod.ts";
-import { below, chromiumPath, openPage } from "../support/browser.ts";
-import { draw, pageOf, strokes } from "../support/pages.ts";
+import { below, chromiumPath, openBrowser, openPage } from "../support/browser.ts";
+import { draw, pageOf, pagePath, strokes } from "../support/pages.ts";
 
 const page = (where: "page" | "worker") =>
   `<!doctype html><meta charset="utf-8"><title>Test</title>
@@ -31,6 +31,7 @@ const cases: readonly (readonly [string, Model<any, any>, number, "page" | "work
   ["a GPT that writes", writer, 0, "page"],
 ];
 const path = chromiumPath();
+const browser = path === undefined ? undefined : await openBrowser();
 for (const [name, model, batch, where] of cases) {
   Deno.test({
     name: path === undefined
@@ -44,7 +45,7 @@ for (const [name, model, batch, where] of cases) {
         tune: "software",
       });
       const served = new Map([...below("dist", files), ["index.html", page(where)], ["worker.js", worker]]);
-      await using opened = await openPage(served, "index.html");
+      await using opened = await openPage(served, "index.html", browser);
       await opened.page.waitForFunction('document.title !== "Test"', undefined, { timeout: 120_000 });
       assert.equal(await opened.page.title(), "[]");
       assert.deepEqual(opened.complaints, []);
@@ -69,11 +70,11 @@ withBrowser("the page that reads digits reads four that are drawn on it", async 
     "--size",
     "batch=1",
     "--state",
-    "examples/pages/digits.safetensors",
+    pagePath("digits.safetensors"),
     "--weights",
     "f16",
   );
-  await using opened = await openPage(served, "digits.html");
+  await using opened = await openPage(served, "digits.html", browser);
   await opened.page.waitForFunction("document.getElementById('answer').textContent === 'ready'", undefined, {
     timeout: 60_000,
   });
@@ -85,6 +86,7 @@ withBrowser("the page that trains lowers its loss a hundredfold", async () => {
   await using opened = await openPage(
     await pageOf("train.html", "curveStep", "--no-self-test", "--size", "batch=64"),
     "train.html?steps=600",
+    browser,
   );
   await opened.page.waitForFunction("document.getElementById('status').dataset.done === 'yes'", undefined, {
     timeout: 120_000,
@@ -93,3 +95,5 @@ withBrowser("the page that trains lowers its loss a hundredfold", async () => {
   assert(loss > 0 && loss < 0.005, String(loss));
   assert.deepEqual(opened.complaints, []);
 });
+
+Deno.test("the browser is closed", async () => await browser?.close());

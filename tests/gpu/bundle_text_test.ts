@@ -10,12 +10,12 @@ import { write } from "../../examples/pages/text.js";
 import { chromiumPath, openPage, type Served } from "../support/browser.ts";
 import { bytesOf } from "../support/bundles.ts";
 import { nodeFolder, nodeIsMissing } from "../support/node.ts";
-import { beside, pageOf } from "../support/pages.ts";
+import { beside, pageOf, pagePath } from "../support/pages.ts";
 
 const dawn = create([]) as GPU; // must stay referenced while its devices live
 
 const site = new Map([
-  ...await pageOf("text.html", "text", "--state", "examples/pages/text.safetensors", "--weights", "f16"),
+  ...await pageOf("text.html", "text", "--state", pagePath("text.safetensors"), "--weights", "f16"),
   ...beside("text.js", "text.json"),
 ]);
 const model = JSON.parse(site.get("text.json") as string);

@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs";
 import { extname } from "node:path";
 import { pathToFileURL } from "node:url";
-import { chromium, type Page } from "playwright-core";
+import { type Browser, chromium, type Page } from "playwright-core";
 
 const places = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
@@ -40,8 +40,12 @@ export interface TestPage extends AsyncDisposable {
   readonly complaints: readonly string[];
 }
 
-/** Opens `path` of what is served in a fresh Chromium. */
-export async function openPage(served: Served, path: string): Promise<TestPage> {
+/** Starts Chromium, for files that open several pages: each has a context of its own there. */
+export const openBrowser = (): Promise<Browser> =>
+  chromium.launch({ executablePath: chromiumPath()!, args: flags });
+
+/** Opens `path` of what is served, in a fresh Chromium where none is given. */
+export async function openPage(served: Served, path: string, browser?: Browser): Promise<TestPage> {
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, (request) => {
     const name = decodeURIComponent(new URL(request.url).pathname.slice(1));
     const file = served.get(name);
@@ -52,7 +56,7 @@ export async function openPage(served: Served, path: string): Promise<TestPage> 
     });
   });
   try {
-    const opened = await launch(`http://127.0.0.1:${server.addr.port}/${path}`);
+    const opened = await launch(`http://127.0.0.1:${server.addr.port}/${path}`, { browser });
     return {
       ...opened,
       async [Symbol.asyncDispose]() {
@@ -67,10 +71,16 @@ export async function openPage(served: Served, path: string): Promise<TestPage> 
 }
 
 /** Opens a file in a fresh Chromium that reaches no network; what it asks for besides itself is a complaint. */
-export const openFile = (path: string): Promise<TestPage> => launch(pathToFileURL(path).href, true);
+export const openFile = (path: string): Promise<TestPage> =>
+  launch(pathToFileURL(path).href, { offline: true });
 
-async function launch(url: string, offline = false): Promise<TestPage> {
-  const browser = await chromium.launch({ executablePath: chromiumPath()!, args: flags });
+async function launch(
+  url: string,
+  { browser: given, offline = false }: { readonly browser?: Browser | undefined; readonly offline?: boolean },
+): Promise<TestPage> {
+  const browser = given ?? await openBrowser();
+  const close = () =>
+    given === undefined ? browser.close() : Promise.all(given.contexts().map((c) => c.close()));
   try {
     const context = await browser.newContext({ offline, viewport: { width: 1500, height: 900 } });
     const page = await context.newPage();
@@ -85,9 +95,9 @@ async function launch(url: string, offline = false): Promise<TestPage> {
       });
     }
     await page.goto(url);
-    return { page, complaints, [Symbol.asyncDispose]: () => browser.close() };
+    return { page, complaints, [Symbol.asyncDispose]: async () => void await close() };
   } catch (error) {
-    await browser.close();
+    await close();
     throw error;
   }
 }

@@ -3,8 +3,11 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import type { Served } from "./browser.ts";
+import { workspace } from "./workspace.ts";
 
-const pages = new URL("../../examples/pages/", import.meta.url);
+/** A file of examples/pages. */
+export const pagePath = (name: string): string =>
+  new URL(`../../examples/pages/${name}`, import.meta.url).pathname;
 
 /** Files of a page and its bundle, as the command line builds it for adapters that compute on the CPU. */
 export async function pageOf(
@@ -12,32 +15,25 @@ export async function pageOf(
   model: string,
   ...args: string[]
 ): Promise<Map<string, string | Uint8Array[]>> {
-  const folder = Deno.makeTempDirSync({ prefix: "weft-test-" });
-  try {
-    const out = `${folder}/dist/${html.replace(".html", "")}`;
-    const build = ["build", "examples/pages/models.ts", "--export", model, "--out", out];
-    const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-check", "cli.ts", ...build, "--tune", "software", ...args],
-      cwd: new URL("../../", import.meta.url),
-    }).output();
-    assert(success, new TextDecoder().decode(stderr));
-    const served = new Map<string, string | Uint8Array[]>();
-    const walk = (at: string) => {
-      for (const { name, isDirectory } of Deno.readDirSync(`${folder}/${at}`)) {
-        if (isDirectory) walk(`${at}${name}/`);
-        else served.set(at + name, [Deno.readFileSync(`${folder}/${at}${name}`)]);
-      }
-    };
-    walk("");
-    return served.set(html, Deno.readTextFileSync(new URL(html, pages)));
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using at = workspace("");
+  const bundle = `dist/${html.replace(".html", "")}`;
+  const build = ["build", pagePath("models.ts"), "--export", model, "--out", `${at.folder}/${bundle}`];
+  const { code, out } = await at.run(...build, "--tune", "software", ...args);
+  assert.equal(code, 0, out);
+  const served = new Map<string, string | Uint8Array[]>();
+  const walk = (below: string) => {
+    for (const { name, isDirectory } of Deno.readDirSync(`${at.folder}/${below}`)) {
+      if (isDirectory) walk(`${below}${name}/`);
+      else served.set(below + name, [Deno.readFileSync(`${at.folder}/${below}${name}`)]);
+    }
+  };
+  walk(`${bundle}/`);
+  return served.set(html, Deno.readTextFileSync(pagePath(html)));
 }
 
 /** Files of examples/pages beside a page. */
 export const beside = (...names: readonly string[]): Served =>
-  new Map(names.map((name) => [name, Deno.readTextFileSync(new URL(name, pages))]));
+  new Map(names.map((name) => [name, Deno.readTextFileSync(pagePath(name))]));
 
 /** Digits as strokes over a paper of 280 × 280. */
 export const strokes: Readonly<Record<string, readonly (readonly (readonly [number, number])[])[]>> = {

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { existsSync, globSync } from "node:fs";
+import { globSync } from "node:fs";
 
 export interface Suite {
   readonly name: "unit" | "whole" | "gpu" | "doc" | "long";
@@ -11,9 +11,6 @@ export interface Suite {
   /** The arguments of `deno test`, one list per process. */
   readonly processes: readonly (readonly string[])[];
 }
-
-/** The library's code, whose documentation's examples run as tests, in parts that take about as long. */
-const DOCUMENTED = [["mod.ts", "cli.ts", "compiler", "runtime", "tests/support"], ["ops"]];
 
 /** The suites of a checkout, whose root is the current folder. The long one is there when it has a test. */
 export function findSuites(): Suite[] {
@@ -24,11 +21,7 @@ export function findSuites(): Suite[] {
     // Examples as programs, the type checker, a thousand random graphs: a quick answer does without.
     { name: "whole", needsAdapter: false, processes: [["--parallel", "tests/whole"]] },
     processPerFile("gpu"),
-    {
-      name: "doc",
-      needsAdapter: true,
-      processes: DOCUMENTED.map((paths) => ["--doc", ...paths.filter((path) => existsSync(path))]),
-    },
+    processPerFile("doc"),
     ...(long.processes.length > 0 ? [long] : []),
   ];
 }
@@ -37,7 +30,7 @@ export function findSuites(): Suite[] {
  * A suite that runs on the adapter, with one process per file: an abort in WebGPU loses one file's tests and says whose
  * they were.
  */
-function processPerFile(name: "gpu" | "long"): Suite {
+function processPerFile(name: "gpu" | "doc" | "long"): Suite {
   const files = globSync(`tests/${name}/**/*_test.ts`).sort();
   return { name, needsAdapter: true, processes: files.map((file) => [file]) };
 }

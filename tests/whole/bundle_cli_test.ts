@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { workspace } from "../support/workspace.ts";
 
 const root = new URL("../../", import.meta.url).pathname;
 const models = join(root, "tests/support/bundle_models.ts");
@@ -125,17 +126,13 @@ Deno.test("mistakes on the command line are sentences", async () => {
     [["run", models, "--self-test"], /is a file; name the folder that `weft build` made/, 2],
     [["run", root, "--self-test", "--times", "2"], /'--self-test' cannot be used with option '--times/, 2],
   ];
-  const waiting = [...cases];
-  const worker = async () => {
-    for (let next; (next = waiting.pop());) {
-      const [args, message, expected] = next;
-      const { code, err } = await weft(...args);
-      assert.equal(code, expected, `${args.join(" ")}: ${err}`);
-      assert.match(err, message);
-      assert(!/^\s+at /m.test(err), `a stack: ${err}`);
-    }
-  };
-  await Promise.all([worker(), worker()]);
+  using at = workspace("");
+  for (const [args, message, expected] of cases) {
+    const { code, out } = await at.run(...args);
+    assert.equal(code, expected, `${args.join(" ")}: ${out}`);
+    assert.match(out, message);
+    assert(!/^\s+at /m.test(out), `a stack: ${out}`);
+  }
 });
 
 Deno.test("the independent host that is called wrongly, or on no bundle, says so and ends with 2", async () => {

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import type { Compiled } from "../../compiler/compile.ts";
 import { gpuTarget, softwareTarget, type Target } from "../../compiler/target.ts";
 import { cpuTarget } from "../../runtime/targets.ts";
-import { compileFor, countsOf, unsplit } from "../bench/dispatches.ts";
+import { compileFor, countsOf, unsplit } from "../bench/program_counts.ts";
 import { adamOver, examplePrograms, gptStep, mlpStep, oneKernelEach } from "../bench/programs.ts";
 
 const withBuffers = (target: Target, storageBuffers: number): Target => ({

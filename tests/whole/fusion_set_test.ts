@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { compileGraph, policies } from "../../compiler/compile.ts";
 import { softwareTarget, testTarget } from "../../compiler/target.ts";
-import { unsplit } from "../bench/dispatches.ts";
+import { unsplit } from "../bench/program_counts.ts";
 import { fusionSet } from "../bench/fusion_set/programs.ts";
 import { sampleOf } from "../bench/fusion_set/sample.ts";
 import { trafficOf } from "../bench/fusion_set/traffic.ts";

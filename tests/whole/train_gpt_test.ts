@@ -2,10 +2,11 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { helpText, parseCommandLine, UsageError } from "../../examples/command_line.ts";
 import { openCheckpoint, resumedOptions } from "../../examples/train_gpt/checkpoint.ts";
 import { lossCurve } from "../../examples/train_gpt/curve.ts";
 import { Batches, makeCorpus, readCorpus } from "../../examples/train_gpt/data.ts";
-import { helpText, parseCommandLine, UsageError, withDefaults } from "../../examples/train_gpt/options.ts";
+import { commandLine, withDefaults } from "../../examples/train_gpt/options.ts";
 import { showTime } from "../../examples/train_gpt/progress.ts";
 import { train } from "../../examples/train_gpt/train.ts";
 import { covering, spread } from "../../examples/train_gpt/validate.ts";
@@ -22,7 +23,7 @@ const command = (...args: string[]) =>
 
 const refuses = (args: readonly string[], message: RegExp) =>
   assert.throws(() => {
-    const said = parseCommandLine(args);
+    const said = parseCommandLine(commandLine, args);
     assert(said !== "help");
     withDefaults(said);
   }, (error) => error instanceof UsageError && message.test(error.message) || assert.fail(String(error)));
@@ -51,7 +52,15 @@ Deno.test("options have nanoGPT's small configuration as defaults, with twice it
 });
 
 Deno.test("parseCommandLine() reads numbers, texts and switches", () => {
-  const said = parseCommandLine(["--steps", "9", "--min-rate=0", "--no-tied", "--biases", "--text", "a.txt"]);
+  const said = parseCommandLine(commandLine, [
+    "--steps",
+    "9",
+    "--min-rate=0",
+    "--no-tied",
+    "--biases",
+    "--text",
+    "a.txt",
+  ]);
   assert.deepEqual(said, { steps: 9, minRate: 0, tied: false, biases: true, text: "a.txt" });
 });
 
@@ -72,7 +81,7 @@ Deno.test("a mistake on the command line is answered by a sentence", () => {
 Deno.test("the program prints its help, and ends with 2 where it is called wrongly", async () => {
   const help = await command("--help").output();
   assert.equal(help.code, 0);
-  assert.equal(new TextDecoder().decode(help.stdout).trim(), helpText());
+  assert.equal(new TextDecoder().decode(help.stdout).trim(), helpText(commandLine));
   const wrong = await command("--text", "nowhere.txt", "--device", "cpu").output();
   assert.equal(wrong.code, 2);
   assert.match(new TextDecoder().decode(wrong.stderr), /^--text nowhere.txt can't be read: /);

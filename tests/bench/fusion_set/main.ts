@@ -3,163 +3,40 @@
  *
  *     deno run -A tests/bench/fusion_set/main.ts [name…] [--policy NAME]… [--rounds N] [--json] [--processor-time]
  *
- * Each program is compiled for this machine's adapter by `policies.none` and by each policy asked for (default: greedy):
- * the same target, schedules and tiles, one submit each. At small sizes all are compared with the references of their
- * ops, at full sizes with each other; then they take turns. A ratio is the time without fusion over that with it. The
- * policy `library` is one kernel per op that libraries offer: beside it one sees what fusing across ops buys.
- *
- * --processor-time counts what the process's threads work (Linux): for a software adapter on a machine that others use.
+ * The policy `library` is one kernel per op that libraries offer: beside it one sees what fusing across ops buys.
  * @module
  */
 
-import { parseArgs } from "node:util";
-import { compileGraph } from "../../../compiler/compile.ts";
-import { type Device, type FusionPolicy, openDevice } from "../../../mod.ts";
-import { openAdapter } from "../../../runtime/adapter.ts";
-import { type Clock, type Contestant, processorTime, wallTime, weft } from "../contestants.ts";
-import { interleave } from "../interleave.ts";
-import { checkFull, checkSmall } from "./correct.ts";
-import type { FusionProgram } from "./program.ts";
-import { families, fusionSet } from "./programs.ts";
-import { type Traffic, trafficOf } from "./traffic.ts";
-import { fusedBy, known, modelFor, unfused, type Way } from "./ways.ts";
-
-/** Below this a run is mostly what its submit costs. */
-const leastMs = 2;
-
-interface Timed extends Traffic {
-  readonly policy: string;
-  readonly ms: number;
-  /** Time without fusion over this; 1 without. */
-  readonly ratio: number;
-}
-
-interface Row {
-  readonly program: string;
-  readonly ops: readonly string[];
-  readonly source: string;
-  readonly sizes: Readonly<Record<string, number>>;
-  readonly unfused: Timed;
-  readonly fused: readonly Timed[];
-}
-
-async function measure(
-  program: FusionProgram,
-  ways: readonly Way[],
-  device: Device,
-  { rounds, clock }: { readonly rounds: number; readonly clock: Clock },
-): Promise<Row> {
-  await checkSmall(program, ways, device);
-  const model = program.model(program.full);
-  const contestants: Contestant[] = [];
-  try {
-    for (const way of ways) {
-      const { policy, passes } = way;
-      const workload = { tensors: {}, model: () => modelFor(model, way) };
-      contestants.push(await weft(workload, device, { policy, passes }, clock));
-    }
-    for (const fused of contestants.slice(1)) await checkFull(program, contestants[0]!, fused);
-    const ms = await interleave(contestants, rounds);
-    const [without, ...fused] = ways.map((way, i): Timed => ({
-      policy: way.policy.name,
-      ...trafficOf(compileGraph(modelFor(model, way).graph, { target: device.target, ...way }).program),
-      ms: ms[i]!,
-      ratio: ms[0]! / ms[i]!,
-    }));
-    const { name, ops, source, full } = program;
-    return { program: name, ops, source, sizes: full, unfused: without!, fused };
-  } finally {
-    for (const contestant of contestants) contestant[Symbol.dispose]();
-  }
-}
-
-const MB = (bytes: number): string => (bytes / 1e6).toFixed(bytes < 1e8 ? 1 : 0);
-
-function show({ program, ops, unfused, fused }: Row): string {
-  const cells = [program.padEnd(38), String(ops.length).padStart(3)];
-  for (const [i, { dispatches, bytes, ms, ratio }] of [unfused, ...fused].entries()) {
-    cells.push(String(dispatches).padStart(4), MB(bytes).padStart(6), ms.toFixed(2).padStart(7));
-    if (i > 0) cells.push(`${ratio.toFixed(2)}×`.padStart(7));
-  }
-  return cells.join(" ") + (unfused.ms < leastMs ? `  unfused under ${leastMs} ms` : "");
-}
-
-const heading = (ways: readonly Way[]): string =>
-  [
-    "".padEnd(42),
-    ...ways.map(({ policy }, i) => policy.name.padStart(19) + (i > 0 ? "        " : "")),
-    `\n${"program".padEnd(38)} ops`,
-    ...ways.map((_, i) => "runs     MB      ms" + (i > 0 ? "   ratio" : "")),
-  ].join(" ").replace(" \n", "\n");
-
-const geometricMean = (ratios: readonly number[]): number =>
-  Math.exp(ratios.reduce((sum, r) => sum + Math.log(r), 0) / ratios.length);
-
-/** @throws where a name is none of a policy's, or of no program's. */
-function chosen(names: readonly string[], asked: readonly string[]): [FusionProgram[], FusionPolicy[]] {
-  const fused = asked.map((name) => {
-    const policy = known[name];
-    if (policy === undefined) {
-      throw new Error(
-        `--policy ${name}: there is no such policy; there are ${Object.keys(known).join(", ")}.`,
-      );
-    }
-    return policy;
-  });
-  const programs = new Set<FusionProgram>();
-  for (const part of names) {
-    const found = families[part] ?? fusionSet.filter(({ name }) => name.includes(part));
-    if (found.length === 0) {
-      throw new Error(
-        `No program's name has "${part}" in it, and it is no family; these are ${
-          Object.keys(families).join(", ")
-        }.`,
-      );
-    }
-    for (const program of found) programs.add(program);
-  }
-  return [names.length === 0 ? [...fusionSet] : [...programs], fused];
-}
+import { Option } from "commander";
+import { benchmarkInRounds, runBenchmark } from "../command.ts";
+import type { Asked } from "./time_fusion.ts";
 
 if (import.meta.main) {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      policy: { type: "string", multiple: true, default: ["greedy"] },
-      rounds: { type: "string", default: "5" },
-      json: { type: "boolean", default: false },
-      "processor-time": { type: "boolean", default: false },
-    },
-  });
-  const { json } = values;
-  const [programs, fused] = chosen(positionals, values.policy);
-  const ways = [unfused, ...fused.map(fusedBy)];
-  const rounds = Number(values.rounds);
-  if (!(Number.isInteger(rounds) && rounds > 0)) {
-    throw new Error(`--rounds ${values.rounds}: give a whole number from 1 up.`);
-  }
-  const clock = values["processor-time"] ? processorTime : wallTime;
-  const { adapter: { description: adapter }, device: spare } = await openAdapter();
-  spare.destroy();
-  using device = await openDevice({ device: "webgpu" });
-  if (!json) {
-    console.log(`${adapter}, Deno ${Deno.version.deno}. Milliseconds per run, back to back.\n`);
-    console.log(heading(ways));
-  }
-  const rows: Row[] = [];
-  for (const program of programs) {
-    const row = await measure(program, ways, device, { rounds, clock });
-    rows.push(row);
-    console.log(json ? JSON.stringify({ adapter, ...row }) : show(row));
-  }
-  const means = fused.map(({ name }, i) =>
-    [name, geometricMean(rows.map((row) => row.fused[i]!.ratio))] as const
-  );
-  const short = rows.filter(({ unfused }) => unfused.ms < leastMs).length;
-  console.log(
-    json ? JSON.stringify({ adapter, programs: rows.length, short, means: Object.fromEntries(means) }) : `
-${rows.length} programs, unfused ÷ fused, geometric mean: ${
-      means.map(([name, mean]) => `${name} ${mean.toFixed(2)}×`).join(", ")
-    }` + (short > 0 ? `; ${short} take under ${leastMs} ms unfused` : ""),
+  await runBenchmark(
+    benchmarkInRounds({
+      call: "deno run -A runtime/setup/main.ts tests/bench/fusion_set/main.ts",
+      measures:
+        "Times programs of two to ten ops without fusion and by each policy asked for, on this machine's adapter.",
+      takes: "fifteen minutes for all 76 programs on a software adapter with two cores; a family two.",
+    }, 5)
+      .argument("[name...]", "families, or parts of programs' names; default: all")
+      .addOption(
+        new Option(
+          "--policy <name>",
+          "what fuses, `library` among them; any number of times (default: greedy)",
+        )
+          .argParser((name, before: readonly string[] | undefined) => [...before ?? [], name]),
+      )
+      .option(
+        "--processor-time",
+        "count what the process's threads work (Linux): for a software adapter on a machine that others use",
+        false,
+      )
+      .action(
+        async (names: readonly string[], flags: Omit<Asked, "policy"> & Partial<Pick<Asked, "policy">>) => {
+          const { timeFusion } = await import("./time_fusion.ts");
+          await timeFusion(names, { policy: ["greedy"], ...flags });
+        },
+      ),
   );
 }

@@ -4,16 +4,13 @@
  * @module
  */
 
-import { compileGraph } from "../../../compiler/compile.ts";
+import { type Compiled, compileGraph } from "../../../compiler/compile.ts";
 import { Candidates } from "../../../compiler/fuse/candidates.ts";
 import { bestPartitions } from "../../../compiler/fuse/policies/exhaustive.ts";
 import type { FusionPolicy } from "../../../compiler/fuse/policy.ts";
-import type { DType, StoredArray } from "../../../compiler/graph/dtype.ts";
-import type { Program } from "../../../compiler/program/program.ts";
-import { type Device, type Executable, load } from "../../../mod.ts";
+import type { Device } from "../../../mod.ts";
 import { kendall, regretOf } from "../../../runtime/lab/kendall.ts";
-import { median } from "../../../runtime/tune/race.ts";
-import { randomOf } from "../../support/random.ts";
+import { measurePlans, type TimedPlan, type Timing } from "../../../runtime/lab/measure.ts";
 import { drawGraphs } from "./graphs.ts";
 
 /** One partition: what the model expects and what was measured, in milliseconds, the waiting for it shared out. */
@@ -32,8 +29,6 @@ export interface Order {
   readonly regret: number;
 }
 
-/** Milliseconds between two waits, each of which costs 11. */
-const batch = 100;
 const rounds = 7;
 /** Of expected times that are closer than this the model says nothing. */
 const apart = 1.02;
@@ -65,46 +60,26 @@ export async function* measureOrders(
     if (partitions.length < best || partitions.at(-1)!.ms < apart * partitions[0]!.ms) continue;
     left--;
     const compiled = partitions.map((_, rank) => compileGraph(graph, { target, policy: ranked(rank) }));
-    const times = await timesOf(device, compiled.map(({ program }) => program));
+    const times = await timesOf(device, compiled);
     yield orderOf(partitions.map(({ ms }, i) => {
       return { kernels: compiled[i]!.kernels.length, expected: ms, measured: times[i]! };
     }));
   }
 }
 
-/** Milliseconds of programs without inputs, run in turns. */
-export async function timesOf(device: Device, programs: readonly Program[]): Promise<readonly number[]> {
-  using made = new DisposableStack();
-  const timed = async (run: Executable, runs: number): Promise<number> => {
-    const start = performance.now();
-    for (let n = 0; n < runs; n++) run.run({});
-    await run.idle();
-    return performance.now() - start;
-  };
-  const all: { readonly run: Executable; readonly times: number[] }[] = [];
-  let fastest = Infinity;
-  for (const program of programs) {
-    const run = made.use(await load(program, device, { state: contents }));
-    await timed(run, 2); // the driver compiles
-    fastest = Math.min(fastest, await timed(run, 8) / 8);
-    all.push({ run, times: [] });
-  }
-  // The same number for all, so that each has the same share of waiting.
-  const runs = Math.max(4, Math.min(400, Math.ceil(batch / fastest)));
-  for (let round = 0; round < rounds; round++) {
-    for (const { run, times } of all) times.push(await timed(run, runs) / runs);
-  }
-  // Machines drift: each round is compared with the first program's in the same round.
-  const first = all[0]!.times;
-  return all.map(({ times }) => median(times.map((ms, round) => ms / first[round]!)) * median(first));
-}
-
-/** Small positive numbers, so that nothing becomes NaN, and indices that every table has. */
-function contents(_path: string, shape: readonly number[], dtype: DType): StoredArray {
-  const size = shape.reduce((n, d) => n * d, 1);
-  const random = randomOf(size);
-  if (dtype === "i32" || dtype === "u32") return new Int32Array(size).map((_, i) => i % 4);
-  return Float32Array.from({ length: size }, () => 0.01 + 0.1 * random());
+/** Milliseconds of plans without inputs, timed in turns: each one's ratio to the first, times what the first takes. */
+export async function timesOf(device: Device, plans: readonly Compiled[]): Promise<readonly number[]> {
+  const timed = plans.map((compiled, i): TimedPlan => ({
+    name: `plan ${i}`,
+    compiled,
+    bytes: compiled.program.arenas.reduce((sum, arena) => sum + arena.bytes, 0),
+  }));
+  const timings = await measurePlans(timed[0]!, timed.slice(1), device, { rounds });
+  const found = timings.map((timing, i): Timing => {
+    if ("because" in timing) throw new Error(`plan ${i}: ${timing.because}`);
+    return timing;
+  });
+  return found.map(({ ratio }) => ratio.median * found[0]!.ms);
 }
 
 function orderOf(partitions: readonly Timed[]): Order {

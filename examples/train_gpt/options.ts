@@ -115,7 +115,17 @@ export function parseCommandLine(args: readonly string[]): Partial<Options> | "h
       allowNegative: true,
     });
   } catch (error) {
-    const message = error instanceof Error ? error.message.split(". ")[0]! : String(error);
+    const message = error instanceof Error ? error.message.split(/\.\s/)[0]! : String(error);
+    // A value that begins with a dash could be an option: Node says so, and not what the value must be.
+    const name = names.find((name) => message.startsWith(`Option '--${flagOf(name)}`));
+    if (name !== undefined && typeof flags[name].value !== "boolean") {
+      throw new UsageError(
+        `--${flagOf(name)} needs a value that is ${
+          flags[name].must
+        }; one that begins with a dash is written ` +
+          `--${flagOf(name)}=VALUE.`,
+      );
+    }
     throw new UsageError(`${message}. \`--help\` lists the options.`);
   }
   const { help, ...values } = parsed.values;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { counted } from "../../compiler/counted.ts";
 import { Command } from "commander";
 import { compileGraph, type CompileOptions } from "../../compiler/compile.ts";
 import { policies, type PolicyName } from "../../compiler/fuse/policies.ts";
@@ -82,10 +83,12 @@ async function lock(file: string, flags: LockFlags): Promise<void> {
   const { graph, groups, kernels, dispatches } = made;
   const patches = Object.keys(made.tuning).length;
   console.log(
-    `${out}: ${name}${
-      sizesText(sizes)
-    }, ${flags.policy} for ${made.target.name}: ${graph.nodes.length} nodes in ` +
-      `${groups.length} groups, ${kernels.length} kernels, ${dispatches.length} dispatches` +
+    `${out}: ${name}${sizesText(sizes)}, ${flags.policy} for ${made.target.name}: ${
+      counted(graph.nodes.length, "node")
+    } in ` +
+      `${counted(groups.length, "group")}, ${counted(kernels.length, "kernel")}, ${
+        counted(dispatches.length, "dispatch")
+      }` +
       (patches > 0 ? `, ${patches} tuned` : ""),
   );
 }

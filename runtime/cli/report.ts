@@ -3,6 +3,7 @@
  * @module
  */
 
+import { counted } from "../../compiler/counted.ts";
 import { basename } from "node:path";
 import { Command, Option } from "commander";
 import { policies, type PolicyName } from "../../compiler/fuse/policies.ts";
@@ -90,7 +91,9 @@ async function report(file: string, flags: ReportFlags): Promise<void> {
   if (flags.json !== undefined) await writeWhole(flags.json, `${JSON.stringify(data)}\n`);
   const [one] = data.compiles;
   console.log(
-    `${flags.out}: ${name}, ${one!.dispatches.length} dispatches, ${(page.length / 1e6).toFixed(1)} MB` +
+    `${flags.out}: ${name}, ${counted(one!.dispatches.length, "dispatch")}, ${
+      (page.length / 1e6).toFixed(1)
+    } MB` +
       (one!.unmeasured === undefined ? "" : `; no times: ${one!.unmeasured}`),
   );
   if (stop.signal.aborted) {

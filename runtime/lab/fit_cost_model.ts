@@ -9,6 +9,7 @@
  * @module
  */
 
+import { counted } from "../../compiler/counted.ts";
 import { RunError } from "../../compiler/errors.ts";
 import { type CostModel, defaultCostModel } from "../../compiler/fuse/worthwhile.ts";
 import type { CostRecord } from "./cost_record.ts";
@@ -100,7 +101,9 @@ export function fitCostModel(
 
 function warningsOf(records: number, found: readonly number[]): readonly string[] {
   const warnings = records >= ENOUGH ? [] : [
-    `Three constants of ${records} records follow the noise in them; give ${ENOUGH} at least, of kernels that differ ` +
+    `Three constants of ${
+      counted(records, "record")
+    } follow the noise in them; give ${ENOUGH} at least, of kernels that differ ` +
     "in size and kind: `weft costmodel MODEL --out data.jsonl` of a few models.",
   ];
   const names = ["a dispatch", "a byte", "an operation"];

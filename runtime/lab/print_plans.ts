@@ -3,6 +3,7 @@
  * @module
  */
 
+import { counted } from "../../compiler/counted.ts";
 import { showBytes } from "../show_bytes.ts";
 import { table } from "../table.ts";
 import type { PlanComparison, PlanRow } from "./compare_plans.ts";
@@ -19,7 +20,9 @@ export function printPlans({ rows, target, device }: PlanComparison): string {
     ...rows.map((row) => [...cells(row, isTimed), remarkOf(row)]),
   ]).map((line) => line.trimEnd());
   const rounds = rows.find(({ timing }) => timing)?.timing?.rounds;
-  const where = device === undefined ? `for ${target}` : `on ${device}, ${rounds ?? 0} rounds in turns`;
+  const where = device === undefined
+    ? `for ${target}`
+    : `on ${device}, ${counted(rounds ?? 0, "round")} in turns`;
   return [...lines, where, ...indistinct(rows)].join("\n");
 }
 

@@ -3,6 +3,7 @@
  * @module
  */
 
+import { counted } from "../../compiler/counted.ts";
 import { table } from "../table.ts";
 import type { Clock } from "../engine.ts";
 import type { KernelProfile, ProgramProfile } from "./profile_program.ts";
@@ -32,7 +33,7 @@ export function printProgramProfile(profile: ProgramProfile, limit = 40): string
     `${fixed(gbPerS)} GB/s of ${showBytes(bytes)}`
   );
   const text = [
-    `${name} on ${device.name}, ${policy}, the median of ${rounds} rounds; ${clocks[clock]}`,
+    `${name} on ${device.name}, ${policy}, the median of ${counted(rounds, "round")}; ${clocks[clock]}`,
     `roofs: copies ${bandwidths.join(", ")}; ${fixed(peaks.gflops)} GFLOP/s; ${
       (1000 * peaks.dispatchMs).toFixed(1)
     } µs for a dispatch of nothing, ${(1000 * peaks.launchMs).toFixed(1)} µs more for one in a pass`,
@@ -46,7 +47,7 @@ export function printProgramProfile(profile: ProgramProfile, limit = 40): string
   const bound = Object.entries(boundBy).filter(([, part]) => part > 0).sort(([, a], [, b]) => b - a)
     .map(([roof, part]) => `${percent(part)} ${roof}`);
   text.push(
-    `${totals.ms.toFixed(3)} ms in ${totals.dispatches} dispatches, one by one; a whole run takes ${
+    `${totals.ms.toFixed(3)} ms in ${counted(totals.dispatches, "dispatch")}, one by one; a whole run takes ${
       totals.runMs.toFixed(3)
     } ms`,
     `they move ${showBytes(totals.reads + totals.writes)} at least (${

@@ -9,7 +9,9 @@
  */
 
 import { type Compiled, compileGraph } from "../../compiler/compile.ts";
+import { counted } from "../../compiler/counted.ts";
 import { softwareTarget, type Target } from "../../compiler/target.ts";
+import { showBytes } from "../../runtime/show_bytes.ts";
 import { type CountedProgram, examplePrograms, gptStep, mlpStep, oneKernelEach } from "./programs.ts";
 
 /** Reductions and products are split over workgroups for speed, not for what they are: here they are not. */
@@ -43,6 +45,16 @@ export function countsOf({ program, kernels }: Compiled): ProgramCounts {
   };
 }
 
+const countsText = (
+  { dispatches, fromSplitting, shaders, copies, temporaries, bound }: ProgramCounts,
+): string =>
+  [
+    `${counted(dispatches, "dispatch")} of ${counted(shaders, "shader")}`,
+    ...fromSplitting > 0 ? [`${fromSplitting} of them to split a reduction`] : [],
+    ...copies > 0 ? [counted(copies, "copy", "copies")] : [],
+    `${showBytes(temporaries)} of temporaries, and this order needs ${showBytes(bound)} at least`,
+  ].join(", ");
+
 /** Every kernel of a program, in order. */
 function listOf({ kernels }: Compiled): string {
   return kernels.map(({ schedule, groups, label }, i) =>
@@ -61,7 +73,6 @@ if (import.meta.main) {
       continue;
     }
     if (program === mlpStep || program === gptStep) console.log(`${program.name}\n${listOf(compiled)}`);
-    const shown = Object.entries(counts).map(([what, n]) => `${n.toLocaleString("en")} ${what}`);
-    console.log(`${program.name}: ${shown.join(", ")}`);
+    console.log(`${program.name}: ${countsText(counts)}`);
   }
 }

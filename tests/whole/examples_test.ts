@@ -30,7 +30,10 @@ Deno.test("quantiles.ts puts its lines where they belong", async () => {
 
 Deno.test("mnist_mlp.ts says what is missing", async () => {
   const folder = await Deno.makeTempDir();
-  await assert.rejects(readMnist(folder), { message: /no t10k-images-idx3-ubyte\(\.gz\).*--data FOLDER/ });
+  await assert.rejects(readMnist(folder), {
+    message:
+      /no t10k-images-idx3-ubyte\(\.gz\).*train-images-idx3-ubyte\.gz, .* from https:\/\/\S+\/mnist\/ into .*--data FOLDER/,
+  });
   await Deno.remove(folder);
 });
 

@@ -19,7 +19,7 @@ import { loadModel, sizesFrom } from "./load_model.ts";
 import { checkFolderOf, deviceOption, exportOption, policyOption, positive, sizeOption } from "./options.ts";
 import { stepsBar } from "./progress_bar.ts";
 import { stopOnSignal } from "./stop_on_signal.ts";
-import { targetOption, targets } from "./targets.ts";
+import { checkTargetAlone, targetOption, targets } from "./targets.ts";
 import { UsageError } from "./usage_error.ts";
 
 interface LockFlags {
@@ -55,7 +55,8 @@ export function lockCommand(): Command {
     .action(lock);
 }
 
-async function lock(file: string, flags: LockFlags): Promise<void> {
+async function lock(file: string, flags: LockFlags, command: Command): Promise<void> {
+  checkTargetAlone(command);
   checkFolderOf(flags.out);
   const { out, target: kind, tune, texts } = flags;
   if (kind !== undefined && tune !== undefined) {

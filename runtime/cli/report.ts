@@ -14,7 +14,7 @@ import { type LoadedModel, loadModel, sizesFrom } from "./load_model.ts";
 import { checkFolderOf, exportOption, policyOption, sizeOption, whole } from "./options.ts";
 import { lines } from "./progress_bar.ts";
 import { stopOnSignal } from "./stop_on_signal.ts";
-import { targets } from "./targets.ts";
+import { checkTargetAlone, targets } from "./targets.ts";
 import { UsageError } from "./usage_error.ts";
 
 type TargetName = keyof typeof targets;
@@ -60,7 +60,8 @@ export function reportCommand(): Command {
     .action(report);
 }
 
-async function report(file: string, flags: ReportFlags): Promise<void> {
+async function report(file: string, flags: ReportFlags, command: Command): Promise<void> {
+  checkTargetAlone(command);
   for (const path of [flags.out, flags.json]) checkFolderOf(path);
   const loaded = await loadModel(file, flags.export);
   const choice: Choice = {

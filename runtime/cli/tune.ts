@@ -8,6 +8,7 @@ import { Command } from "commander";
 import { compileGraph } from "../../compiler/compile.ts";
 import { printPatch } from "../../compiler/schedule/tuning.ts";
 import { openDevice } from "../device.ts";
+import { clockText } from "../clock_text.ts";
 import { table } from "../table.ts";
 import { tuneProgram, type TuneReport } from "../tune/tune.ts";
 import { loadModel, sizesFrom } from "./load_model.ts";
@@ -41,7 +42,10 @@ async function tune(file: string, { export: name, size, seconds, device: kind }:
   using device = await openDevice({ device: kind });
   const compiled = compileGraph(loaded.model.graph, { target: device.target, sizes });
   console.log(
-    `${loaded.name} on ${device.name}: ${counted(compiled.kernels.length, "kernel")}, ${seconds} s at most`,
+    `${loaded.name} on ${device.name}: ${
+      counted(compiled.kernels.length, "kernel")
+    }, ${seconds} s at most; ` +
+      `each is timed alone, on made-up numbers, ${clockText[device.engine.clock]}`,
   );
   using stop = stopOnSignal();
   const warnings: string[] = [];

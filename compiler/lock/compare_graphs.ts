@@ -79,8 +79,7 @@ function unmatched(
 
 /**
  * An op whose input is another now is not what changed, if the same op follows from a change at the same line of the other
- * graph: it has only moved. Loops write many equal ops at one line, so they are counted; what reads the same as another op
- * does now was replaced by that.
+ * graph: it has only moved. Loops write many equal ops at one line, so they are counted.
  */
 function withoutMoved(gone: Lacking, fresh: Lacking): readonly [Lacking, Lacking] {
   const key = ({ line, node }: Unmatched) => `${line} ${fully(node)}`;
@@ -90,17 +89,13 @@ function withoutMoved(gone: Lacking, fresh: Lacking): readonly [Lacking, Lacking
   ];
   const stay = (
     { first, rest }: Lacking,
-    stead: Lacking,
     own: typeof goneRest,
     others: typeof goneRest,
   ): Lacking => {
-    const inputs = ({ line, reads }: Unmatched) => `${line} ${reads}`;
-    const replaced = new Set(stead.first.map(inputs));
     const spare = new Map(
       [...others].map(([at, list]) => [at, list.length - (own.get(at)?.length ?? 0)] as const),
     );
     const hasMoved = (one: Unmatched): boolean => {
-      if (replaced.has(inputs(one))) return false;
       const left = spare.get(key(one)) ?? 0;
       spare.set(key(one), left - 1);
       return left > 0;
@@ -108,7 +103,7 @@ function withoutMoved(gone: Lacking, fresh: Lacking): readonly [Lacking, Lacking
     const moved = new Set(first.filter(hasMoved));
     return { first: first.filter((one) => !moved.has(one)), rest: [...rest, ...moved] };
   };
-  const both = [stay(gone, fresh, goneRest, freshRest), stay(fresh, gone, freshRest, goneRest)] as const;
+  const both = [stay(gone, goneRest, freshRest), stay(fresh, freshRest, goneRest)] as const;
   // Where ops changed places, and nothing else, that is what is to be told.
   return both.some(({ first }) => first.length > 0) ? both : [gone, fresh];
 }

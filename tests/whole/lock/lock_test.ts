@@ -142,8 +142,6 @@ Deno.test("an op that only moved within its line is not told as changed", () => 
   const [plain, longer]: [Net, Net] = [(x) => exp(tanh(x)), (x) => exp(tanh(relu(x)))];
   assert.deepEqual(told(plain, longer), ["here: nothing when it was locked, relu now"]);
   assert.deepEqual(told(longer, plain), ["here: relu when it was locked, nothing now"]);
-  const [tripled, added]: [Net, Net] = [(x) => add(exp(x), mul(x, 3)), (x) => sub(exp(x), add(x, 3))];
-  assert.deepEqual(told(tripled, added), ["here: mul when it was locked, add now (here)"]);
   const [turned, back]: [Net, Net] = [(x) => exp(tanh(x)), (x) => tanh(exp(x))];
   assert.deepEqual(told(turned, back), ["here: tanh when it was locked, exp now (here)"]);
   // Equal ops of one line, of which one is gone.

@@ -45,7 +45,7 @@ export const sortOp: Op<SortAttrs> = defineOp<SortAttrs>({
   },
   lower: sortProgram,
   dims: ["count"],
-  jumps: true,
+  jumps: (_, result) => result === 1,
   samples: [
     { inputs: [{ shape: [9] }], attrs: { descending: false, count: 9 } },
     { inputs: [{ shape: [2, 3, 7] }], attrs: { descending: true, count: 4 } },

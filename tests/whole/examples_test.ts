@@ -52,6 +52,15 @@ Deno.test("readMnist() reads plain and gzipped files", async () => {
   await Deno.remove(folder, { recursive: true });
 });
 
+Deno.test("mnist_mlp.ts stops where a loss is no number, and says that a label may lie outside its classes", async () => {
+  using device = await openDevice({ device: "cpu" });
+  const digits = { count: 2, images: new Float32Array(2 * 784), labels: Int32Array.of(3, 10) };
+  await assert.rejects(
+    trainDigits(device, { training: digits, test: digits }, { epochs: 1, batch: 2 }),
+    /The loss is NaN: a label lies outside 0 … 9/,
+  );
+});
+
 const mnist = new URL("../../../shared/data/mnist", import.meta.url).pathname;
 
 Deno.test({

@@ -127,6 +127,12 @@ Deno.test("weft costmodel compares, writes a dataset, and fits a model to it", a
   const broken = await at.run("costmodel", "--fit", data);
   assert.equal(broken.code, 2);
   assert.match(broken.out, /data\.jsonl, line 2: "device" is no text\. Each line is one record/);
+  const illegal = { ...records[0]!, cost: { ...records[0]!.cost, bytesPerMs: 0 } };
+  Deno.writeTextFileSync(data, JSON.stringify(illegal));
+  assert.match(
+    (await at.run("costmodel", "--fit", data)).out,
+    /line 1: its cost model's "bytesPerMs" is 0, and/,
+  );
 });
 
 Deno.test("weft costmodel times the candidates of a group, and says what it costs to believe the model", async () => {

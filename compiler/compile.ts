@@ -20,6 +20,7 @@ import type { FusionOptions, FusionPolicy } from "./fuse/policy.ts";
 import { type CostModel, costModelOf } from "./fuse/worthwhile.ts";
 import type { AnyScheduled } from "./kernel/raw.ts";
 import { verifyMemory, verifyOrder } from "./memory/verify.ts";
+import { checkSizes } from "./memory/check_sizes.ts";
 import { checkLimits } from "./memory/limits.ts";
 import { isPacked, unpacked } from "./memory/pack.ts";
 import { printPacking, printPlacement } from "./memory/print.ts";
@@ -118,6 +119,7 @@ export function compileGraph(traced: Graph, options: CompileOptions): Compiled {
     verify: (g) => verifyGraph(g, "bind"),
     print: printGraph,
   });
+  checkSizes(traced, graph, sizes, target.limits);
   for (const pass of passes) {
     if (pass.on !== "graph") continue;
     const before = graph;

@@ -12,6 +12,8 @@ export interface Digits {
 }
 
 const FILES = ["train", "t10k"] as const;
+/** Where they are mirrored. */
+const SOURCE = "https://storage.googleapis.com/cvdf-datasets/mnist/";
 
 /**
  * What there is to train on, and what to judge by: MNIST's two parts, or where only the test part is there, four fifths
@@ -21,8 +23,9 @@ export async function readMnist(folder: string): Promise<{ training: Digits; tes
   const [training, test] = await Promise.all(FILES.map((part) => readPart(folder, part)));
   if (test === undefined) {
     throw new UsageError(
-      `There is no t10k-images-idx3-ubyte(.gz) with its labels in ${folder}. Download MNIST's files into a folder and ` +
-        "name it: --data FOLDER.",
+      `There is no t10k-images-idx3-ubyte(.gz) with its labels in ${folder}. Download ` +
+        FILES.flatMap((name) => [`${name}-images-idx3-ubyte.gz`, `${name}-labels-idx1-ubyte.gz`]).join(", ") +
+        ` from ${SOURCE} into a folder and name it: --data FOLDER.`,
     );
   }
   if (training !== undefined) return { training, test };
@@ -43,7 +46,9 @@ async function readPart(folder: string, name: string): Promise<Digits | undefine
   if (images === undefined || labels === undefined) return undefined;
   const count = new DataView(images.buffer).getUint32(4);
   if (images.length !== 16 + 784 * count || labels.length !== 8 + count) {
-    throw new UsageError(`The files of MNIST in ${folder} are not whole; download them again.`);
+    throw new UsageError(
+      `The files of MNIST in ${folder} are not whole; download them again from ${SOURCE}.`,
+    );
   }
   return {
     count,

@@ -25,6 +25,14 @@ export const mlp = model({ x: input(["batch", 784], "f32"), y: input(["batch"], 
   return { logits, loss: crossEntropy(logits, y) };
 });
 
+/** A loss, unless it is none: parameters are NaN from then on. */
+function numberOf(loss: number): number {
+  if (Number.isFinite(loss)) return loss;
+  throw new Error(
+    `The loss is ${loss}: a label lies outside 0 … 9, an image is no number, or the rate is too high.`,
+  );
+}
+
 /** Trains, and gives the part of the test digits that is read right. */
 export async function trainDigits(
   device: Device,
@@ -37,7 +45,10 @@ export async function trainDigits(
     for (let at = 0; at + batch <= training.count; at += batch) {
       const { images, labels } = part(training, at, at + batch);
       const { loss } = trainer.run({ x: images, y: labels }); // asks for the step and doesn't wait
-      if (at === 0) console.log(`epoch ${epoch}: loss ${(await loss.item()).toFixed(4)}`);
+      const isLast = at + 2 * batch > training.count;
+      if (at > 0 && !isLast) continue;
+      const read = numberOf(await loss.item());
+      if (at === 0) console.log(`epoch ${epoch}: loss ${read.toFixed(4)}`);
     }
   }
   // Another program with the same parameters, for all test digits at once.

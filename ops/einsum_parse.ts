@@ -1,5 +1,6 @@
 /** Reads the text of an einsum: labels per operand, with `...` and the result filled in. */
 
+import { counted } from "../compiler/counted.ts";
 import { ShapeError } from "../compiler/errors.ts";
 import { type Dim, type Shape, showShape } from "../compiler/graph/dim.ts";
 
@@ -36,12 +37,12 @@ export function parseEinsum(text: string, shapes: readonly Shape[]): EinsumText 
     const named = term.replace(dots, "").length;
     const extra = shapes[i]!.length - named;
     if (extra < 0 || (extra > 0 && !term.includes(dots))) {
-      fail(`operand ${i} has ${shapes[i]!.length} axes, and "${term}" names ${named}`);
+      fail(`operand ${i} has ${counted(shapes[i]!.length, "axis", "axes")}, and "${term}" names ${named}`);
     }
     return extra;
   });
   const widest = Math.max(0, ...stretched);
-  if (widest > 10) fail(`"..." stands for ${widest} axes; at most 10 are possible`);
+  if (widest > 10) fail(`"..." stands for ${counted(widest, "axis", "axes")}; at most 10 are possible`);
   // Aligned at the last axis, as broadcasting is.
   const hidden = (n: number) => Array.from({ length: n }, (_, i) => String(n - 1 - i)).join("");
   const full = terms.map((term, i) => term.replace(dots, hidden(stretched[i]!)));

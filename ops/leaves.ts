@@ -1,5 +1,6 @@
 /** Nodes without inputs: what is fed, what lives on the device, what is known while compiling. */
 
+import { counted } from "../compiler/counted.ts";
 import { ShapeError } from "../compiler/errors.ts";
 import {
   type DType,
@@ -159,9 +160,9 @@ export function constant<const S extends Shape, D extends DType = "f32">(
   const count = elementsOf(shape);
   if (count !== values.length) {
     throw new ShapeError(
-      `constant: ${values.length} numbers do not fill the shape ${
-        showShape(shape)
-      }, which has ${count} elements` +
+      `constant: ${values.length} numbers do not fill the shape ${showShape(shape)}, which has ${
+        counted(count, "element")
+      }` +
         (values.length === 1 ? `; use full(${JSON.stringify(shape)}, ${values[0]})` : ""),
     );
   }

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { counted } from "../compiler/counted.ts";
 import { RunError } from "../compiler/errors.ts";
 import { type Shape, showShape } from "../compiler/graph/dim.ts";
 import type { DType, StoredArray } from "../compiler/graph/dtype.ts";
@@ -98,9 +99,9 @@ export class TensorHandle<S extends Shape = Shape, D extends DType = DType> impl
   async item(): Promise<number> {
     if (this.elements !== 1) {
       throw new RunError(
-        `item(): the tensor "${this.name}" of shape ${
-          showShape(this.shape as Shape)
-        } has ${this.elements} elements, not ` +
+        `item(): the tensor "${this.name}" of shape ${showShape(this.shape as Shape)} has ${
+          counted(this.elements, "element")
+        }, not ` +
           `one. Use \`await tensor.read()\`, or reduce it in the graph.`,
       );
     }

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { counted } from "../compiler/counted.ts";
 import { deviceBytes, type DType, type StoredArray } from "../compiler/graph/dtype.ts";
 import { RunError } from "../compiler/errors.ts";
 import { wholeWords } from "./engine.ts";
@@ -32,7 +33,7 @@ export function described(value: unknown): string {
   if (ArrayBuffer.isView(value) && "length" in value) {
     return named(value.constructor.name, Number(value.length));
   }
-  if (Array.isArray(value)) return `an array of ${value.length} elements; make it a typed array`;
+  if (Array.isArray(value)) return `an array of ${counted(value.length, "element")}; make it a typed array`;
   if (value instanceof Promise) return "a promise; await it first";
   if (value === null || value === undefined) return String(value);
   return typeof value === "object"

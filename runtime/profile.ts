@@ -3,6 +3,7 @@
  * @module
  */
 
+import { counted } from "../compiler/counted.ts";
 import type { Program } from "../compiler/program/program.ts";
 
 /** What one kernel took, over several runs. */
@@ -58,6 +59,6 @@ export function printProfile(rows: readonly ProfileRow[], limit = 40): string {
     row.map((cell, column) => column < 5 ? cell.padStart(widths[column]!) : cell).join("  ")
   );
   if (sorted.length > limit) text.push(`… and ${sorted.length - limit} more`);
-  text.push(`${total.toFixed(3)} ms in ${rows.length} dispatches`);
+  text.push(`${total.toFixed(3)} ms in ${counted(rows.length, "dispatch")}`);
   return text.join("\n");
 }

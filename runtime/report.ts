@@ -3,6 +3,7 @@
  * @module
  */
 
+import { counted } from "../compiler/counted.ts";
 import type { Compiled } from "../compiler/compile.ts";
 import { printPatch } from "../compiler/schedule/tuning.ts";
 import type { Arena } from "../compiler/program/program.ts";
@@ -22,10 +23,8 @@ export function reportText(
   const dispatches = program.steps.flatMap((step) => step.kind === "dispatch" ? [step.dispatch] : []);
   const split = dispatches.filter((dispatch) => dispatch.split).length;
   const lines = [
-    `${name}: ${count(dispatches.length, "dispatch", "dispatches")} of ${
-      count(program.kernels.length, "kernel")
-    }, ` +
-    `${split} of them to split a reduction, ${count(placement.copies.length, "copy", "copies")}`,
+    `${name}: ${counted(dispatches.length, "dispatch")} of ${counted(program.kernels.length, "kernel")}, ` +
+    `${split} of them to split a reduction, ${counted(placement.copies.length, "copy", "copies")}`,
   ];
   const rows = dispatches.map(({ kernel, groups, label }, i) => [
     String(i),
@@ -52,10 +51,8 @@ function tunedLines(units: Compiled["units"], kernels: number): string[] {
   if (tuned.length === 0) return [];
   const own = tuned.reduce((n, unit) => n + unit.kernels.length, 0);
   const different = new Map(tuned.map(({ key, label, patch }) => [key, `  ${label}: ${printPatch(patch!)}`]));
-  return [`tuned: ${own} of ${count(kernels, "kernel")}`, ...different.values()];
+  return [`tuned: ${own} of ${counted(kernels, "kernel")}`, ...different.values()];
 }
 
 const bytesOf = (arenas: readonly Arena[], role: Arena["role"]): number =>
   arenas.reduce((sum, arena) => arena.role === role ? sum + arena.bytes : sum, 0);
-
-const count = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`;

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { counted } from "../compiler/counted.ts";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { RunError } from "../compiler/errors.ts";
@@ -145,7 +146,9 @@ export function* encodeSafetensors(
     const elements = shape.reduce((n, size) => n * size, 1);
     if (elements === data.length) continue;
     throw new RunError(
-      `"${name}" is ${dtype} ${showShape(shape)}, ${elements} elements, and its array has ${data.length}.`,
+      `"${name}" is ${dtype} ${showShape(shape)}, ${
+        counted(elements, "element")
+      }, and its array has ${data.length}.`,
     );
   }
   // Wide types first: then every tensor starts at a multiple of its element's size, as readers that map files want.

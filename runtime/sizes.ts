@@ -3,6 +3,7 @@
  * @module
  */
 
+import { counted } from "../compiler/counted.ts";
 import { RunError } from "../compiler/errors.ts";
 import { type Shape, showShape, type Sizes } from "../compiler/graph/dim.ts";
 import type { Inputs } from "../compiler/model/input.ts";
@@ -97,7 +98,7 @@ function checkFits(
     return by === undefined ? [] : [`"${dim}" is ${sizes[dim]} by the input "${by}"`];
   });
   throw new RunError(
-    `run(): the input "${input}" of shape ${showShape(shape)} wants ${rest} elements` +
+    `run(): the input "${input}" of shape ${showShape(shape)} wants ${counted(rest, "element")}` +
       `${told.length > 0 ? ` (${told.join(", ")})` : ""}, and was fed ${described(feed)}.`,
   );
 }

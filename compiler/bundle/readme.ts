@@ -3,6 +3,7 @@
  * @module
  */
 
+import { counted } from "../counted.ts";
 import type { BundleTensor, Manifest } from "./manifest.ts";
 
 export function readmeText(manifest: Manifest, format: "module" | "json"): string {
@@ -36,8 +37,8 @@ export function readmeText(manifest: Manifest, format: "module" | "json"): strin
     ...tolerances(manifest),
     `Sizes: ${choices.join("; ")}${
       manifest.open ? `, ${manifest.open} also smaller` : ""
-    }. For devices with ${features.join(", or ")}. ${kernels.length} kernels, ` +
-    `${state.length} states.`,
+    }. For devices with ${features.join(", or ")}. ${counted(kernels.length, "kernel")}, ` +
+    `${counted(state.length, "state")}.`,
     "",
   ];
   if (format === "module") lines.push(...usage(manifest));

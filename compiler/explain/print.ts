@@ -7,6 +7,7 @@
  *         in kernel 1 "relu matmul"
  */
 
+import { counted } from "../counted.ts";
 import { isRefused } from "../fuse/reason.ts";
 import type { Explanation, InPlace, PairNumbers } from "./explain.ts";
 import type { Place } from "./places.ts";
@@ -31,7 +32,7 @@ export function summaryOf(list: readonly Explanation[]): string {
 function printExplanation(one: Explanation): string {
   const { relation, a, b, fused, shared, rule, because, decided, kernels, refusedBy } = one;
   const partly = shared.kernels > 0 && !fused
-    ? ` in ${shared.of - shared.kernels} of ${shared.of} kernels`
+    ? ` in ${shared.of - shared.kernels} of ${counted(shared.of, "kernel")}`
     : "";
   const verdict = `${fused ? "fused" : "apart"}${partly}, ${rule}: ${because}`;
   const homes = fused && kernels.b.every((k) => kernels.a.includes(k))
@@ -82,8 +83,8 @@ function whereRead(inPlace: InPlace): string {
 
 function space({ bindings, bindingLimit, registers, workgroupBytes, workgroupLimit }: PairNumbers): string {
   const parts: string[] = [];
-  if (bindings !== undefined) parts.push(`${bindings} of ${bindingLimit} buffers`);
-  if (registers !== undefined) parts.push(`${registers} numbers per lane`);
+  if (bindings !== undefined) parts.push(`${bindings} of ${counted(bindingLimit, "buffer")}`);
+  if (registers !== undefined) parts.push(`${counted(registers, "number")} per lane`);
   if (workgroupBytes !== undefined) {
     parts.push(`${workgroupBytes} of ${workgroupLimit} bytes of workgroup memory`);
   }

@@ -12,6 +12,7 @@
  * only nodes before it; the second checks.
  */
 
+import { counted } from "../counted.ts";
 import { consumersOf, demanded, type Graph, resultsOf } from "../graph/graph.ts";
 import type { Node } from "../graph/node.ts";
 import type { Tensor } from "../graph/node.ts";
@@ -252,7 +253,9 @@ function decide(
   if (into.length > 1 && !isTrivial(node)) {
     if (reduces(node)) {
       const contraction = into.some((g) => accepted.get(g)?.kind === "contraction");
-      if (contraction) return no("recomputation", `a contraction would be computed ${into.length} times`);
+      if (contraction) {
+        return no("recomputation", `a contraction would be computed ${counted(into.length, "time")}`);
+      }
     }
     if (prologue && scalarsOf(node)) {
       return no(

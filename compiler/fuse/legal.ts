@@ -12,6 +12,7 @@
  * Everything else (a reduction inside the loop of another, two contractions) would repeat work per element: refused.
  */
 
+import { counted } from "../counted.ts";
 import { childrenOf, type Load, type Reduce, type Value, type Var, walk } from "../kernel/value.ts";
 import type { LoweredGroup, Root } from "../schedule/group.ts";
 import { isScan, scanLine } from "../schedule/scan/problem.ts";
@@ -234,7 +235,9 @@ function row(group: LoweredGroup, reduces: ReadonlySet<Reduce>): Accepted | Refu
       if (inner !== r && r.vars.some((v) => inner.free.has(v))) {
         return {
           rule: "recomputation",
-          refused: `a reduction over ${extent(inner.vars)} would be repeated ${extent(r.vars)} times`,
+          refused: `a reduction over ${extent(inner.vars)} would be repeated ${
+            counted(extent(r.vars), "time")
+          }`,
         };
       }
     }

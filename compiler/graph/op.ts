@@ -112,8 +112,11 @@ export interface Op<Attrs> {
    * what cancels still leaves its rounding behind.
    */
   readonly opposed?: readonly number[];
-  /** Results may jump (floor, compare, argmax, sort): see SEMANTICS §10. */
-  readonly jumps?: boolean;
+  /**
+   * A small move of an input may move results by much (floor, compare, argmax): see SEMANTICS §10. A function tells it
+   * of each result: what sort puts in order moves as its input does, and only the indices jump.
+   */
+  readonly jumps?: boolean | ((attrs: Attrs, result: number) => boolean);
   readonly samples: readonly Sample<Attrs>[];
 }
 

@@ -3,6 +3,7 @@
  * @module
  */
 
+import { counted } from "../counted.ts";
 import type { Compiled } from "../compile.ts";
 import { sha256 } from "./graph.ts";
 import type { LockedDispatch, LockedKernel, PlanLock, Range } from "./lock.ts";
@@ -28,7 +29,7 @@ export function programDifferences(
   const found = dispatches.length === lock.dispatches.length
     ? dispatches.flatMap((dispatch, i) => dispatchDifferences(lock, i, dispatch, kernels, places, told))
     : [
-      `${lock.dispatches.length} dispatches were locked, and there are ${dispatches.length}: ${
+      `${wereLocked(lock.dispatches.length, "dispatch")}, and there are ${dispatches.length}: ${
         unpaired(lock.dispatches, dispatches)
       }`,
     ];
@@ -57,7 +58,7 @@ function dispatchDifferences(
     return [`kernel ${was.kernel} "${now.label}": ${textDifference(old, own)}`];
   }
   if (was.groups !== now.groups) {
-    return [`${where}: ${was.groups} workgroups were locked, and there are ${now.groups}`];
+    return [`${where}: ${wereLocked(was.groups, "workgroup")}, and there are ${now.groups}`];
   }
   if (was.params.join() !== now.params.join()) {
     return [`${where}: its parameters were ${list(was.params)}, and are ${list(now.params)}`];
@@ -111,3 +112,6 @@ const at = (range: Range | undefined): string =>
 /** Whether a lock's texts are those that its hashes say. */
 export const textsHold = ({ kernels }: Pick<PlanLock, "kernels">): boolean =>
   kernels.every(({ sha256: hash, wgsl }) => wgsl === undefined || sha256(wgsl.join("\n")) === hash);
+
+const wereLocked = (n: number, what: string): string =>
+  `${counted(n, what)} ${n === 1 ? "was" : "were"} locked`;

@@ -8,7 +8,9 @@
  */
 
 import { fingerprints } from "./graph.ts";
+import { counted } from "../counted.ts";
 import type { LockedGraph, LockedNode, Ref } from "./lock.ts";
+import { lineOf, linesNow } from "./moved_lines.ts";
 
 /** Places that are named; where a model was rewritten the rest is counted. */
 const mostPlaces = 8;
@@ -16,61 +18,135 @@ const mostPlaces = 8;
 /** One sentence per place; none where both compute the same. */
 export function graphDifferences(locked: LockedGraph, now: LockedGraph): readonly string[] {
   const [before, after] = [fingerprints(locked), fingerprints(now)];
-  const gone = unmatched(locked, before, new Set(after));
-  const fresh = unmatched(now, after, new Set(before));
-  const pairs = paired(gone.first, fresh.first);
+  const moved = linesNow(locked, before, now, after);
+  const all = [
+    unmatched(locked, before, new Set(after), moved),
+    unmatched(now, after, new Set(before), lineOf),
+  ] as const;
+  const [gone, fresh] = withoutMoved(...all);
+  const pairs = paired(placesOf(gone.first), placesOf(fresh.first));
   const sentences = pairs.slice(0, mostPlaces).map(([was, is]) => sentenceFor(was, is));
-  if (pairs.length > mostPlaces) sentences.push(`and ${pairs.length - mostPlaces} more places`);
-  const [lost, made] = [gone.rest, fresh.rest];
+  if (pairs.length > mostPlaces) {
+    sentences.push(`and ${counted(pairs.length - mostPlaces, "more place", "more places")}`);
+  }
+  const [lost, made] = [gone.rest.length, fresh.rest.length];
   if (lost + made > 0) {
-    sentences.push(`of what depends on these, ${lost} ops of the lock are no more and ${made} are new`);
+    sentences.push(
+      `of what depends on these, ${counted(lost, "op")} of the lock ${
+        lost === 1 ? "is" : "are"
+      } no more and ` +
+        `${made} ${made === 1 ? "is" : "are"} new`,
+    );
   }
   return sentences.length > 0 ? sentences : endDifferences([locked, before], [now, after]);
 }
 
-/** What changed at one line. */
-interface Place {
-  readonly name: string;
-  readonly nodes: readonly LockedNode[];
-  /** What each of the nodes reads, by fingerprints. */
-  readonly reads: ReadonlySet<string>;
+/** A node that the other graph lacks. */
+interface Unmatched {
+  readonly node: LockedNode;
+  /** Its place, or a word for there being none, and the line where that is now. */
+  readonly place: string;
+  readonly line: string;
+  /** What it reads, by fingerprints. */
+  readonly reads: string;
 }
 
-/** The nodes of one graph that the other lacks: those with which it began by place, and how many follow from them. */
+/** Those with which it began, whose inputs the other graph has, and those that follow from them. */
+interface Lacking {
+  readonly first: readonly Unmatched[];
+  readonly rest: readonly Unmatched[];
+}
+
 function unmatched(
   { nodes, sources }: LockedGraph,
   own: readonly string[],
   others: ReadonlySet<string>,
-): { readonly first: readonly Place[]; readonly rest: number } {
-  const first = new Map<string, { name: string; nodes: LockedNode[]; reads: Set<string> }>();
-  let rest = 0;
-  nodes.forEach((node, i) => {
-    if (others.has(own[i]!)) return;
-    if (!node.inputs.every(([input]) => others.has(own[input]!))) return void rest++;
-    const name = node.at === undefined ? "no line of yours" : sources[node.at]!;
-    let place = first.get(name);
-    if (!place) first.set(name, place = { name, nodes: [], reads: new Set() });
-    place.nodes.push(node);
-    if (!node.trivial) place.reads.add(String(node.inputs.map(([input, result]) => [own[input], result])));
+  lineNow: (source: string) => string,
+): Lacking {
+  const lacking = nodes.flatMap((node, i): (Unmatched & { readonly isFirst: boolean })[] => {
+    if (others.has(own[i]!)) return [];
+    const place = node.at === undefined ? "no line of yours" : sources[node.at]!;
+    return [{
+      node,
+      place,
+      line: node.at === undefined ? place : lineNow(place),
+      reads: String(node.inputs.map(([input, result]) => [own[input], result])),
+      isFirst: node.inputs.every(([input]) => others.has(own[input]!)),
+    }];
   });
-  return { first: [...first.values()], rest };
+  return { first: lacking.filter((x) => x.isFirst), rest: lacking.filter((x) => !x.isFirst) };
 }
 
-/** What stands in whose stead: at the same line, or, since lines move, what reads the same. */
+/**
+ * An op whose input is another now is not what changed, if the same op follows from a change at the same line of the other
+ * graph: it has only moved. Loops write many equal ops at one line, so they are counted.
+ */
+function withoutMoved(gone: Lacking, fresh: Lacking): readonly [Lacking, Lacking] {
+  const key = ({ line, node }: Unmatched) => `${line} ${fully(node)}`;
+  const [goneRest, freshRest] = [gone, fresh].map(({ rest }) => Map.groupBy(rest, key)) as [
+    Map<string, Unmatched[]>,
+    Map<string, Unmatched[]>,
+  ];
+  const stay = (
+    { first, rest }: Lacking,
+    own: typeof goneRest,
+    others: typeof goneRest,
+  ): Lacking => {
+    const spare = new Map(
+      [...others].map(([at, list]) => [at, list.length - (own.get(at)?.length ?? 0)] as const),
+    );
+    const hasMoved = (one: Unmatched): boolean => {
+      const left = spare.get(key(one)) ?? 0;
+      spare.set(key(one), left - 1);
+      return left > 0;
+    };
+    const moved = new Set(first.filter(hasMoved));
+    return { first: first.filter((one) => !moved.has(one)), rest: [...rest, ...moved] };
+  };
+  const both = [stay(gone, goneRest, freshRest), stay(fresh, freshRest, goneRest)] as const;
+  // Where ops changed places, and nothing else, that is what is to be told.
+  return both.some(({ first }) => first.length > 0) ? both : [gone, fresh];
+}
+
+/** What changed at one place. */
+interface Place {
+  readonly name: string;
+  readonly line: string;
+  readonly nodes: readonly LockedNode[];
+  /** What each of the nodes reads. */
+  readonly reads: ReadonlySet<string>;
+}
+
+const placesOf = (first: readonly Unmatched[]): readonly Place[] =>
+  [...Map.groupBy(first, ({ place }) => place)].map(([name, list]) => ({
+    name,
+    line: list[0]!.line,
+    nodes: list.map(({ node }) => node),
+    reads: new Set(list.filter(({ node }) => !node.trivial).map(({ reads }) => reads)),
+  }));
+
+/** What stands in whose stead: what reads the same at a line, whatever is at that line, or what reads the same. */
 function paired(
   gone: readonly Place[],
   fresh: readonly Place[],
 ): readonly (readonly [Place | undefined, Place | undefined])[] {
+  const stead = new Map<Place, Place>();
   const left = new Set(fresh);
-  const take = (found: Place | undefined) => {
-    if (found) left.delete(found);
-    return found;
-  };
-  const same = new Map(gone.map((was) => [was, take(fresh.find(({ name }) => name === was.name))]));
-  const pairs = gone.map((was) =>
-    [was, same.get(was) ?? take([...left].find(({ reads }) => !reads.isDisjointFrom(was.reads)))] as const
-  );
-  return [...pairs, ...[...left].map((is) => [undefined, is] as const)];
+  const atLine = (was: Place, is: Place) => is.line === was.line;
+  const readsSame = (was: Place, is: Place) => !is.reads.isDisjointFrom(was.reads);
+  const both = (was: Place, is: Place) => atLine(was, is) && readsSame(was, is);
+  for (const fits of [both, atLine, readsSame]) {
+    for (const was of gone) {
+      const is = stead.has(was) ? undefined : [...left].find((is) => fits(was, is));
+      if (!is) continue;
+      stead.set(was, is);
+      left.delete(is);
+    }
+  }
+  return [
+    ...gone.map((was) => [was, stead.get(was)] as const),
+    ...[...left].map((is) => [undefined, is] as const),
+  ];
 }
 
 function sentenceFor(was: Place | undefined, is: Place | undefined): string {

@@ -7,8 +7,7 @@ import type { Graph } from "../graph/graph.ts";
 import { type Node, showType } from "../graph/node.ts";
 import type { TargetLimits } from "../target.ts";
 import { bytesOf, type Placement } from "./placement.ts";
-
-const mostElements = 2 ** 31 - 1;
+import { mostElements, whyTooLarge } from "./too_large.ts";
 
 /** @throws CompileError, with numbers, where a kernel would bind a tensor that is too large for it. */
 export function checkLimits(graph: Graph, placement: Placement, { bindingBytes }: TargetLimits): void {
@@ -17,14 +16,12 @@ export function checkLimits(graph: Graph, placement: Placement, { bindingBytes }
     for (const tensor of [...loadsOf(group), ...group.roots]) {
       const buffer = placement.buffers.get(placement.storage(tensor).buffer.name)!;
       const bytes = bytesOf(buffer);
-      if (bytes <= bindingBytes && buffer.size <= mostElements) continue;
+      const because = whyTooLarge(bytes, buffer.size, bindingBytes);
+      if (because === undefined) continue;
       const what = nameOf(tensor.node) ?? `a tensor in "${labelOf(graph, group)}"`;
       throw new CompileError(
-        `memory: ${what}, ${showType(tensor)}, is too large: ` +
-          (bytes > bindingBytes
-            ? `it has ${bytes} bytes, and a kernel of this device can bind ${bindingBytes}`
-            : `it has ${buffer.size} elements, and a kernel counts up to ${mostElements}`) +
-          "; make it smaller (a batch, a vocabulary), or compute it in parts",
+        `memory: ${what}, ${showType(tensor)}, is too large: ${because}; ` +
+          "make it smaller (a batch, a vocabulary), or compute it in parts",
         { origin: graph.builder.originsOf(tensor.node)[0] },
       );
     }

@@ -15,9 +15,6 @@ import type { Placement } from "./placement.ts";
 import type { Binding, Program } from "../program/program.ts";
 import type { TargetLimits } from "../target.ts";
 
-/** Every 256-byte block of an arena knows which write it holds. */
-const block = 256;
-
 /** What one step touches, by the names that the planner gave buffers: the only thing known besides the program. */
 export interface NamedAccess {
   readonly reads: readonly { readonly name: string; readonly binding: Binding }[];
@@ -40,16 +37,15 @@ export function verifyMemory(program: Program, accesses: readonly NamedAccess[],
     if (step.kind === "dispatch") verifyBindings(program, step.dispatch, limits, (m) => fail(i, m));
   });
   // Replays the run on owners instead of numbers.
-  const owners = program.arenas.map((a) => new Array<string | undefined>(a.bytes / block));
-  const fill = (b: Binding, name: string) => {
-    for (let i = b.offset / block; i < Math.ceil((b.offset + b.bytes) / block); i++) {
-      owners[b.arena]![i] = name;
-    }
-  };
+  const bounds = program.arenas.map((_, arena) => boundsOf(arena, accesses));
+  const owners = bounds.map((at) => new Array<string | undefined>(at.size));
+  const rangeOf = ({ arena, offset, bytes }: Binding) =>
+    [bounds[arena]!.get(offset)!, bounds[arena]!.get(endOf({ offset, bytes }))!] as const;
   for (const [i, access] of accesses.entries()) {
     for (const { name, binding } of access.reads) {
       const role = program.arenas[binding.arena]!.role;
-      for (let j = binding.offset / block; j < Math.ceil((binding.offset + binding.bytes) / block); j++) {
+      const [from, to] = rangeOf(binding);
+      for (let j = from; j < to; j++) {
         const owner = owners[binding.arena]![j];
         if (owner === undefined && role !== "temporary") continue; // there before the run
         if (owner === undefined) fail(i, `reads "${name}" before anybody has written it`);
@@ -58,8 +54,22 @@ export function verifyMemory(program: Program, accesses: readonly NamedAccess[],
         }
       }
     }
-    for (const { name, binding } of access.writes) fill(binding, name);
+    for (const { name, binding } of access.writes) {
+      owners[binding.arena]!.fill(name, ...rangeOf(binding));
+    }
   }
+}
+
+/** Memory is handed out in blocks of 256 bytes. */
+const endOf = ({ offset, bytes }: Pick<Binding, "offset" | "bytes">) => offset + Math.ceil(bytes / 256) * 256;
+
+/** Where bindings of an arena begin or end, each with its position among them: between two there is one owner. */
+function boundsOf(arena: number, accesses: readonly NamedAccess[]): ReadonlyMap<number, number> {
+  const places = new Set<number>();
+  for (const { binding } of accesses.flatMap(({ reads, writes }) => [...reads, ...writes])) {
+    if (binding.arena === arena) places.add(binding.offset).add(endOf(binding));
+  }
+  return new Map([...places].sort((a, b) => a - b).map((place, i) => [place, i]));
 }
 
 /**

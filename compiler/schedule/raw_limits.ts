@@ -1,5 +1,6 @@
 /** A raw kernel against the limits of the device: what WebGPU would refuse, or do wrong, in the user's terms. */
 
+import { counted } from "../counted.ts";
 import { CompileError } from "../errors.ts";
 import { deviceBytes } from "../graph/dtype.ts";
 import { showType } from "../graph/node.ts";
@@ -28,7 +29,7 @@ export function checkRawLimits(
   const bound = inputs.length + outputs.length;
   if (bound > limits.storageBuffers) {
     fail(
-      `its inputs and outputs are ${bound} buffers, and this device binds at most ` +
+      `its inputs and outputs are ${counted(bound, "buffer")}, and this device binds at most ` +
         `${limits.storageBuffers} per kernel. Join some with concat or stack, or split the kernel`,
     );
   }
@@ -69,16 +70,16 @@ function checkGrid(spec: RawSpec, limits: TargetLimits, fail: Fail): void {
   const most = limits.workgroupsPerDimension ** 2;
   if (groups > most) {
     fail(
-      `${
-        workgroups.join(" × ")
-      } are ${groups} workgroups, and one dispatch has at most ${most}. Use larger ` +
+      `${workgroups.join(" × ")} are ${
+        counted(groups, "workgroup")
+      }, and one dispatch has at most ${most}. Use larger ` +
         "workgroups, or give each invocation more to do",
     );
   }
   workgroups.forEach((count, axis) => {
     if (count * workgroupSize[axis]! <= 2 ** 32) return;
     fail(
-      `${count} workgroups of ${workgroupSize[axis]} along ${
+      `${counted(count, "workgroup")} of ${workgroupSize[axis]} along ${
         "xyz"[axis]
       } are more invocations than a u32 counts, ` +
         "2^32. Use fewer, and give each more to do",

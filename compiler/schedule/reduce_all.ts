@@ -6,6 +6,7 @@
  * last kernel adds them in order, so the result does not depend on when anything ran.
  */
 
+import { counted } from "../counted.ts";
 import type { KernelProgram, ProgramSite } from "../kernel/program_op.ts";
 import type { ScheduledKernel } from "../kernel/scheduled.ts";
 import type { BufferRef, Reader, Value } from "../kernel/value.ts";
@@ -30,7 +31,7 @@ function plan(site: Site, element: (k: Values, x: Value) => Value): readonly Sch
       const x = element(k, k.load(buffer, i!));
       return whole(ranges, buffer.size) ? x : k.select(inRanges(k, i!, ranges), x, 0);
     }),
-    label: `${site.label}, ${inputs.length} tensors`,
+    label: `${site.label}, ${counted(inputs.length, "tensor")}`,
   }));
   site.inputs.forEach((input, i) => {
     if (!packed.has(i)) {

@@ -5,6 +5,7 @@
  * A unit can be scheduled again with other numbers than its target's, alone: that is all that tuning needs of a compile.
  */
 
+import { counted } from "../counted.ts";
 import { CompileError } from "../errors.ts";
 import { classify } from "../fuse/legal.ts";
 import { isRefused } from "../fuse/reason.ts";
@@ -61,7 +62,7 @@ export function scheduleUnits(
     const made = (schedule: () => readonly ScheduledKernel[], label: string) =>
       memory.kernels(members[0]!, label, schedule);
     if (isPacked(group)) {
-      const label = `${labelOf(graph, members[0]!)}, ${members.length} times`;
+      const label = `${labelOf(graph, members[0]!)}, ${counted(members.length, "time")}`;
       const schedule = (to: Target) =>
         scheduleGroup({ ...group.lowered, label }, to, "map", schedules).kernels;
       return unit(label, members, keyOf, patch, schedule(own), schedule);

@@ -185,4 +185,5 @@ function describe(
 }
 
 const tooFast = (step: number): string =>
-  `The loss is no number any more by step ${step}. A lower --rate, a longer --warmup or a --clip helps.`;
+  `The loss is no number any more by step ${step}. A lower --rate, a longer --warmup or a --clip helps where it grew ` +
+  "first; where it did not, a label lies outside its classes: crossEntropy makes of such a row NaN.";

@@ -9,6 +9,7 @@
  * serves all three (SCHEDULES §6).
  */
 
+import { counted } from "../../compiler/counted.ts";
 import { ShapeError } from "../../compiler/errors.ts";
 import { type DType, hostArray } from "../../compiler/graph/dtype.ts";
 import {
@@ -68,7 +69,7 @@ export const convOp: Op<Conv> = defineOp<Conv>({
     }
     if (mulDims(perGroup, groups) !== channels) {
       throw new ShapeError(
-        `conv: ${shapes} with ${groups} groups: axis 1 of the kernel is ${perGroup} and must be ` +
+        `conv: ${shapes} with ${counted(groups, "group")}: axis 1 of the kernel is ${perGroup} and must be ` +
           `${channels}${groups === 1 ? "" : ` / ${groups}`}, as many as x has channels (its axis 1)${
             groups === 1 ? "" : " per group"
           }`,
@@ -76,7 +77,7 @@ export const convOp: Op<Conv> = defineOp<Conv>({
     }
     if (divideDims(out!, groups) === undefined) {
       throw new ShapeError(
-        `conv: ${out} results of kernel ${showShape(w!.shape)} do not fall into ${groups} groups`,
+        `conv: ${out} results of kernel ${showShape(w!.shape)} do not fall into ${counted(groups, "group")}`,
       );
     }
     const sizes = kernel.map((size, a) => checkedCount("conv", x!.shape, a + 2, size, windowsOf(attrs, a)));
@@ -277,9 +278,9 @@ export function convTranspose<D extends DType>(
   const dilations = perAxis("convTranspose", "dilation", dilation, rank);
   if (kernel.shape.length !== x.shape.length || divideDims(kernel.shape[0]!, groups) === undefined) {
     throw new ShapeError(
-      `convTranspose: ${showShape(x.shape)} and kernel ${
-        showShape(kernel.shape)
-      } with ${groups} groups: the kernel ` +
+      `convTranspose: ${showShape(x.shape)} and kernel ${showShape(kernel.shape)} with ${
+        counted(groups, "group")
+      }: the kernel ` +
         "is [channels of x, results / groups, one size per spatial axis]",
     );
   }

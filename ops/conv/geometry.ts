@@ -5,6 +5,7 @@
  * i·stride − low + j·dilation for j = 0 … size − 1.
  */
 
+import { counted } from "../../compiler/counted.ts";
 import { ShapeError } from "../../compiler/errors.ts";
 import {
   addDims,
@@ -82,7 +83,7 @@ export function perAxis(
   const list = typeof value === "number" ? new Array<number>(rank).fill(value) : value;
   if (list.length !== rank) {
     throw new ShapeError(
-      `${op}: ${what} [${list.join(", ")}] has ${list.length} numbers for ${rank} spatial axes`,
+      `${op}: ${what} [${list.join(", ")}] has ${counted(list.length, "number")} for ${rank} spatial axes`,
     );
   }
   const wrong = list.find((n) => !Number.isInteger(n) || n < least);
@@ -109,7 +110,9 @@ export function paddingOf(
   const list = typeof sides === "number" ? spatial.map(() => sides) : sides;
   if (list.length !== spatial.length) {
     throw new ShapeError(
-      `${op}: padding for ${list.length} axes, and there are ${spatial.length} spatial ones`,
+      `${op}: padding for ${
+        counted(list.length, "axis", "axes")
+      }, and there are ${spatial.length} spatial ones`,
     );
   }
   const pairs = list.map((p) => typeof p === "number" ? [p, p] as const : p);

@@ -3,6 +3,7 @@
  * sizes that a call binds, the same everywhere; shapes of results are made of them.
  */
 
+import { counted } from "../../compiler/counted.ts";
 import { ShapeError } from "../../compiler/errors.ts";
 import { bindDim, type Dim, namesOf, type Shape, showShape } from "../../compiler/graph/dim.ts";
 import { showType, type TensorType } from "../../compiler/graph/node.ts";
@@ -156,11 +157,11 @@ function checkWidth(label: string, name: string, form: ElementForm, type: Tensor
   }
   if (elements % width === 0) return;
   throw new ShapeError(
-    `${label}: ${name} ${
-      showType(type)
-    } has ${elements} elements, and as ${form} their number must be a multiple of ` +
+    `${label}: ${name} ${showType(type)} has ${
+      counted(elements, "element")
+    }, and as ${form} their number must be a multiple of ` +
       `${width}. Use pad, or leave out \`as\``,
   );
 }
 
-const axes = (shape: Shape): string => shape.length === 1 ? "1 axis" : `${shape.length} axes`;
+const axes = (shape: Shape): string => counted(shape.length, "axis", "axes");

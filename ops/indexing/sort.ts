@@ -1,5 +1,6 @@
 /** Sorting along an axis: stable, NaN last. How it is done is in `sort_program.ts`. */
 
+import { counted } from "../../compiler/counted.ts";
 import { ShapeError } from "../../compiler/errors.ts";
 import { type DType, hostArray } from "../../compiler/graph/dtype.ts";
 import { type Dim, type Shape, showShape } from "../../compiler/graph/dim.ts";
@@ -44,7 +45,7 @@ export const sortOp: Op<SortAttrs> = defineOp<SortAttrs>({
   },
   lower: sortProgram,
   dims: ["count"],
-  jumps: true,
+  jumps: (_, result) => result === 1,
   samples: [
     { inputs: [{ shape: [9] }], attrs: { descending: false, count: 9 } },
     { inputs: [{ shape: [2, 3, 7] }], attrs: { descending: true, count: 4 } },
@@ -154,7 +155,9 @@ export function topK<D extends DType>(
   const size = x.shape[at]!;
   if (!Number.isInteger(k) || k < 1 || (typeof size === "number" && k > size)) {
     throw new ShapeError(
-      `topK: axis ${at} of ${showShape(x.shape)} has ${size} elements; k = ${k} must be 1 to ${size}`,
+      `topK: axis ${at} of ${showShape(x.shape)} has ${
+        counted(size, "element")
+      }; k = ${k} must be 1 to ${size}`,
     );
   }
   const { elements, indices } = ordered("topK", x, at, !smallest, k);

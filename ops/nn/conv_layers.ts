@@ -1,3 +1,4 @@
+import { counted } from "../../compiler/counted.ts";
 import type { Shape } from "../../compiler/graph/dim.ts";
 import { ShapeError } from "../../compiler/errors.ts";
 import type { Initializer } from "../../compiler/graph/graph.ts";
@@ -121,6 +122,6 @@ function checkChannels(
   size.forEach((d, axis) => checkSize(kind, `size on axis ${axis}`, d));
   if (inputs % groups === 0 && outputs % groups === 0) return;
   throw new ShapeError(
-    `${kind}: ${inputs} and ${outputs} channels do not fall into ${groups} groups of equal size`,
+    `${kind}: ${inputs} and ${outputs} channels do not fall into ${counted(groups, "group")} of equal size`,
   );
 }

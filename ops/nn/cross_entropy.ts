@@ -33,8 +33,10 @@ export interface CrossEntropyOptions {
 /**
  * The mean over rows of −log softmax(logits)[label].
  *
- * A label outside 0 ≤ label < V that is not `ignoreIndex` makes the loss NaN: it cannot pass unseen. Where every row is
- * ignored the loss is 0.
+ * A label outside 0 ≤ label < V that is not `ignoreIndex` makes the loss NaN, since labels are numbers on the device
+ * that nobody looks at before a run; and a training step that goes on from there makes every parameter NaN. A loop that
+ * reads a loss now and then should stop where it is not finite (`Number.isFinite`). Where every row is ignored the loss
+ * is 0.
  *
  * @param logits [..., V], before any softmax.
  * @param labels [...], i32.

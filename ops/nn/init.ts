@@ -5,6 +5,7 @@
  * changes no other layer's start.
  */
 
+import { counted } from "../../compiler/counted.ts";
 import { elementsOf } from "../../compiler/graph/dim.ts";
 import { roundTo, type StoredArray, storedArray } from "../../compiler/graph/dtype.ts";
 import type { Initializer, InitializerSite } from "../../compiler/graph/graph.ts";
@@ -31,7 +32,7 @@ export const values = (given: ArrayLike<number>): Initializer => (site) => {
   const count = elementsOf(site.shape) as number;
   if (count !== given.length) {
     throw new ShapeError(
-      `init.values: ${given.length} numbers for "${site.path}", whose shape needs ${count}`,
+      `init.values: ${counted(given.length, "number")} for "${site.path}", whose shape needs ${count}`,
     );
   }
   return fill(site, (i) => given[i]!);

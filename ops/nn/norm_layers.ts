@@ -1,5 +1,6 @@
 /** Layers of normalizations that look at one sample at a time. */
 
+import { counted } from "../../compiler/counted.ts";
 import type { Dim, Shape } from "../../compiler/graph/dim.ts";
 import type { Tensor } from "../../compiler/graph/node.ts";
 import type { LastIs } from "../../compiler/model/shape_types.ts";
@@ -86,7 +87,9 @@ export function groupNorm(groups: number, channels: number, options: NormLayerOp
   checkSize("groupNorm", "groups", groups);
   checkSize("groupNorm", "channels", channels);
   if (channels % groups !== 0) {
-    throw new ShapeError(`groupNorm: ${channels} channels do not fall into ${groups} groups of equal size`);
+    throw new ShapeError(
+      `groupNorm: ${channels} channels do not fall into ${counted(groups, "group")} of equal size`,
+    );
   }
   const scope = layerScope("groupNorm", options);
   const { scale, shift } = inLayer(scope, () => ({

@@ -1,5 +1,6 @@
 /** Normalizations as functions over ops: mean and variance of a row, and what is made of them. */
 
+import { counted } from "../../compiler/counted.ts";
 import { ShapeError } from "../../compiler/errors.ts";
 import type { DType } from "../../compiler/graph/dtype.ts";
 import { divideDims, elementsOf, type Shape, showShape } from "../../compiler/graph/dim.ts";
@@ -91,7 +92,9 @@ export function groupNorm<S extends Shape, D extends DType>(
   const perGroup = channels === undefined ? undefined : divideDims(channels, groups);
   if (samples === undefined || perGroup === undefined) {
     throw new ShapeError(
-      `groupNorm: ${showShape(x.shape)} has no axis 1 of channels that falls into ${groups} groups`,
+      `groupNorm: ${showShape(x.shape)} has no axis 1 of channels that falls into ${
+        counted(groups, "group")
+      }`,
     );
   }
   return composite("groupNorm", () => {

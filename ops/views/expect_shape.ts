@@ -1,3 +1,4 @@
+import { counted } from "../../compiler/counted.ts";
 import { ShapeError } from "../../compiler/errors.ts";
 import { sameShape, type Shape, showShape } from "../../compiler/graph/dim.ts";
 import { apply } from "../../compiler/graph/build.ts";
@@ -18,7 +19,7 @@ export const expectShapeOp = defineOp<{ shape: Shape }>({
       const axis = x!.shape.findIndex((d, a) => d !== shape[a]);
       const where = x!.shape.length === shape.length
         ? `axis ${axis} is ${x!.shape[axis]} and should be ${shape[axis]}`
-        : `it has ${x!.shape.length} axes and should have ${shape.length}`;
+        : `it has ${counted(x!.shape.length, "axis", "axes")} and should have ${shape.length}`;
       throw new ShapeError(
         `expectShape: the shape is ${showShape(x!.shape)}, not ${
           showShape(shape)

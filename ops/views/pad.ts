@@ -1,5 +1,6 @@
 /** Elements added around (and between) those of a tensor: a constant, the edge repeated, or the inside mirrored. */
 
+import { counted } from "../../compiler/counted.ts";
 import { ShapeError } from "../../compiler/errors.ts";
 import type { DType } from "../../compiler/graph/dtype.ts";
 import { addDims, type Dim, mulDims, type Shape, showShape } from "../../compiler/graph/dim.ts";
@@ -137,7 +138,9 @@ export function pad<S extends Shape, D extends DType, const W extends readonly P
 ): Tensor<Padded<S, W>, D> {
   if (widths.length > x.shape.length) {
     throw new ShapeError(
-      `pad: ${widths.length} widths for the ${x.shape.length} axes of ${showShape(x.shape)}`,
+      `pad: ${widths.length} widths for the ${counted(x.shape.length, "axis", "axes")} of ${
+        showShape(x.shape)
+      }`,
     );
   }
   const low = x.shape.map((_, a) => widths[a]?.[0] ?? 0);

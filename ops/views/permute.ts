@@ -1,3 +1,4 @@
+import { counted } from "../../compiler/counted.ts";
 import { ShapeError } from "../../compiler/errors.ts";
 import { type Shape, showShape } from "../../compiler/graph/dim.ts";
 import { apply } from "../../compiler/graph/build.ts";
@@ -14,9 +15,11 @@ export const permuteOp = defineOp<{ order: readonly number[] }>({
   infer([x], { order }) {
     if (order.length !== x!.shape.length || new Set(order).size !== order.length) {
       throw new ShapeError(
-        `permute: [${order.join(", ")}] is not an order of the ${x!.shape.length} axes of ${
-          showShape(x!.shape)
-        }; name each axis once, such as [${x!.shape.map((_, a) => a).reverse().join(", ")}]`,
+        `permute: [${order.join(", ")}] is not an order of the ${
+          counted(x!.shape.length, "axis", "axes")
+        } of ${showShape(x!.shape)}; name each axis once, such as [${
+          x!.shape.map((_, a) => a).reverse().join(", ")
+        }]`,
       );
     }
     return [{ shape: order.map((a) => x!.shape[a]!), dtype: x!.dtype }];

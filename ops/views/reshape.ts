@@ -1,3 +1,4 @@
+import { counted } from "../../compiler/counted.ts";
 import { ShapeError } from "../../compiler/errors.ts";
 import {
   divideDims,
@@ -21,7 +22,9 @@ export const reshapeOp = defineOp<{ shape: Shape }>({
   infer([x], { shape }) {
     if (elementsOf(x!.shape) !== elementsOf(shape)) {
       throw new ShapeError(
-        `reshape: ${showShape(x!.shape)} has ${elementsOf(x!.shape)} elements and ${showShape(shape)} has ` +
+        `reshape: ${showShape(x!.shape)} has ${counted(elementsOf(x!.shape), "element")} and ${
+          showShape(shape)
+        } has ` +
           `${elementsOf(shape)}; they must be the same (one size may be -1 to have it worked out)`,
       );
     }

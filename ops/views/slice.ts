@@ -5,6 +5,7 @@
  * the error to where nobody looks for it.
  */
 
+import { counted } from "../../compiler/counted.ts";
 import { ShapeError } from "../../compiler/errors.ts";
 import type { DType } from "../../compiler/graph/dtype.ts";
 import {
@@ -76,9 +77,9 @@ function checkAxis(shape: Shape, axis: number, d: Dim, start: Dim, size: Dim, st
   const inside = (i: number) => i >= 0 && i < d;
   if (size === 0 || (size > 0 && inside(start) && inside(last))) return;
   throw new ShapeError(
-    `slice: axis ${axis} of ${
-      showShape(shape)
-    } has ${d} elements, and ${size} of them from ${start} in steps of ` +
+    `slice: axis ${axis} of ${showShape(shape)} has ${
+      counted(d, "element")
+    }, and ${size} of them from ${start} in steps of ` +
       `${stride} do not lie inside it; use pad to make it longer`,
   );
 }
@@ -201,7 +202,7 @@ function resolve(shape: Shape, axis: number, d: Dim, range: Range): { start: Dim
   );
   if (beyond !== undefined || (typeof size === "number" && size < 0)) {
     throw new ShapeError(
-      `slice: axis ${axis} of ${showShape(shape)} has ${d} elements; it cannot be taken from ${
+      `slice: axis ${axis} of ${showShape(shape)} has ${counted(d, "element")}; it cannot be taken from ${
         range.start ?? start
       } ` +
         `to ${

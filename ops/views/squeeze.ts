@@ -1,5 +1,6 @@
 /** Axes of size 1, added and removed. Both are reshapes. */
 
+import { counted } from "../../compiler/counted.ts";
 import { ShapeError } from "../../compiler/errors.ts";
 import type { DType } from "../../compiler/graph/dtype.ts";
 import { type Shape, showShape } from "../../compiler/graph/dim.ts";
@@ -28,9 +29,9 @@ export function expandDims<S extends Shape, D extends DType, const X extends num
   const odd = added.find((a) => !Number.isInteger(a) || a < -rank || a >= rank);
   if (odd !== undefined) {
     throw new ShapeError(
-      `expandDims: axis ${odd} cannot be added to ${
-        showShape(x.shape)
-      }; the result has ${rank} axes, so it must be ` +
+      `expandDims: axis ${odd} cannot be added to ${showShape(x.shape)}; the result has ${
+        counted(rank, "axis", "axes")
+      }, so it must be ` +
         `between ${-rank} and ${rank - 1}`,
     );
   }

@@ -1,5 +1,6 @@
 /** Repetition along axes that are there already. Broadcasts between reshapes: views. */
 
+import { counted } from "../../compiler/counted.ts";
 import { ShapeError } from "../../compiler/errors.ts";
 import type { DType } from "../../compiler/graph/dtype.ts";
 import { mulDims, type Shape, showShape } from "../../compiler/graph/dim.ts";
@@ -43,6 +44,6 @@ function checkTimes(op: string, times: readonly number[], shape: Shape): void {
   const wrong = times.find((n) => !Number.isInteger(n) || n < 0);
   if (wrong === undefined) return;
   throw new ShapeError(
-    `${op}: ${showShape(shape)} cannot be repeated ${wrong} times; use whole numbers from 0`,
+    `${op}: ${showShape(shape)} cannot be repeated ${counted(wrong, "time")}; use whole numbers from 0`,
   );
 }

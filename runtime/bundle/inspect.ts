@@ -3,6 +3,7 @@
  * @module
  */
 
+import { counted } from "../../compiler/counted.ts";
 import {
   type BundleProgram,
   isCopy,
@@ -20,10 +21,10 @@ export function inspectionText({ manifest, test }: CheckedBundle): string {
   const bytes = weights.reduce((sum, { bytes }) => sum + bytes, 0);
   const lines = [
     `${name}: a bundle for ${kind}, made by ${generator}`,
-    `${kernels.length} kernels, ${state.length} states, ${
+    `${counted(kernels.length, "kernel")}, ${counted(state.length, "state")}, ${
       count(bytes)
-    } bytes of weights in ${weights.length} ` +
-    `${weights.length === 1 ? "file" : "files"}`,
+    } bytes of weights in ` +
+    counted(weights.length, "file"),
     ...manifest.inputs.map((t) => `input   ${t.name}: ${t.dtype} ${showShape(t.shape)}`),
     ...manifest.outputs.map((t) =>
       `output  ${t.name}: ${t.dtype} ${showShape(t.shape)}${
@@ -32,14 +33,13 @@ export function inspectionText({ manifest, test }: CheckedBundle): string {
     ),
   ];
   if (test) {
-    const compared = [test.outputs, test.state].map((list) =>
-      list.reduce((sum, { indices }) => sum + indices.length, 0)
-    );
+    const compared = (list: typeof test.outputs, what: string) =>
+      `${counted(list.reduce((sum, { indices }) => sum + indices.length, 0), "element")} of ${
+        counted(list.length, what)
+      }`;
     lines.push(
-      `The self-test compares ${compared[0]} elements of ${test.outputs.length} outputs and ${
-        compared[1]
-      } of ` +
-        `${test.state.length} states.`,
+      `The self-test compares ${compared(test.outputs, "output")} ` +
+        `and ${test.state.length > 0 ? compared(test.state, "state") : "no state"}, after one run.`,
     );
   } else lines.push("There is no self-test.");
   for (const variant of variants) {
@@ -89,7 +89,9 @@ function programLines(
     ];
   });
   return [
-    `${named}: ${program.steps.length} steps, ${count(total)} bytes of memory, of which temporaries ` +
+    `${named}: ${counted(program.steps.length, "step")}, ${
+      count(total)
+    } bytes of memory, of which temporaries ` +
     `${count(program.memory.peak)} (at least ${count(program.memory.bound)})`,
     ...table([["step", "kernel", "workgroups", "bytes", "arena+offset", "ops"], ...rows]),
   ];

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { counted } from "../../compiler/counted.ts";
 import { createHash, type Hash } from "node:crypto";
 import { join } from "node:path";
 import {
@@ -115,7 +116,7 @@ async function checkWeights(
   const { entries, dataStart } = parseHeader(start.subarray(8), size, file);
   const own = tensors.filter((tensor) => tensor.file === index);
   if (entries.size !== own.length) {
-    throw new RunError(`${file} has ${entries.size} tensors, and the manifest ${own.length}.`);
+    throw new RunError(`${file} has ${counted(entries.size, "tensor")}, and the manifest ${own.length}.`);
   }
   for (const tensor of own) {
     const entry = entries.get(tensor.name);

@@ -3,6 +3,7 @@
  * @module
  */
 
+import { counted } from "../../compiler/counted.ts";
 import { Command } from "commander";
 import { policies, type PolicyName } from "../../compiler/fuse/policies.ts";
 import { openDevice } from "../device.ts";
@@ -22,8 +23,6 @@ import {
 import { progressBar } from "./progress_bar.ts";
 import { stopOnSignal } from "./stop_on_signal.ts";
 import { writeWhole } from "../write_whole.ts";
-
-const counted = (n: number, what: string): string => `${n} ${what}${n === 1 ? "" : "s"}`;
 
 interface BisectFlags {
   readonly export?: string;
@@ -111,6 +110,8 @@ async function run(file: string, flags: BisectFlags): Promise<void> {
   await writeWhole(flags.out, reproduction.text);
   const smallest = reproduction.minimal ? "nothing simpler fails" : "the time for shrinking was over";
   console.log(
-    `${flags.out}: ${reproduction.nodes} nodes, inputs among them; ${smallest}. deno run -A ${flags.out}`,
+    `${flags.out}: ${
+      counted(reproduction.nodes, "node")
+    }, inputs among them; ${smallest}. deno run -A ${flags.out}`,
   );
 }

@@ -3,6 +3,7 @@
  * @module
  */
 
+import { counted } from "../../compiler/counted.ts";
 import { basename, resolve } from "node:path";
 import { Command, Option } from "commander";
 import type { DType } from "../../compiler/graph/dtype.ts";
@@ -152,10 +153,10 @@ async function build(path: string, flags: BuildFlags): Promise<string> {
   const asked = options.features ?? [];
   const unused = asked.filter((name) => !manifest.variants.some(({ features }) => features.includes(name)));
   return [
-    `${flags.out}: ${manifest.kernels.length} kernels, ${manifest.variants.length} ` +
-    `${manifest.variants.length === 1 ? "variant" : "variants"}, ${
-      bytes.toLocaleString("en")
-    } bytes in ${files.size} files`,
+    `${flags.out}: ${counted(manifest.kernels.length, "kernel")}, ` +
+    `${counted(manifest.variants.length, "variant")}, ${bytes.toLocaleString("en")} bytes in ${
+      counted(files.size, "file")
+    }`,
     ...unused.map((name) => `No kernel of this model is better with ${name}, so nothing asks for it.`),
     ...drawn(flags, model),
   ].join("\n");

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { counted } from "../../compiler/counted.ts";
 import { Command } from "commander";
 import { compileGraph } from "../../compiler/compile.ts";
 import { policies, type PolicyName } from "../../compiler/fuse/policies.ts";
@@ -108,7 +109,9 @@ async function costmodel(file: string | undefined, flags: CostFlags): Promise<vo
   if (flags.json) console.log(JSON.stringify({ records, candidates: regrets }, null, 1));
   else {
     console.log([
-      `${loaded.name} on ${device.name}, ${compiled.policy}: ${records.length} different kernels`,
+      `${loaded.name} on ${device.name}, ${compiled.policy}: ${
+        counted(records.length, "kernel", "different kernels")
+      }`,
       printRecordTable(records),
       "",
       `by ${printConstants(compiled.cost)}; pairs 1.05 to 4 times apart:`,
@@ -131,7 +134,7 @@ async function fit(paths: readonly string[], { json }: CostFlags): Promise<void>
   const { cost, error, warnings } = await given("--fit", () => fitCostModel(records));
   if (json) return console.log(JSON.stringify({ cost, error, records: records.length, warnings }, null, 1));
   console.log([
-    `${records.length} records of ${records[0]!.device}`,
+    `${counted(records.length, "record")} of ${records[0]!.device}`,
     printConstants(base),
     printAgreement(records, base),
     "",

@@ -13,7 +13,7 @@ import { openDevice } from "../device.ts";
 import { given } from "./given.ts";
 import { loadModel, sizesFrom } from "./load_model.ts";
 import { deviceOption, exportOption, sizeOption } from "./options.ts";
-import { targetOption, targets } from "./targets.ts";
+import { checkTargetAlone, targetOption, targets } from "./targets.ts";
 
 interface ExplainFlags {
   readonly export?: string;
@@ -46,7 +46,9 @@ async function explainModel(
   a: string | undefined,
   b: string | undefined,
   { export: name, size, policy, device, target: kind, json }: ExplainFlags,
+  command: Command,
 ): Promise<void> {
+  checkTargetAlone(command);
   const loaded = await loadModel(file, name);
   const sizes = sizesFrom(size, loaded);
   const target = kind === undefined ? await targetOfDevice(device) : targets[kind];

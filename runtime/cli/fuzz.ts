@@ -3,6 +3,7 @@
  * @module
  */
 
+import { counted } from "../../compiler/counted.ts";
 import { join } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { policies, type PolicyName } from "../../compiler/fuse/policies.ts";
@@ -92,7 +93,7 @@ async function run(flags: FuzzFlags): Promise<void> {
       onProgress: ({ graphs, failures, elapsed, seconds }) =>
         bar.show(
           elapsed / seconds,
-          `${graphs} graphs, ${(graphs / Math.max(elapsed, 0.1)).toFixed(1)} a second` +
+          `${counted(graphs, "graph")}, ${(graphs / Math.max(elapsed, 0.1)).toFixed(1)} a second` +
             (failures > 0 ? `, ${failures} failed` : ""),
         ),
     };
@@ -120,12 +121,12 @@ function reportText(
   );
   const percent = results === 0 ? "0" : (100 * dropped / results).toFixed(1);
   return [
-    `${device.name}: ${graphs} graphs in ${seconds.toFixed(1)} s, ${
+    `${device.name}: ${counted(graphs, "graph")} in ${seconds.toFixed(1)} s, ${
       (graphs / seconds).toFixed(1)
-    } a second; ${results} ` +
-    `results, of ${percent} % of which nothing can be said (rounding decides).`,
+    } a second; ` +
+    `${counted(results, "result")}, of ${percent} % of which nothing can be said (rounding decides).`,
     ...table([["policy", "limits", "graphs", "own programs", "refused", "failed"], ...rows]),
-    `${ops.size} ops took part${
+    `${counted(ops.size, "op")} took part${
       missing.length > 0 ? `; none of these did: ${missing.join(", ")}` : ", all that there are"
     }.`,
   ].join("\n");
@@ -151,8 +152,10 @@ async function tell(failed: FuzzFailure, device: Device, flags: FuzzFlags): Prom
   const file = join(flags.out, `${seed}_${path.replaceAll(":", "-")}_${policy}.ts`);
   await writeWhole(file, text);
   console.log(
-    `\n${policy}, ${limits} limits${count > 1 ? `, ${count} times` : ""}: ${failure.message}; ` +
+    `\n${policy}, ${limits} limits${count > 1 ? `, ${counted(count, "time")}` : ""}: ${failure.message}; ` +
       `${failed.unfused ? "unfused it is wrong, too" : "unfused it is right"}\n` +
-      `    ${failed.case.graph.nodes.length} nodes${failed.minimal ? "" : " so far"}: ${file}\n    ${again}`,
+      `    ${counted(failed.case.graph.nodes.length, "node")}${
+        failed.minimal ? "" : " so far"
+      }: ${file}\n    ${again}`,
   );
 }

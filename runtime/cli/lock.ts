@@ -4,6 +4,7 @@
  * @module
  */
 
+import { counted } from "../../compiler/counted.ts";
 import { Command } from "commander";
 import { compileGraph, type CompileOptions } from "../../compiler/compile.ts";
 import { policies, type PolicyName } from "../../compiler/fuse/policies.ts";
@@ -18,7 +19,7 @@ import { loadModel, sizesFrom } from "./load_model.ts";
 import { checkFolderOf, deviceOption, exportOption, policyOption, positive, sizeOption } from "./options.ts";
 import { stepsBar } from "./progress_bar.ts";
 import { stopOnSignal } from "./stop_on_signal.ts";
-import { targetOption, targets } from "./targets.ts";
+import { checkTargetAlone, targetOption, targets } from "./targets.ts";
 import { UsageError } from "./usage_error.ts";
 
 interface LockFlags {
@@ -54,7 +55,8 @@ export function lockCommand(): Command {
     .action(lock);
 }
 
-async function lock(file: string, flags: LockFlags): Promise<void> {
+async function lock(file: string, flags: LockFlags, command: Command): Promise<void> {
+  checkTargetAlone(command);
   checkFolderOf(flags.out);
   const { out, target: kind, tune, texts } = flags;
   if (kind !== undefined && tune !== undefined) {
@@ -82,10 +84,12 @@ async function lock(file: string, flags: LockFlags): Promise<void> {
   const { graph, groups, kernels, dispatches } = made;
   const patches = Object.keys(made.tuning).length;
   console.log(
-    `${out}: ${name}${
-      sizesText(sizes)
-    }, ${flags.policy} for ${made.target.name}: ${graph.nodes.length} nodes in ` +
-      `${groups.length} groups, ${kernels.length} kernels, ${dispatches.length} dispatches` +
+    `${out}: ${name}${sizesText(sizes)}, ${flags.policy} for ${made.target.name}: ${
+      counted(graph.nodes.length, "node")
+    } in ` +
+      `${counted(groups.length, "group")}, ${counted(kernels.length, "kernel")}, ${
+        counted(dispatches.length, "dispatch")
+      }` +
       (patches > 0 ? `, ${patches} tuned` : ""),
   );
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { counted } from "../../compiler/counted.ts";
 import { Command } from "commander";
 import { policies, type PolicyName } from "../../compiler/fuse/policies.ts";
 import { openDevice } from "../device.ts";
@@ -73,7 +74,7 @@ async function profile(file: string, flags: ProfileFlags): Promise<void> {
   }
   console.log(flags.json ? JSON.stringify(found, null, 1) : printProgramProfile(found));
   if (stop.signal.aborted) {
-    console.error(`Interrupted after ${found.rounds} of ${flags.rounds} rounds.`);
+    console.error(`Interrupted after ${found.rounds} of ${counted(flags.rounds, "round")}.`);
     Deno.exitCode = 130;
   }
 }

@@ -3,6 +3,7 @@
  * @module
  */
 
+import { counted } from "../../compiler/counted.ts";
 import { Command } from "commander";
 import { CompileError } from "../../compiler/errors.ts";
 import { readLock } from "../lock/read.ts";
@@ -53,8 +54,10 @@ async function replayLock(path: string, file: string, { export: name, size }: Re
   for (const note of notes) console.log(`note: ${note}`);
   if (same) {
     console.log(
-      `identical: ${graph.nodes.length} nodes, ${groups.length} groups, ${kernels.length} kernels hash for hash, ` +
-        `${dispatches.length} dispatches, all places in memory`,
+      `identical: ${counted(graph.nodes.length, "node")}, ${counted(groups.length, "group")}, ${
+        counted(kernels.length, "kernel")
+      } hash for hash, ` +
+        `${counted(dispatches.length, "dispatch")}, all places in memory`,
     );
     return;
   }

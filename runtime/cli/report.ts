@@ -3,6 +3,7 @@
  * @module
  */
 
+import { counted } from "../../compiler/counted.ts";
 import { basename } from "node:path";
 import { Command, Option } from "commander";
 import { policies, type PolicyName } from "../../compiler/fuse/policies.ts";
@@ -13,7 +14,7 @@ import { type LoadedModel, loadModel, sizesFrom } from "./load_model.ts";
 import { checkFolderOf, exportOption, policyOption, sizeOption, whole } from "./options.ts";
 import { lines } from "./progress_bar.ts";
 import { stopOnSignal } from "./stop_on_signal.ts";
-import { targets } from "./targets.ts";
+import { checkTargetAlone, targets } from "./targets.ts";
 import { UsageError } from "./usage_error.ts";
 
 type TargetName = keyof typeof targets;
@@ -59,7 +60,8 @@ export function reportCommand(): Command {
     .action(report);
 }
 
-async function report(file: string, flags: ReportFlags): Promise<void> {
+async function report(file: string, flags: ReportFlags, command: Command): Promise<void> {
+  checkTargetAlone(command);
   for (const path of [flags.out, flags.json]) checkFolderOf(path);
   const loaded = await loadModel(file, flags.export);
   const choice: Choice = {
@@ -90,7 +92,9 @@ async function report(file: string, flags: ReportFlags): Promise<void> {
   if (flags.json !== undefined) await writeWhole(flags.json, `${JSON.stringify(data)}\n`);
   const [one] = data.compiles;
   console.log(
-    `${flags.out}: ${name}, ${one!.dispatches.length} dispatches, ${(page.length / 1e6).toFixed(1)} MB` +
+    `${flags.out}: ${name}, ${counted(one!.dispatches.length, "dispatch")}, ${
+      (page.length / 1e6).toFixed(1)
+    } MB` +
       (one!.unmeasured === undefined ? "" : `; no times: ${one!.unmeasured}`),
   );
   if (stop.signal.aborted) {

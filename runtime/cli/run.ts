@@ -4,6 +4,7 @@
  * @module
  */
 
+import { counted } from "../../compiler/counted.ts";
 import { join } from "node:path";
 import { Command, Option } from "commander";
 import type { BundleTensor, Manifest } from "../../compiler/bundle/manifest.ts";
@@ -62,12 +63,14 @@ export function runCommand(): Command {
 async function test(folder: string): Promise<string> {
   const { manifest, compared, mistakes } = await runSelfTest(folder);
   if (mistakes.length === 0) {
-    return `${manifest.name}: ${compared} elements are within the manifest's tolerance.`;
+    return `${manifest.name}: ${counted(compared, "element")} compared, all within the manifest's tolerance.`;
   }
   Deno.exitCode = 1;
   const more = mistakes.length > mostShown ? [`… and ${mistakes.length - mostShown} more`] : [];
   return [
-    `${manifest.name}: ${mistakes.length} of ${compared} elements are beyond the manifest's tolerance.`,
+    `${manifest.name}: ${mistakes.length} of ${counted(compared, "element")} ${
+      mistakes.length === 1 ? "is" : "are"
+    } beyond the manifest's tolerance.`,
     ...mistakes.slice(0, mostShown),
     ...more,
   ].join("\n");

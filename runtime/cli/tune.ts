@@ -3,10 +3,12 @@
  * @module
  */
 
+import { counted } from "../../compiler/counted.ts";
 import { Command } from "commander";
 import { compileGraph } from "../../compiler/compile.ts";
 import { printPatch } from "../../compiler/schedule/tuning.ts";
 import { openDevice } from "../device.ts";
+import { clockText } from "../clock_text.ts";
 import { table } from "../table.ts";
 import { tuneProgram, type TuneReport } from "../tune/tune.ts";
 import { loadModel, sizesFrom } from "./load_model.ts";
@@ -39,7 +41,12 @@ async function tune(file: string, { export: name, size, seconds, device: kind }:
   const sizes = sizesFrom(size, loaded);
   using device = await openDevice({ device: kind });
   const compiled = compileGraph(loaded.model.graph, { target: device.target, sizes });
-  console.log(`${loaded.name} on ${device.name}: ${compiled.kernels.length} kernels, ${seconds} s at most`);
+  console.log(
+    `${loaded.name} on ${device.name}: ${
+      counted(compiled.kernels.length, "kernel")
+    }, ${seconds} s at most; ` +
+      `each is timed alone, on made-up numbers, ${clockText[device.engine.clock]}`,
+  );
   using stop = stopOnSignal();
   const warnings: string[] = [];
   let report: TuneReport;
@@ -78,8 +85,8 @@ function reportText({ units, untouched }: TuneReport): string {
     ...untouched.map((sentence) => `left alone: ${sentence}`),
     units.length === 0
       ? "No kernel was tuned."
-      : `${before.toFixed(3)} ms by default, ${
-        after.toFixed(3)
-      } ms tuned, in ${units.length} different kernels`,
+      : `${before.toFixed(3)} ms by default, ${after.toFixed(3)} ms tuned, in ${
+        counted(units.length, "kernel", "different kernels")
+      }`,
   ].join("\n");
 }

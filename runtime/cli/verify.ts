@@ -3,6 +3,7 @@
  * @module
  */
 
+import { counted } from "../../compiler/counted.ts";
 import { Command } from "commander";
 import { policies, type PolicyName } from "../../compiler/fuse/policies.ts";
 import { openDevice } from "../device.ts";
@@ -49,7 +50,7 @@ async function verify(file: string, flags: VerifyFlags): Promise<void> {
   const { results, worst } = found;
   const all = results === 1
     ? "the one result that both store agrees"
-    : `all ${results} results that both store agree`;
+    : `all ${counted(results, "result")} that both store agree`;
   console.log(`${loaded.name}, ${flags.policy} against unfused on ${device.name}: ${all}.`);
   if (worst === undefined) return;
   console.log(

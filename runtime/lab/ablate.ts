@@ -3,6 +3,7 @@
  * @module
  */
 
+import { counted } from "../../compiler/counted.ts";
 import { policies, type PolicyName } from "../../compiler/fuse/policies.ts";
 import { mostAtoms } from "../../compiler/fuse/policies/exhaustive.ts";
 import { Candidates } from "../../compiler/fuse/candidates.ts";
@@ -110,7 +111,9 @@ function ablations(
       const options = { limits: target.limits, cost: costModelOf(target) };
       const { length } = new Candidates(simplified, options).atoms;
       if (length > mostAtoms) {
-        notes.push(`policy exhaustive takes ${mostAtoms} ops at most, and the graph has ${length}`);
+        notes.push(
+          `policy exhaustive takes ${counted(mostAtoms, "op")} at most, and the graph has ${length}`,
+        );
         continue;
       }
     }

@@ -9,6 +9,7 @@
  * @module
  */
 
+import { counted } from "../../compiler/counted.ts";
 import { RunError } from "../../compiler/errors.ts";
 import { type CostModel, defaultCostModel } from "../../compiler/fuse/worthwhile.ts";
 import type { CostRecord } from "./cost_record.ts";
@@ -27,6 +28,8 @@ export interface CostFit {
 
 /** Fewer records than this for three constants follow whatever noise is in them. */
 const ENOUGH = 20;
+
+const FITTED = ", fitted";
 
 /**
  * A byte that took no time at all could not be told from one that took a little, and a model of it would
@@ -89,10 +92,10 @@ export function fitCostModel(
   const [dispatch, byte, step] = leastSquares(rows, LEAST) as [number, number, number];
   const cost: CostModel = {
     ...base,
-    name: `${base.name}, fitted`,
-    dispatchMs: dispatch,
-    bytesPerMs: 1 / byte,
-    stepsPerMs: 1 / step,
+    name: base.name.endsWith(FITTED) ? base.name : base.name + FITTED,
+    dispatchMs: dispatch + 0, // no −0
+    bytesPerMs: Math.min(1 / byte, MOST_BYTES_PER_MS),
+    stepsPerMs: Math.min(1 / step, MOST_STEPS_PER_MS),
   };
   const error = Math.sqrt(squares(rows, [dispatch, byte, step]) / rows.length);
   return { cost, records: rows.length, error, warnings: warningsOf(rows.length, [dispatch, byte, step]) };
@@ -100,7 +103,9 @@ export function fitCostModel(
 
 function warningsOf(records: number, found: readonly number[]): readonly string[] {
   const warnings = records >= ENOUGH ? [] : [
-    `Three constants of ${records} records follow the noise in them; give ${ENOUGH} at least, of kernels that differ ` +
+    `Three constants of ${
+      counted(records, "record")
+    } follow the noise in them; give ${ENOUGH} at least, of kernels that differ ` +
     "in size and kind: `weft costmodel MODEL --out data.jsonl` of a few models.",
   ];
   const names = ["a dispatch", "a byte", "an operation"];
@@ -128,7 +133,7 @@ export function leastSquares(rows: readonly (readonly number[])[], least: readon
     if (!solved) continue;
     const x = [...least];
     free.forEach((i, at) => x[i] = solved[at]!);
-    if (x.some((value, i) => value < least[i]!)) continue;
+    if (!x.every((value, i) => value >= least[i]!)) continue; // NaN neither
     const error = squares(rows, x);
     if (!best || error < best.error) best = { x, error };
   }

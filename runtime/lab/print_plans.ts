@@ -3,12 +3,13 @@
  * @module
  */
 
+import { counted } from "../../compiler/counted.ts";
 import { showBytes } from "../show_bytes.ts";
 import { table } from "../table.ts";
 import type { PlanComparison, PlanRow } from "./compare_plans.ts";
 
 /**
- * One row per variant: dispatches, shaders, bytes that kernels move, the most that temporaries take, milliseconds, and the
+ * What is timed, then one row per variant: dispatches, shaders, bytes that kernels move, the most that temporaries take, milliseconds, and the
  * ratio to the first row with the interval that holds its median in 95 of 100 cases.
  */
 export function printPlans({ rows, target, device }: PlanComparison): string {
@@ -19,9 +20,15 @@ export function printPlans({ rows, target, device }: PlanComparison): string {
     ...rows.map((row) => [...cells(row, isTimed), remarkOf(row)]),
   ]).map((line) => line.trimEnd());
   const rounds = rows.find(({ timing }) => timing)?.timing?.rounds;
-  const where = device === undefined ? `for ${target}` : `on ${device}, ${rounds ?? 0} rounds in turns`;
-  return [...lines, where, ...indistinct(rows)].join("\n");
+  const where = device === undefined
+    ? `for ${target}`
+    : `on ${device}, ${counted(rounds ?? 0, "round")} in turns` + (isTimed ? `; ${timed}` : "");
+  return [where, ...lines, ...indistinct(rows)].join("\n");
 }
+
+/** As `ResidentPlan.time` does it. */
+const timed =
+  "ms: a whole run by the host's clock, many in a row with one wait for the last, nothing fed or read";
 
 /** Which rows the rounds don't tell from the first one. */
 function indistinct([base, ...rows]: readonly PlanRow[]): string[] {

@@ -3,17 +3,11 @@
  * @module
  */
 
+import { counted } from "../../compiler/counted.ts";
 import { table } from "../table.ts";
-import type { Clock } from "../engine.ts";
+import { clockText } from "../clock_text.ts";
 import type { KernelProfile, ProgramProfile } from "./profile_program.ts";
 import { showBytes } from "../show_bytes.ts";
-
-const clocks: Readonly<Record<Clock, string>> = {
-  timestamps: "times are the device's own timestamps around each dispatch",
-  fences:
-    "the device has no timestamps: each dispatch was submitted alone and waited for, so times are upper bounds",
-  calls: "times are those of JavaScript functions, one for each kernel",
-};
 
 /** Dispatches of one kernel together, such as those of equal layers; the first one's label is shown. */
 interface Line {
@@ -32,7 +26,10 @@ export function printProgramProfile(profile: ProgramProfile, limit = 40): string
     `${fixed(gbPerS)} GB/s of ${showBytes(bytes)}`
   );
   const text = [
-    `${name} on ${device.name}, ${policy}, the median of ${rounds} rounds; ${clocks[clock]}`,
+    `${name} on ${device.name}, ${policy}, the median of ${
+      counted(rounds, "round")
+    }; each dispatch is timed alone, ` +
+    clockText[clock],
     `roofs: copies ${bandwidths.join(", ")}; ${fixed(peaks.gflops)} GFLOP/s; ${
       (1000 * peaks.dispatchMs).toFixed(1)
     } µs for a dispatch of nothing, ${(1000 * peaks.launchMs).toFixed(1)} µs more for one in a pass`,
@@ -46,9 +43,9 @@ export function printProgramProfile(profile: ProgramProfile, limit = 40): string
   const bound = Object.entries(boundBy).filter(([, part]) => part > 0).sort(([, a], [, b]) => b - a)
     .map(([roof, part]) => `${percent(part)} ${roof}`);
   text.push(
-    `${totals.ms.toFixed(3)} ms in ${totals.dispatches} dispatches, one by one; a whole run takes ${
+    `${totals.ms.toFixed(3)} ms in ${counted(totals.dispatches, "dispatch")}, one by one; a whole run takes ${
       totals.runMs.toFixed(3)
-    } ms`,
+    } ms by the host's clock: runs in a row, feeding included, the wait for the last taken off`,
     `they move ${showBytes(totals.reads + totals.writes)} at least (${
       showBytes(totals.loads + totals.stores)
     } as accessed) and do ${showCount(totals.flops)} floating-point operations and ${

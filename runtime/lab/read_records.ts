@@ -4,12 +4,27 @@
  */
 
 import { RunError } from "../../compiler/errors.ts";
+import type { CostModel } from "../../compiler/fuse/worthwhile.ts";
 import type { GroupWork } from "../../compiler/fuse/group_work.ts";
 import type { CostRecord } from "./cost_record.ts";
 import { osReason } from "../os_reason.ts";
 
 /** Numbers of a record without which it is of no use. */
 const WORK = ["reads", "writes", "steps"] as const satisfies readonly (keyof GroupWork)[];
+
+/** The least that each number of a cost model can be, as in locks; what is divided by is above 0. */
+const COST = [
+  ["dispatchMs", 0],
+  ["bytesPerDispatch", 0],
+  ["access", 0],
+  ["lanes", 1],
+  ["parallel", 1],
+  ["bytesPerMs", Number.MIN_VALUE],
+  ["stepsPerMs", Number.MIN_VALUE],
+  ["flopsPerByte", Number.MIN_VALUE],
+  ["tileColumns", Number.MIN_VALUE],
+] as const satisfies readonly (readonly [keyof CostModel, number])[];
+const REQUIRED = new Set<keyof CostModel>(["dispatchMs", "bytesPerMs", "flopsPerByte"]);
 
 /**
  * The records of a file of one JSON object a line; empty lines are left out.
@@ -52,8 +67,13 @@ export async function readRecords(path: string): Promise<readonly CostRecord[]> 
     for (const key of ["measuredMs", "steps"] as const) {
       if (!Number.isFinite(record[key])) wrong(`"${key}" is no number`);
     }
-    for (const key of ["dispatchMs", "bytesPerMs", "flopsPerByte"] as const) {
-      if (!Number.isFinite(record.cost?.[key])) wrong(`its cost model has no "${key}"`);
+    for (const [key, least] of COST) {
+      const number = record.cost?.[key];
+      if (number === undefined && !REQUIRED.has(key)) continue;
+      if (!Number.isFinite(number)) wrong(`its cost model has no "${key}"`);
+      if (!(number! >= least)) {
+        wrong(`its cost model's "${key}" is ${number}, and ${least} is the least that it can be`);
+      }
     }
     if (!Array.isArray(record.works) || record.works.length === 0) wrong('"works" is no list of works');
     const broken = WORK.find((key) => !record.works!.every((work) => Number.isFinite(work?.[key])));

@@ -9,7 +9,20 @@
  */
 
 import type { Compiled } from "../../compiler/compile.ts";
+import { counted } from "../../compiler/counted.ts";
+import { showBytes } from "../../runtime/show_bytes.ts";
 import { benchmark, runBenchmark } from "./command.ts";
+import type { ProgramCounts } from "./program_counts.ts";
+
+const countsText = (
+  { dispatches, fromSplitting, shaders, copies, temporaries, bound }: ProgramCounts,
+): string =>
+  [
+    `${counted(dispatches, "dispatch")} of ${counted(shaders, "shader")}`,
+    ...fromSplitting > 0 ? [`${fromSplitting} of them to split a reduction`] : [],
+    ...copies > 0 ? [counted(copies, "copy", "copies")] : [],
+    `${showBytes(temporaries)} of temporaries, and this order needs ${showBytes(bound)} at least`,
+  ].join(", ");
 
 /** Every kernel of a program, in order. */
 function listOf({ kernels }: Compiled): string {
@@ -31,8 +44,7 @@ async function show({ json }: { readonly json: boolean }): Promise<void> {
       continue;
     }
     if (program === mlpStep || program === gptStep) console.log(`${program.name}\n${listOf(compiled)}`);
-    const shown = Object.entries(counts).map(([what, n]) => `${n.toLocaleString("en")} ${what}`);
-    console.log(`${program.name}: ${shown.join(", ")}`);
+    console.log(`${program.name}: ${countsText(counts)}`);
   }
 }
 

@@ -10,9 +10,14 @@ import { type ExportDeclaration, type ImportDeclaration, Project, type SourceFil
 /** Everything may be imported, or types alone, which leave nothing behind at run time. */
 type Allowed = Readonly<Record<string, "values" | "types">>;
 
-const everywhere: Allowed = { "compiler/errors": "values", "compiler/trace": "values" };
+const everywhere: Allowed = {
+  "compiler/counted": "values",
+  "compiler/errors": "values",
+  "compiler/trace": "values",
+};
 
 const layers: Readonly<Record<string, Allowed>> = {
+  "compiler/counted": {},
   "compiler/errors": {},
   "compiler/trace": {},
   "compiler/target": {},

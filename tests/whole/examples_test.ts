@@ -30,7 +30,10 @@ Deno.test("quantiles.ts puts its lines where they belong", async () => {
 
 Deno.test("mnist_mlp.ts says what is missing", async () => {
   const folder = await Deno.makeTempDir();
-  await assert.rejects(readMnist(folder), { message: /no t10k-images-idx3-ubyte\(\.gz\).*--data FOLDER/ });
+  await assert.rejects(readMnist(folder), {
+    message:
+      /no t10k-images-idx3-ubyte\(\.gz\).*train-images-idx3-ubyte\.gz, .* from https:\/\/\S+\/mnist\/ into .*--data FOLDER/,
+  });
   await Deno.remove(folder);
 });
 
@@ -47,6 +50,15 @@ Deno.test("readMnist() reads plain and gzipped files", async () => {
   assert.deepEqual([training.count, test.count], [4, 1]);
   assert.deepEqual([[...training.labels], [...test.labels], test.images[0]], [[3, 1, 4, 1], [5], 1]);
   await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("mnist_mlp.ts stops where a loss is no number, and says that a label may lie outside its classes", async () => {
+  using device = await openDevice({ device: "cpu" });
+  const digits = { count: 2, images: new Float32Array(2 * 784), labels: Int32Array.of(3, 10) };
+  await assert.rejects(
+    trainDigits(device, { training: digits, test: digits }, { epochs: 1, batch: 2 }),
+    /The loss is NaN: a label lies outside 0 … 9/,
+  );
 });
 
 const mnist = new URL("../../../shared/data/mnist", import.meta.url).pathname;

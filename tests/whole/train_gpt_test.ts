@@ -65,6 +65,12 @@ Deno.test("parseCommandLine() reads numbers, texts and switches", () => {
 });
 
 Deno.test("a mistake on the command line is answered by a sentence", () => {
+  refuses(
+    ["--steps", "-3"],
+    /--steps needs a value that is a whole number from 1 up; one .* --steps=VALUE\./,
+  );
+  refuses(["--steps=-3"], /--steps must be a whole number from 1 up, not "-3"\./);
+  refuses(["--rate"], /--rate needs a value that is a number from 0 up;/);
   refuses(["--steps", "many"], /--steps must be a whole number from 1 up, not "many"\./);
   refuses(["--steps", "0"], /whole number from 1 up/);
   refuses(["--seed", "99999999999999999999"], /whole number from 0 up/);

@@ -108,7 +108,8 @@ export async function loadOn(
       if (fits) return [p, rows, most];
     }
     fail(
-      `${declared.map(({ name }) => name)} have ${got} elements; the bundle takes ${wanted.join(" or ")}.`,
+      `Elements of ${declared.map(({ name }) => name).join(", ")}: ${got.join(", ")}; ` +
+        `the bundle takes ${wanted.map((lengths) => lengths.join(", ")).join(" or ")}.`,
     );
   };
 

@@ -25,14 +25,19 @@ export interface SplitSum {
 /**
  * The length of a part: at most `longest`, a multiple of 4 where the whole is, and with as little left over as can be
  * without halving it.
+ *
+ * Of the lengths that give as many parts the longest leaves the least, so one of each is tried: there are about as many as
+ * parts are wanted, however long the sum is.
  */
 export function partLength(extent: number, longest: number): number {
   const step = extent % 4 === 0 && longest >= 8 ? 4 : 1;
-  let best = Math.floor(longest / step) * step;
-  for (let length = best; length * 2 > longest; length -= step) {
-    if (extent % length < extent % best) best = length;
+  const whole = extent / step;
+  let best = Math.floor(longest / step);
+  for (let length = best; length * step * 2 > longest;) {
+    if (whole % length < whole % best) best = length;
+    length = Math.floor(whole / (Math.floor(whole / length) + 1));
   }
-  return best;
+  return best * step;
 }
 
 /** Cuts the sum over its longest variable into about `wanted` parts; undefined where that variable is too short. */

@@ -17,6 +17,7 @@
  *     split.ts      several kernels, where whole rows are too few
  */
 
+import { counted } from "../../counted.ts";
 import type { Target } from "../../target.ts";
 import { fits } from "../fits.ts";
 import type { LoweredGroup, Scheduled, ScheduledKernel } from "../group.ts";
@@ -59,7 +60,9 @@ export function scheduleRow(group: LoweredGroup, target: Target): Scheduled {
   const kernel = wholeKernel(space, whole, merges, target, group.label);
   if (fits([kernel], target)) return [kernel];
   const { storageBuffers } = target.limits;
-  return { refused: `needs ${kernel.buffers.length} buffers where a kernel may have ${storageBuffers}` };
+  return {
+    refused: `needs ${counted(kernel.buffers.length, "buffer")} where a kernel may have ${storageBuffers}`,
+  };
 }
 
 /** With whole vectors, where rows or columns don't come in fours; or with several rows per lane. */

@@ -6,6 +6,7 @@
  * variables, and neighboring axes merge where no index needs a division for it.
  */
 
+import { counted } from "../../counted.ts";
 import type { BufferRef, Reduce, Value, Var } from "../../kernel/value.ts";
 import type { Values } from "../../kernel/values.ts";
 import { childrenOf, walk } from "../../kernel/value.ts";
@@ -87,7 +88,7 @@ export function rowSpace(group: LoweredGroup): RowSpace | Refusal {
     const own = product(extentsOf(split.outer));
     if (own !== rows) {
       return {
-        refused: `a result of shape [${root.shape}] has ${own} rows of ${length}, ` +
+        refused: `a result of shape [${root.shape}] has ${counted(own, "row")} of ${length}, ` +
           `one of shape [${leader.shape}] has ${rows}`,
       };
     }
@@ -113,8 +114,10 @@ function obstacleIn(roots: readonly Root[], reductions: readonly Reduce[]): stri
     for (const inner of reductionsIn([r.body])) {
       const shared = r.vars.find((v) => inner.free.has(v));
       if (shared) {
-        return `a ${inner.op} over ${own} elements inside a ${r.op} depends on the index of the ${r.op}: ` +
-          `it would run ${own} times per row`;
+        return `a ${inner.op} over ${
+          counted(own, "element")
+        } inside a ${r.op} depends on the index of the ${r.op}: ` +
+          `it would run ${counted(own, "time")} per row`;
       }
     }
   }
@@ -153,7 +156,10 @@ function splitAxes(root: Root, length: number, rows?: number): Split | Refusal {
     return { refused: `a reduction depends on the place within the row of ${length} (a transposed use)` };
   }
   return {
-    refused: `each reduction over ${length} elements would be repeated ${product(extentsOf(idle))} times ` +
+    refused:
+      `each reduction over ${counted(length, "element")} would be repeated ${
+        counted(product(extentsOf(idle)), "time")
+      } ` +
       `for a result of shape [${root.shape}]`,
   };
 }

@@ -13,6 +13,7 @@
  * do not depend on when anything ran.
  */
 
+import { counted } from "../../counted.ts";
 import type { Target } from "../../target.ts";
 import { fits } from "../fits.ts";
 import type { LoweredGroup, Scheduled, ScheduledKernel } from "../group.ts";
@@ -31,7 +32,9 @@ export function scheduleScan(group: LoweredGroup, target: Target): Scheduled {
   const binds = Math.max(...whole.kernels.map(({ buffers }) => buffers.length));
   return {
     refused:
-      `rows are cut for a driver that ends loops early, and a kernel then needs ${binds} buffers where it may ` +
+      `rows are cut for a driver that ends loops early, and a kernel then needs ${
+        counted(binds, "buffer")
+      } where it may ` +
       `have ${target.limits.storageBuffers}`,
   };
 }

@@ -50,4 +50,10 @@ Deno.test("weft explain says what it cannot find", async () => {
   assert.equal(nothing.code, 2);
   assert.match(nothing.out, /weft: explain: "conv" names no op of the compiled graph/);
   assert.equal((await explain("--policy", "best")).code, 2);
+  const both = await explain("--target", "gpu", "--device", "cpu");
+  assert.equal(both.code, 2);
+  assert.match(
+    both.out,
+    /--target gpu is a kind of processor.*; --device cpu is one\. Leave out one of the two\.$/,
+  );
 });

@@ -3,9 +3,10 @@ import type { GroupWork } from "../../../compiler/fuse/group_work.ts";
 import { type CostModel, costModelOf } from "../../../compiler/fuse/worthwhile.ts";
 import { softwareTarget } from "../../../compiler/target.ts";
 import { compileGraph } from "../../../compiler/compile.ts";
-import { exp, input, model } from "../../../mod.ts";
+import { exp, input, lockOf, model } from "../../../mod.ts";
 import { predictedMs } from "../../../runtime/lab/cost_record.ts";
 import { fitCostModel, leastSquares } from "../../../runtime/lab/fit_cost_model.ts";
+import { parseLock } from "../../../runtime/lock/check.ts";
 import { randomOf } from "../../support/random.ts";
 
 const base = costModelOf(softwareTarget);
@@ -82,6 +83,30 @@ Deno.test("fitCostModel() says where the records do not tell", () => {
   );
   const free = measured(0, { ...planted, dispatchMs: 0, bytesPerMs: 1e5, stepsPerMs: 1e20 });
   assert.match(fitCostModel(free, base).warnings.join(" "), /where .*an operation takes no time at all/);
+});
+
+Deno.test("whatever is measured, a fitted model has legal numbers, and a lock of it is read", () => {
+  const net = model({ x: input([8], "f32") }, ({ x }) => ({ y: exp(x) }));
+  const random = randomOf(5);
+  const lock = lockOf(compileGraph(net.graph, { target: softwareTarget }));
+  for (let round = 0; round < 40; round++) {
+    // Times that follow dispatches, bytes, operations or nothing at all, from picoseconds to hours.
+    const scale = 10 ** (18 * random() - 9);
+    const odd = measured(0, {
+      ...planted,
+      dispatchMs: round % 2 * scale,
+      bytesPerMs: 10 ** (30 * random() - 5),
+      stepsPerMs: 10 ** (30 * random() - 5),
+    }).map((record) => ({
+      ...record,
+      measuredMs: record.measuredMs ** (round % 3 - 0.5) + scale * random(),
+    }));
+    const once = fitCostModel(odd, base).cost;
+    const { cost } = fitCostModel(odd, once);
+    assert.equal(cost.name, "default, fitted");
+    assert(!Object.is(cost.dispatchMs, -0) && cost.bytesPerMs <= 1e10 && cost.stepsPerMs! <= 1e13);
+    assert.deepEqual(parseLock(JSON.stringify({ ...lock, cost }), "the lock").cost, cost);
+  }
 });
 
 Deno.test("a fitted model is one to compile with", () => {

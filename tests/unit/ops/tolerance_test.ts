@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { apply, GraphBuilder } from "../../../compiler/graph/build.ts";
-import type { HostArray } from "../../../compiler/graph/dtype.ts";
+import { type HostArray, roundTo } from "../../../compiler/graph/dtype.ts";
 import type { Node, Tensor } from "../../../compiler/graph/node.ts";
 import { attentionBackwardOp } from "../../../ops/nn/attention_backward.ts";
-import { floor, inputOp, mul, sub, sum } from "../../../ops/mod.ts";
+import { cast, exp, floor, inputOp, mul, sub, sum } from "../../../ops/mod.ts";
 import { type Expected, expectedOf, mismatches } from "../../support/tolerance.ts";
 
 /** What a graph over one vector may give. */
@@ -63,6 +63,24 @@ Deno.test("expectedOf() lets an element that may jump be either result, and noth
   assert.deepEqual(mismatches(wants, got), []);
   got[0] = 2;
   assert.equal(mismatches(wants, got).length, 1);
+});
+
+Deno.test("expectedOf() allows what a device gives that rounds each half, wherever the runs come to lie between two", () => {
+  const numbers = Array.from({ length: 4000 }, (_, i) => Math.fround(-2 + i / 1009));
+  const wants = expected((x) => {
+    const half = exp(cast(x, "f16"));
+    return cast(mul(mul(half as Tensor, half as Tensor), 0.3), "f32");
+  }, numbers);
+  const half = (x: number) => roundTo("f16", x);
+  const got = numbers.map((x) => {
+    const e = half(Math.exp(half(x)));
+    return half(half(e * e) * half(0.3));
+  });
+  assert.equal(wants.dropped, undefined);
+  assert.deepEqual(mismatches(wants, got), []);
+  // No more than it takes: what the exponential and the square make of three roundings.
+  const widest = Math.max(...wants.tolerance.map((t, i) => t / Math.abs(wants.values[i]!)));
+  assert(widest < 40 * 2 ** -11, `${widest}`);
 });
 
 Deno.test("expectedOf() drops a case in which most elements may jump, or nothing is certain", () => {

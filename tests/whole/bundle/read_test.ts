@@ -36,6 +36,21 @@ Deno.test("a bundle as it was built is accepted, and its table has every step", 
   assert.match(text, /Schema, hashes and bounds hold\.$/);
 });
 
+Deno.test("the table says what the self-test compares: of a model that changes no state, outputs alone", async () => {
+  const settings = { sizes: { batch: 2 }, format: "json" } as const;
+  using reading = await testBundle(mlp, settings);
+  const checked = await readBundle(folderSource(reading.folder));
+  const text = inspectionText(checked);
+  const states = checked.manifest.state.length;
+  assert(states > 1 && text.includes(`, ${states} states, `));
+  assert.match(text, /^The self-test compares \d+ elements of \d+ outputs? and no state, after one run\.$/m);
+  using training = await testBundle(mlpStep, settings);
+  assert.match(
+    inspectionText(await readBundle(folderSource(training.folder))),
+    /^The self-test compares 1 element of 1 output and \d+ elements of \d+ states, after one run\.$/m,
+  );
+});
+
 Deno.test("the table of an open bundle has the workgroups of one row and of all", async () => {
   using bundle = await testBundle(mlp, { ...options, sizes: { batch: 64 }, open: "batch", tune: "gpu" });
   assert.match(inspectionText(await readBundle(folderSource(bundle.folder))), / {2}1–\d+ of \d+×1×1 {2}/);

@@ -45,7 +45,7 @@ Deno.test("weft ablate prints one table and writes one JSON, with a device and w
     );
     assert.equal(timed.code, 0, timed.out);
     assert.match(timed.out, /^policy none .* \d+\.\d{3} … \d+\.\d{3}$/m);
-    assert.match(timed.out, /^on cpu, 6 rounds in turns$/m);
+    assert.match(timed.out, /^on cpu, 6 rounds in turns; ms: a whole run by the host.s clock, /m);
     const wrong = await run(file, "--size", "n=8", "--device", "cpu", "--target", "gpu");
     assert.deepEqual([wrong.code, /say --device none with it/.test(wrong.out)], [2, true]);
     assert.equal((await run(file, "--size", "n=8", "--rounds", "few")).code, 2);

@@ -34,14 +34,14 @@ Deno.test("weft lock, replay and build --lock make one plan, and say where anoth
     assert.equal(made.code, 0, made.out);
     assert.match(
       made.out,
-      /lock\.json: net, n = 8, greedy for gpu: \d+ nodes in 1 groups, 1 kernels, 1 dispatches$/,
+      /lock\.json: net, n = 8, greedy for gpu: \d+ nodes in 1 group, 1 kernel, 1 dispatch$/,
     );
 
     const same = await run("replay", lock, file);
     assert.equal(same.code, 0, same.out);
     assert.match(
       same.out,
-      /^identical: \d+ nodes, 1 groups, 1 kernels hash for hash, 1 dispatches, all places/m,
+      /^identical: \d+ nodes, 1 group, 1 kernel hash for hash, 1 dispatch, all places/m,
     );
     const other = await run("replay", lock, changed);
     assert.equal(other.code, 1, other.out);

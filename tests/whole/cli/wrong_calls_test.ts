@@ -138,6 +138,12 @@ const wrong: readonly (readonly [call: string, says: RegExp])[] = [
   [`lock ${on} --target gpu --without nopass`, /there is no pass and no rule "nopass"/],
   [`ablate ${on} --device none --only nopolicy`, /no such row; there are "default"/],
   [`ablate ${on} --device cpu --target gpu`, /say --device none with it/],
+  ...["explain @model.ts", "lock @model.ts --out @x.json", "report @model.ts --out @x.html"].map((call) =>
+    [
+      `${call} --size n=4 --target gpu --device cpu`,
+      /--device cpu is one\. Leave out one of the two/,
+    ] as const
+  ),
   [`report ${on} --device none --out @x.html --against nope`, /it is no policy/],
   [`profile ${on} --rounds 0`, /no number above 0/],
   ["costmodel", /name a model's file to measure/],

@@ -210,7 +210,7 @@ Deno.test("weft report without a device writes the same page every time, whole, 
     ];
     const { code, out } = await run("--device", "none", "--out", a, "--json", json);
     assert.equal(code, 0, out);
-    assert.match(out, /a\.html: net of model\.ts, 1 dispatches, .* no times: no device was asked for/);
+    assert.match(out, /a\.html: net of model\.ts, 1 dispatch, .* no times: no device was asked for/);
     assert.equal((await run("--device", "none", "--out", b)).code, 0);
     const page = Deno.readTextFileSync(a);
     assert.equal(Deno.readTextFileSync(b), page);

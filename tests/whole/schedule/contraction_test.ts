@@ -299,6 +299,8 @@ Deno.test("partLength() leaves over as little as it can", () => {
   assert.equal(partLength(1023, 15), 11);
   assert.equal(partLength(1000, 63), 40);
   assert.equal(partLength(7, 4), 3);
+  // Of a sum this long no length after the other can be tried.
+  assert.equal(partLength(2 ** 52, 2 ** 50 + 4), 2 ** 50);
 });
 
 Deno.test("scheduleContraction() loads vectors along k, transposed, where B is contiguous in k", () => {

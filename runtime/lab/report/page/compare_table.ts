@@ -1,6 +1,6 @@
 /** Two compiles in numbers, and the groups in which they differ. */
 
-import { h, showBytes, showCount, showMs } from "./elements.ts";
+import { h, plural, showBytes, showCount, showMs } from "./elements.ts";
 import type { Model, Selection } from "./model.ts";
 
 /** Groups of each compile whose ops are no group of the other. */
@@ -70,7 +70,7 @@ export function compareTable(
         h(
           "div",
           {},
-          h("h3", {}, `${differing[which]!.size} groups only of ${model.view.name}`),
+          h("h3", {}, `${plural(differing[which]!.size, "group")} only of ${model.view.name}`),
           h(
             "ul",
             {},

@@ -4,7 +4,7 @@
 import type { ReportData } from "../data.ts";
 import { compareTable, differingGroups } from "./compare_table.ts";
 import { dispatchTable } from "./dispatch_table.ts";
-import { h, showBytes, showMs } from "./elements.ts";
+import { h, plural, showBytes, showMs } from "./elements.ts";
 import { type Coloring, GraphView } from "./graph_view.ts";
 import { memoryPlot } from "./memory_plot.ts";
 import { Model, type Selection } from "./model.ts";
@@ -45,7 +45,7 @@ class App {
     const [one] = this.#models;
     const { memory, measured, dispatches } = one!.view;
     const numbers = [
-      `${dispatches.length} dispatches`,
+      plural(dispatches.length, "dispatch", "dispatches"),
       `${showBytes(memory.peak)} of temporaries`,
       ...measured ? [showMs(measured.runMs)] : [],
     ];

@@ -11,24 +11,17 @@
  * @module
  */
 
-import { availableParallelism } from "node:os";
 import { parseArgs, styleText } from "node:util";
 import { ensureAdapter, type Readiness } from "../runtime/setup/ensure_adapter.ts";
 import { type PipelineTimesFile, pipelineTimesFile, slowestPipelines } from "./support/pipeline_times.ts";
 import { addCounts, type Counts, failure, readSummary } from "./support/summary.ts";
-import { findSuites, type Suite } from "./support/suites.ts";
+import { cores, findSuites, type Suite } from "./support/suites.ts";
 
 /** Code that neither formats nor type-checks is not worth testing further, but its tests still tell something. */
 const STATIC_CHECKS = [["fmt", "--check"], ["lint"], ["check", "--doc", ".", "README.md"]];
 
 /** A shader that never ends blocks its process for good; nothing that isn't stuck takes this long. */
 const PROCESS_MINUTES = { unit: 10, whole: 20, gpu: 20, doc: 10, long: 60 };
-
-/**
- * Processes of a suite at once, at most: on a software adapter most of a test is compiling, by one core; and a device's
- * memory has to do for all of them.
- */
-const PROCESSES = 3;
 
 interface Options {
   readonly only?: Suite["name"];
@@ -73,7 +66,7 @@ async function runSuite(
   const counts: Counts[] = [];
   const waiting = suite.processes.entries();
   // One at a time shows what it prints at once; several, each when it is done.
-  const workers = Math.min(suite.processes.length, PROCESSES, availableParallelism());
+  const workers = Math.min(suite.processes.length, cores);
   const show = workers > 1 ? undefined : writeAll;
   await Promise.all(Array.from({ length: workers }, async () => {
     for (const [i, args] of waiting) {
@@ -104,8 +97,9 @@ async function runTests(
     readonly show: ((text: string) => Promise<void>) | undefined;
   },
 ): Promise<{ readonly output: string; readonly counts: Counts }> {
+  const more = long ? [...(args.includes("--") ? [] : ["--"]), "--long"] : [];
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["test", "--allow-all", "--no-check", ...args, ...(long ? ["--", "--long"] : [])],
+    args: ["test", "--allow-all", "--no-check", ...args, ...more],
     env: { ...times.environment },
     stdin: "null",
     stdout: "piped",

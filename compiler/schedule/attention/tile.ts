@@ -21,7 +21,7 @@ export interface AttentionTile {
 
 type Shape = readonly [rows: number, block: number];
 
-/** Best first, by measurement (tests/bench/attention.ts). */
+/** Best first, by measurement (tests/bench/schedules/attention.ts). */
 const fewLanes: readonly Shape[] = [[8, 16], [8, 8], [4, 8], [2, 16], [4, 4], [2, 8], [2, 4], [1, 8], [1, 4]];
 const manyLanes: readonly Shape[] = [[1, 8], [1, 4]];
 

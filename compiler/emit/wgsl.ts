@@ -1,6 +1,7 @@
 /**
  * A kernel as WGSL, in the conservative subset that naga and Tint both take. Emission takes no decisions.
  *
+ *     module, names     what stands around the statements                         wgsl_frame.ts
  *     buffer            b0, b1, … in order, at @binding(0), …                     wgsl_buffers.ts
  *     uniform block     the last binding, an array of vec4<u32>; see uniforms.ts
  *     parameter, bound  read from it once, at the top: p0, n0, …
@@ -35,9 +36,8 @@ import { iterationsOf } from "../kernel/iterations.ts";
 import type { PrintedLine } from "../kernel/print.ts";
 import { type Barrier, barriersOf } from "./barriers.ts";
 import { foldLiterals } from "./fold_literals.ts";
-import { isFolded, uniformWords } from "./uniforms.ts";
-import { BufferText, singlyStoredHalves, wideBuffers } from "./wgsl_buffers.ts";
 import { canHandOn, combineByHanding, type HandingWriter } from "./wgsl_combine.ts";
+import { ModuleFrame } from "./wgsl_frame.ts";
 import { SharedText } from "./wgsl_shared.ts";
 import { rawModule } from "./wgsl_raw.ts";
 import { binaryText, castText, isSpecial, literalText, typeText, unaryText } from "./wgsl_ops.ts";
@@ -99,26 +99,15 @@ export function wgslLines(kernel: Kernel, options: WgslOptions): readonly Printe
 
 class Emitter {
   readonly #kernel: Kernel;
-  readonly #hasF16: boolean;
+  readonly #frame: ModuleFrame;
   readonly #barriers: ReadonlyMap<Phase, Barrier>;
-  readonly #buffers = new Map<string, BufferText>();
-  readonly #arrays = new Map<ArrayDecl, string>();
-  readonly #params = new Map<string, string>();
-  readonly #bounds = new Map<number, string>();
   /** Text of values that have been bound; literals where a value was computed here. */
   readonly #names = new Map<Instr, string>();
   readonly #folded = new Map<Instr, Literal>();
-  /** Names of float literals that exist only as bits, by their bits. */
-  readonly #specials = new Map<number, string>();
   readonly #shared: SharedText;
   readonly #lines: PrintedLine[] = [];
-  readonly #used = { group: false, lane: false };
-  readonly #parts: number;
-  /** What a text for any device asks a subgroup for: to be the workgroup, or to have its lanes in their order. */
-  readonly #asks: "subgroup" | "order" | undefined;
   #indent = "  ";
   #at: PrintedLine["at"];
-  #computesHalves = false;
   #values = 0;
   #variables = 0;
 
@@ -126,108 +115,18 @@ class Emitter {
     const { features, broadcast = 0, subgroup = 0, subgroupLanes = false, parts = 1 } = options;
     const kernel = printedKernel(original, options);
     this.#shared = new SharedText(kernel, broadcast);
-    this.#parts = parts;
-    if (subgroupLanes && (this.#shared.has || combinesIn(kernel.body))) {
-      this.#asks = kernel.lanes <= Math.max(broadcast, subgroup) ? "subgroup" : "order";
-    }
+    const asked = subgroupLanes && (this.#shared.has || combinesIn(kernel.body));
+    const fits = kernel.lanes <= Math.max(broadcast, subgroup);
+    const asks = !asked ? undefined : fits ? "subgroup" : "order";
+    this.#frame = new ModuleFrame(kernel, { hasF16: features.f16, parts, asks });
     this.#kernel = kernel;
-    this.#hasF16 = features.f16;
     this.#barriers = barriersOf(kernel);
-    const [wide, single] = [wideBuffers(kernel), singlyStoredHalves(kernel)];
-    kernel.buffers.forEach((decl, i) => {
-      const use = { wide: wide.has(decl.name), single: single.has(decl.name), hasF16: features.f16 };
-      this.#buffers.set(decl.name, new BufferText(`b${i}`, decl, use));
-    });
-    kernel.arrays.forEach((array, i) =>
-      this.#arrays.set(array, `${array.space === "shared" ? "s" : array.dynamic ? "m" : "r"}${i}`)
-    );
-    kernel.params.forEach(({ name }, i) => this.#params.set(name, `p${i}`));
-    for (const word of uniformWords(kernel)) {
-      if (word.kind === "bound") this.#bounds.set(word.value, `n${this.#bounds.size}`);
-    }
   }
 
   module(): readonly PrintedLine[] {
     this.#blocks(this.#kernel.body);
-    const usesF16 = this.#computesHalves ||
-      (this.#hasF16 && this.#kernel.buffers.some(({ dtype }) => dtype === "f16"));
     const frame = (text: string): PrintedLine => ({ text, at: undefined });
-    return [
-      ...usesF16 ? ["enable f16;", ""].map(frame) : [],
-      ...this.#asks ? ["enable subgroups;", ""].map(frame) : [],
-      ...this.#declarations().map(frame),
-      frame(""),
-      frame(`@compute @workgroup_size(${this.#kernel.lanes})`),
-      frame(`fn main(${this.#builtins().join(", ")}) {`),
-      ...this.#prologue().map((line) => frame("  " + line)),
-      ...this.#lines,
-      frame("}"),
-      frame(""),
-    ];
-  }
-
-  #declarations(): string[] {
-    const { buffers, arrays } = this.#kernel;
-    const lines = buffers.map(({ name }, i) => this.#buffers.get(name)!.declaration(i));
-    const words = uniformWords(this.#kernel).length;
-    if (words > 0) {
-      const type = `array<vec4<u32>, ${Math.ceil(words / 4)}>`;
-      lines.push(`@group(0) @binding(${buffers.length}) var<uniform> uniforms: ${type};`);
-    }
-    for (const array of arrays) {
-      if (array.space === "lane" && !array.dynamic) continue;
-      const space = array.space === "shared" ? "workgroup" : "private";
-      lines.push(
-        `var<${space}> ${this.#arrays.get(array)}: array<${typeText(array.type)}, ${array.length}>;`,
-      );
-    }
-    return lines;
-  }
-
-  #builtins(): string[] {
-    const builtins: string[] = [];
-    if (this.#used.group || isFolded(this.#kernel)) builtins.push("@builtin(workgroup_id) wid: vec3<u32>");
-    if (isFolded(this.#kernel)) builtins.push("@builtin(num_workgroups) grid: vec3<u32>");
-    const lane = this.#asks === "subgroup" ? "subgroup_invocation_id" : "local_invocation_index";
-    if (this.#used.lane) builtins.push(`@builtin(${lane}) lid: u32`);
-    return builtins;
-  }
-
-  /** What stands before the first block: the group's number, parameters and bounds, special literals, registers. */
-  #prologue(): string[] {
-    const lines: string[] = [];
-    if (isFolded(this.#kernel)) {
-      lines.push("let linear = wid.x + wid.y * grid.x;", "if (linear >= uniforms[0].x) { return; }");
-      if (this.#used.group) lines.push("let group = i32(linear);");
-    } else if (this.#used.group) {
-      const [parts, tiles] = [this.#parts, this.#kernel.groups / this.#parts];
-      const number = parts === 1 ? "wid.x" : `wid.x % ${parts}u * ${tiles}u + wid.x / ${parts}u`;
-      lines.push(`let group = i32(${number});`);
-    }
-    if (this.#used.lane) lines.push("let lane = i32(lid);");
-
-    uniformWords(this.#kernel).forEach((word, i) => {
-      const text = `uniforms[${i >> 2}].${"xyzw"[i & 3]}`;
-      if (word.kind === "bound") lines.push(`let ${this.#bounds.get(word.value)} = bitcast<i32>(${text});`);
-      if (word.kind === "param") {
-        const value = word.scalar === "bool"
-          ? `${text} != 0u`
-          : word.scalar === "u32"
-          ? text
-          : `bitcast<${word.scalar}>(${text})`;
-        lines.push(`let ${this.#params.get(word.name)} = ${value};`);
-      }
-    });
-    for (const [bits, name] of this.#specials) {
-      lines.push(`var ${name}_bits = 0x${bits.toString(16)}u;`, `let ${name} = bitcast<f32>(${name}_bits);`);
-    }
-    for (const array of this.#kernel.arrays) {
-      if (array.space === "shared" || array.dynamic) continue;
-      for (let i = 0; i < array.length; i++) {
-        lines.push(`var ${this.#arrays.get(array)}_${i}: ${typeText(array.type)};`);
-      }
-    }
-    return lines;
+    return [...this.#frame.opening().map(frame), ...this.#lines, frame("}"), frame("")];
   }
 
   #line(text: string): void {
@@ -281,7 +180,7 @@ class Emitter {
 
   #loop(loop: { variable: LoopVar; from: Instr; to: Instr; step: number }, body: () => void): void {
     const { variable, from, to, step } = loop;
-    const bound = to.kind === "literal" ? this.#bounds.get(to.value)! : this.#operand(to);
+    const bound = to.kind === "literal" ? this.#frame.bound(to.value) : this.#operand(to);
     const name = `i${this.#variables++}`;
     this.#names.set(variable, name);
     this.#nested(
@@ -308,7 +207,7 @@ class Emitter {
           this.#folded.set(instr, folded);
           return;
         }
-        if (instr.type.scalar === "f16") this.#computesHalves = true;
+        if (instr.type.scalar === "f16") this.#frame.computesHalves();
         const text = this.#shared.contains(instr) ? this.#sharedLoad(instr) : this.#computed(instr);
         const name = `v${this.#values++}`;
         this.#names.set(instr, name);
@@ -317,7 +216,7 @@ class Emitter {
       }
       case "store": {
         const { index, value } = statement;
-        const lines = this.#buffer(statement.buffer)
+        const lines = this.#frame.buffer(statement.buffer)
           .store(this.#literalOf(index), this.#operand(index), this.#operand(value), value.type.width);
         for (const line of lines) this.#line(line);
         return;
@@ -338,21 +237,18 @@ class Emitter {
   }
 
   #sharedLoad(instr: LoadInstr): string {
-    this.#used.lane = true;
-    const { lines, text } = this.#shared.load(instr, this.#buffer(instr.buffer), (x) => this.#operand(x));
+    this.#frame.builtin("lane");
+    const { lines, text } = this.#shared.load(
+      instr,
+      this.#frame.buffer(instr.buffer),
+      (x) => this.#operand(x),
+    );
     for (const line of lines) this.#line(line);
     return text;
   }
 
-  #buffer(name: string): BufferText {
-    const buffer = this.#buffers.get(name);
-    if (!buffer) throw new InternalError("wgsl", `there is no buffer ${name}`);
-    return buffer;
-  }
-
   #element(array: ArrayDecl, index: Instr): string {
-    const name = this.#arrays.get(array);
-    if (name === undefined) throw new InternalError("wgsl", `there is no array ${array.name}`);
+    const name = this.#frame.array(array);
     if (array.space === "shared" || array.dynamic) return `${name}[${this.#operand(index)}]`;
     const at = this.#literalOf(index);
     if (at.kind !== "literal") {
@@ -372,30 +268,18 @@ class Emitter {
       case "literal":
         if (!isSpecial(known)) return literalText(known);
         return known.type.scalar === "f16"
-          ? `f16(${this.#special(known.bits >>> 0)})`
-          : this.#special(known.bits >>> 0);
+          ? `f16(${this.#frame.special(known.bits >>> 0)})`
+          : this.#frame.special(known.bits >>> 0);
       case "builtin":
-        this.#used[known.name] = true;
-        return known.name;
-      case "param": {
-        const name = this.#params.get(known.name);
-        if (name === undefined) throw new InternalError("wgsl", `there is no parameter ${known.name}`);
-        return name;
-      }
+        return this.#frame.builtin(known.name);
+      case "param":
+        return this.#frame.param(known.name);
       default: {
         const name = this.#names.get(known);
         if (name === undefined) throw new InternalError("wgsl", `a ${known.kind} is used before it is bound`);
         return name;
       }
     }
-  }
-
-  #special(bits: number): string {
-    const known = this.#specials.get(bits);
-    if (known) return known;
-    const name = `f${this.#specials.size}`;
-    this.#specials.set(bits, name);
-    return name;
   }
 
   #computed(instr: Computed): string {
@@ -415,7 +299,7 @@ class Emitter {
       case "bitcast":
         return castText(instr, operand(instr.arg));
       case "load":
-        return this.#buffer(instr.buffer)
+        return this.#frame.buffer(instr.buffer)
           .load(this.#literalOf(instr.index), operand(instr.index), instr.type.width);
       case "read":
         return this.#element(instr.array, instr.index);

@@ -28,6 +28,13 @@ export interface AtomFacts {
   readonly facts: readonly Affine[];
 }
 
+/** The same with ends that the atom can take: a multiple of 4 up to 35 goes up to 32. */
+export const snapped = (facts: AtomFacts): AtomFacts => {
+  const { lo, hi, multiple } = facts;
+  if (multiple <= 1) return facts;
+  return { ...facts, lo: multiple * Math.ceil(lo / multiple), hi: multiple * Math.floor(hi / multiple) };
+};
+
 /** Where bounds come from: the atoms' own ranges, and the facts that hold. */
 export interface Context {
   atom(name: string): AtomFacts;

@@ -23,6 +23,7 @@ import {
   lowerBound,
   plus,
   scale,
+  snapped,
   stride,
   subtract,
   thorough,
@@ -34,6 +35,7 @@ import {
 import { type Component, inequalitiesOf, isInteger } from "./inequalities.ts";
 import { domainOf, type Interval, intervalOf, isPowerOfTwo, type Lattice } from "./interval.ts";
 import { type Quotient, quotientCuts, quotientFacts, rootOf } from "./quotient.ts";
+import { RecursiveFacts } from "./recursive_facts.ts";
 import { StructureRanges } from "./structure_ranges.ts";
 import type { BinaryInstr, Instr, Kernel, Loop, LoopVar, ParamDecl } from "./ir.ts";
 
@@ -56,13 +58,6 @@ const literalOf = (instr: Instr): number | undefined =>
 /** Larger coefficients are left alone, so that sums of products stay exact in f64. */
 const tooLarge = 2 ** 40;
 
-/** The same with ends that the atom can take: a multiple of 4 up to 35 goes up to 32. */
-const snapped = (facts: AtomFacts): AtomFacts => {
-  const { lo, hi, multiple } = facts;
-  if (multiple <= 1) return facts;
-  return { ...facts, lo: multiple * Math.ceil(lo / multiple), hi: multiple * Math.floor(hi / multiple) };
-};
-
 export class Ranges {
   readonly #kernel: Kernel;
   readonly #params: ReadonlyMap<string, ParamDecl>;
@@ -70,12 +65,7 @@ export class Ranges {
   readonly #numbers = new Map<Instr, number>();
   readonly #loops = new Map<LoopVar, LoopBounds>();
   readonly #structure: StructureRanges;
-  /** Atoms that are being found out about, and how many there were before each. */
-  readonly #open = new Map<string, number>();
-  /** The first of them that somebody has asked for meanwhile. */
-  #asked = Infinity;
-  /** What was found with such an answer: less than can be known, and forgotten when nothing is open any more. */
-  readonly #provisional: { readonly known: Map<string, AtomFacts>; readonly name: string }[] = [];
+  readonly #facts = new RecursiveFacts();
   #scope: Scope;
 
   constructor(kernel: Kernel) {
@@ -296,33 +286,18 @@ export class Ranges {
 
   // ---- atoms ----------------------------------------------------------------------------------------------------
 
-  /** What is known of an atom here. While that is being found out, in any scope, only what its type says. */
   #atom(name: string, known: Map<string, AtomFacts>): AtomFacts {
-    const found = known.get(name);
-    if (found) return found;
     const definition = this.#definitions.get(name)!;
-    const position = this.#open.get(name);
-    if (position !== undefined) {
-      this.#asked = Math.min(this.#asked, position);
+    const least = () => {
       const scalar = definition.kind === "value" ? definition.instr.type.scalar : "i32";
       return { ...domainOf(scalar), multiple: 1, facts: [] };
-    }
-    const own = this.#open.size;
-    const askedBefore = this.#asked;
-    this.#asked = Infinity;
-    this.#open.set(name, own);
-    const facts = snapped(
-      definition.kind === "quotient"
-        ? this.#quotientFacts(variable(name), definition.of, definition.divisor)
-        : this.#valueFacts(variable(name), definition.instr, definition.component),
-    );
-    this.#open.delete(name);
-    known.set(name, facts);
-    if (this.#asked < own) this.#provisional.push({ known, name });
-    else this.#asked = Infinity;
-    this.#asked = Math.min(askedBefore, this.#asked);
-    if (own === 0) { for (const made of this.#provisional.splice(0)) made.known.delete(made.name); }
-    return facts;
+    };
+    return this.#facts.of(name, known, least, () =>
+      snapped(
+        definition.kind === "quotient"
+          ? this.#quotientFacts(variable(name), definition.of, definition.divisor)
+          : this.#valueFacts(variable(name), definition.instr, definition.component),
+      ));
   }
 
   #quotientFacts(q: Affine, of: Affine, divisor: number): AtomFacts {

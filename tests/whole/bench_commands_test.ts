@@ -10,7 +10,7 @@ import { join } from "node:path";
 const bench = new URL("../bench/", import.meta.url).pathname;
 
 /** What no person calls: these have no options. */
-const inner = ["compile_once.ts", "first_run.ts", "peer_programs/program.ts"];
+const inner = ["compile_once.ts", "first_run_once.ts", "peer_programs/program.ts"];
 
 const scripts = globSync("**/*.ts", { cwd: bench }).sort().filter((file) =>
   !inner.includes(file) && /import\.meta\.main|Deno\.args/.test(Deno.readTextFileSync(join(bench, file)))

@@ -15,13 +15,13 @@ const examples: readonly (readonly [file: string, run: (device: Device) => Promi
       op,
       /squareplus holds on 2 samples: 4 results, 73 slopes\n.*f\(−40000\) = 0\.00002500.*\ninPlainOps: .*= 0\.000/,
     ],
-    ["rewrite", rewrite, /^distribute +3 +3 .*\non cpu.*\n(?:not told .*\n)?results differ by \S+ at most/m],
+    ["rewrite", rewrite, /^distribute +3 +3 .*\n(?:not told .*\n)?results differ by \S+ at most/m],
     ["policy", policy, /^none +\d\d .*\nbest pair first +5 .*\ngreedy +5 /m],
     ["cost_model", costModel, /^expected: [\d.]+ ms by default, [\d.]+ fitted; measured: [\d.]+$/m],
     [
       "schedule",
       schedule,
-      /^4 × 4 blocks +1 .*\non cpu.*\n(?:not told .*\n)?y\[0, 2\] = \S+, by "4 × 4 blocks"$/m,
+      /^4 × 4 blocks +1 .*\n(?:not told .*\n)?y\[0, 2\] = \S+, by "4 × 4 blocks"$/m,
     ],
   ];
 

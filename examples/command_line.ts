@@ -100,7 +100,19 @@ export function parseCommandLine<F extends Flags>(
       allowNegative: true,
     });
   } catch (error) {
-    const message = error instanceof Error ? error.message.split(". ")[0]! : String(error);
+    const message = error instanceof Error ? error.message.split(/\.\s/)[0]! : String(error);
+    // A value that begins with a dash could be an option: Node says so, and not what the value must be.
+    const wrong = Object.entries(flags).find(([name, { value }]) =>
+      typeof value !== "boolean" && message.startsWith(`Option '--${flagOf(name)}`)
+    );
+    if (wrong !== undefined) {
+      const flag = `--${flagOf(wrong[0])}`;
+      throw new UsageError(
+        `${flag} needs a value that is ${
+          wrong[1].must
+        }; one that begins with a dash is written ${flag}=VALUE.`,
+      );
+    }
     throw new UsageError(`${message}. \`--help\` lists the options.`);
   }
   const { help, ...values } = parsed.values;
